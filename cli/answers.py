@@ -26,7 +26,7 @@ from flows.prefect_ui.remedy_parameters import FirstPaymentOtherwise
 
 with lazily():
     from cli import status, terminal
-    from connectors.ledger import marks, send_log, store
+    from connectors.ledger import send_log, store
     from connectors.xportcn import settings as xportcn
     from deployments import local_server
     from flows.answers import marketplaces, questions
@@ -239,7 +239,6 @@ def confirm(
     differ, orders of unknown origin. Or let a restored ledger buy again.
     """
     with status.open_ledger() as ledger:
-        ledger.marks.require_in_use()
         if marketplace is None:
             return _confirm_restored(ledger, yes=yes)
         ledger.asks_first = True  # a person who asks is answered, also about what was paid without asking
@@ -284,8 +283,8 @@ def _answered(
 
 def _confirm_restored(ledger: store.Ledger, *, yes: bool) -> int:
     """Let a restored ledger buy again once a person says that it knows everything."""
-    words = ledger.marks.standing().get(marks.Mark.RESTORED)
-    if words is None:
+    words = ledger.marks.restored()
+    if not words:
         say("this ledger waits for no confirmation; about a marketplace name it")
         return 0
     say(

@@ -1,4 +1,4 @@
-"""`sourcing ledger`: back the ledger up, verify, restore and move it."""
+"""`sourcing ledger`: back the ledger up, verify and restore it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,16 @@ from cli.lazily import lazily
 from domain.wording import pluralize
 
 with lazily():
-    from cli import terminal
+    from cli import status, terminal
     from connectors.ledger import (
         backup,
-        copying,
         engine,
-        marks,
         send_log,
         verify,
     )
 
 app = typer.Typer(
-    help="Back the ledger up, check it, put a backup back, take it elsewhere.",
+    help="Back the ledger up, check it, put a backup back.",
     no_args_is_help=True,
 )
 
@@ -87,14 +85,17 @@ def restore_ledger(
     """Put a backup in the ledger's place. It buys nothing until `sourcing confirm`."""
     settings = settings_now()
     url = settings.ledger_url
-    _require_no_run(settings.data_dir, "restore")
+    if runs := send_log.living(settings.data_dir / "sends"):
+        say(f"a run is at work ({', '.join(runs)}): end it, then restore")
+        raise typer.Exit(COULD_NOT_RUN)
     question = f"Put {file} in the place of {engine.shown(url)}? It has forgotten what was bought since."
-    _require_yes(question, yes=yes)
+    if not agrees(question, yes=yes):
+        raise typer.Exit(COULD_NOT_RUN)
     kept = backup.restore(url, file, now=utc_now(), by=terminal.person())
     if kept:
         terminal.messages.print(f"What was there is kept as {kept}", soft_wrap=True)
-    with engine.reading(url) as connection:
-        words = marks.standing_marks(connection)[marks.Mark.RESTORED]
+    with status.open_ledger() as ledger:
+        words = ledger.marks.restored()
     terminal.messages.print(
         f"The ledger {words}.\n"
         "It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
@@ -106,46 +107,10 @@ def restore_ledger(
     )
 
 
-def _require_yes(question: str, *, yes: bool) -> None:
-    if not agrees(question, yes=yes):
-        raise typer.Exit(COULD_NOT_RUN)
-
-
-@command(app, "copy")
-def copy_ledger(
-    *,
-    to: Annotated[
-        str,
-        typer.Option(
-            metavar="URL", help="An empty database: postgresql://… or sqlite:///…."
-        ),
-    ],
-    yes: Yes = False,
-) -> None:
-    """Move the ledger to another database; the old one buys nothing any more."""
-    settings = settings_now()
-    _require_no_run(settings.data_dir, "copy")
-    url, target = settings.ledger_url, engine.shown(to)
-    _require_yes(
-        f"Move {engine.shown(url)} to {target}? The old one will buy nothing any more.",
-        yes=yes,
-    )
-    _print_rows(copying.move_ledger(url, to, now=utc_now(), by=terminal.person()))
-    say(
-        f"moved. Set SOURCING_LEDGER_URL to {target} for every schedule, with its password"
-    )
-
-
 def _print_rows(rows: dict[str, int]) -> None:
     terminal.console.print(
         ", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False
     )
-
-
-def _require_no_run(data_dir: Path, then: str) -> None:
-    if runs := send_log.living(data_dir / "sends"):
-        say(f"a run is at work ({', '.join(runs)}): end it, then {then}")
-        raise typer.Exit(COULD_NOT_RUN)
 
 
 def _print_verdict(verdict: verify.Verification) -> None:

@@ -27,7 +27,7 @@ from flows.prefect_ui.remedy_parameters import AnsweredBy
 with lazily():
     from cli import status, terminal
     from connectors import durable
-    from connectors.ledger import forgetting, marks
+    from connectors.ledger import forgetting
     from deployments import forgetting as erasing
     from flows.prefect_ui import markdown
     from flows.report import page, sections
@@ -112,11 +112,6 @@ def forget(
     """
     refs = list(dict.fromkeys(order_ref))
     with status.open_ledger() as ledger:
-        if marks.Mark.MOVED in ledger.marks.standing():
-            say(
-                "this ledger was moved and still has that receiver: delete it once every program uses the new one"
-            )
-        ledger.marks.require_in_use()
         try:
             standing = [
                 stands for ref in refs if (stands := ledger.forgotten.standing(ref))

@@ -16,7 +16,6 @@ not given) it sends itself SIGKILL, or SIGSTOP with `stop@`. Examples:
 | `after-answer` | the answer is read and judged; the outcome is not recorded | action |
 | `after-record` | the outcome and the move of its order | action |
 | `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
-| `during-move` | the copy of a ledger, which may not buy yet; then the old one's mark too | `copied`, `marked` |
 | `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
 | `message-claimed` | that a message is tried at a recipient; it has not left | |
 | `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
@@ -47,7 +46,6 @@ AFTER_SEND = "after-send"
 AFTER_ANSWER = "after-answer"
 AFTER_RECORD = "after-record"
 BEFORE_MANIFEST = "before-manifest"
-DURING_MOVE = "during-move"
 DURING_FORGET = "during-forget"
 MESSAGE_CLAIMED = "message-claimed"
 MESSAGE_SENT = "message-sent"
@@ -64,7 +62,6 @@ EFFECT_POINTS = (
 )
 OTHERS = (
     BEFORE_MANIFEST,
-    DURING_MOVE,
     DURING_FORGET,
     MESSAGE_CLAIMED,
     MESSAGE_SENT,

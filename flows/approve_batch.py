@@ -62,7 +62,6 @@ async def approve_batch(
     """
     settings = SourcingSettings()
     with Ledger(settings.ledger_url, clock=utc_now, owner="approve-batch") as ledger:
-        ledger.marks.require_in_use()
         source = LedgerAlone(ledger, settings)
         shown_hash = await asyncio.to_thread(question_hash, ledger, batch, settings)
         old_plans = list[str]()

@@ -123,7 +123,6 @@ async def confirm_marketplace(
         owner="confirm-marketplace",
         asks_first=True,
     ) as ledger:
-        ledger.marks.require_in_use()
         otherwise = first_payment_otherwise.strip()
         topics = {*checked} | ({Topic.FIRST_PAYMENT} if otherwise else set())
         words = answered(

@@ -94,11 +94,11 @@ async def rebuild(
 
     Without a batch, damaged files of other snapshots are looked for too; to `give_up`
     drops also those that the ledger can't give back. Raises `SnapshotError` for an
-    unknown batch, and `LedgerUnusable` for a ledger that was restored or moved away:
-    the snapshots may know of payments that it does not.
+    unknown batch, and `LedgerUnusable` for a ledger that was restored: the snapshots
+    may know of payments that it does not.
     """
-    for mark, words in resources.ledger.marks.standing().items():
-        raise refused_for(mark, words, resources.ledger.shown)
+    if words := resources.ledger.marks.restored():
+        raise refused_for(words, resources.ledger.shown)
     batches, root = every_batch(resources.ledger), resources.settings.snapshot_root
     if batch_id is not None and batch_id not in batches:
         raise SnapshotError(

@@ -16,23 +16,25 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.exc import DatabaseError
 
 from connectors.durable import keep_aside, sync
 from connectors.foreign import words_of
 from connectors.ledger.copying import copy_rows, damage_in, found_sound, note_backup
 from connectors.ledger.engine import (
     LedgerUnusable,
+    blaming,
     open_engine,
     read_only,
     reading,
     require_file,
+    shown,
     sqlite_file,
     unusable,
 )
-from connectors.ledger.marks import Mark, set_mark, standing_marks
+from connectors.ledger.marks import mark_restored
 from connectors.ledger.outbox import end_unsent
 from connectors.ledger.schema import (
+    batches,
     moves,
     orders,
     switches,
@@ -94,20 +96,26 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
 
     A pause and held marketplaces are taken over from the present ledger; the mark says
     where it could not be read. The old ledger is kept beside it, under the returned
-    name. Raises `LedgerUnusable`; then nothing has changed.
+    name. In PostgreSQL its place is an empty database. Raises `LedgerUnusable`; then
+    nothing has changed.
     """
-    place = sqlite_file(url)
-    if place is None:
-        raise LedgerUnusable(
-            "a PostgreSQL ledger is restored with PostgreSQL's own tools; docs/ledger.md says how"
-        )
     _require_backup(file)
-    _require_here(url)
+    if (place := sqlite_file(url)) is None:
+        with reading(f"sqlite:///{file.absolute()}") as source, _writing(url) as copy:
+            if copy.execute(select(batches.c.batch_id).limit(1)).first():
+                raise LedgerUnusable(
+                    f"the ledger {shown(url)} has orders: give an empty database"
+                )
+            copy_rows(source, copy)
+            _mark_restored(copy, file, None, now=now, by=by)
+        return None
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.restored")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(file, unfinished, f"sqlite:///{file}")
-        _mark_restored(unfinished, file, _stopped(url), now=now, by=by)
+        with _writing_file(unfinished) as copy:
+            _mark_restored(copy, file, _stopped(url), now=now, by=by)
+        sync(unfinished)
         kept = _keep_aside(place, now)
         os.replace(unfinished, place)
         sync(place.parent)
@@ -178,29 +186,35 @@ def _blamed(url: str, *codes: int) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[Connection]:
-    """A transaction in a ledger that is being made, of this program's schema; at its
-    end the file stands alone.
+def _writing(url: str) -> Iterator[Connection]:
+    """A transaction in a ledger that is being made, of this program's schema."""
+    engine = open_engine(url)
+    try:
+        with blaming(url), engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _writing_file(file: Path) -> Iterator[Connection]:
+    """That of a file, which stands alone at its end.
 
     Errors come as SQLite's own: the caller knows what the file is to become.
     """
     try:
-        engine = open_engine(f"sqlite:///{file}")
-        try:
-            with engine.begin() as connection:
-                yield connection
-        finally:
-            engine.dispose()
-    except (DatabaseError, LedgerUnusable) as error:
-        wrapped = error if isinstance(error, DatabaseError) else error.__cause__
-        if isinstance(cause := getattr(wrapped, "orig", None), sqlite3.Error):
+        with _writing(f"sqlite:///{file}") as connection:
+            yield connection
+    except LedgerUnusable as error:
+        cause = getattr(error.__cause__, "orig", None)
+        if isinstance(cause, sqlite3.Error):
             raise cause from error
         raise
     _settle_file(file)
 
 
 def _copy_tables(url: str, target: Path) -> None:
-    with reading(url) as source, _writing(target) as copy:
+    with reading(url) as source, _writing_file(target) as copy:
         copy_rows(source, copy)
 
 
@@ -233,20 +247,6 @@ def _require_backup(file: Path) -> None:
         pass  # refuses what is no ledger of this version
 
 
-def _require_here(url: str) -> None:
-    """Raise `LedgerUnusable` where the present ledger was moved: a backup in its place
-    would buy beside that one.
-    """
-    words = ""
-    with suppress(LedgerUnusable, ValueError), reading(url) as connection:
-        words = standing_marks(connection).get(Mark.MOVED, "")
-    if words:
-        raise LedgerUnusable(
-            f"the ledger {words}, and a backup here would buy beside it: restore there. To give that one up, rename "
-            f"{sqlite_file(url)} first. Nothing was changed."
-        )
-
-
 _OFF = select(*(one for one in switches.c if one.name != "id")).where(
     switches.c.ended_at.is_(None)
 )
@@ -262,30 +262,25 @@ def _stopped(url: str) -> list[dict[str, Any]] | None:
 
 
 def _mark_restored(
-    file: Path,
+    connection: Connection,
     source: Path,
     stopped: list[dict[str, Any]] | None,
     *,
     now: datetime,
     by: str,
 ) -> None:
-    with _writing(file) as connection:
-        words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
-        words += (
-            "; whether buying was paused since is not known: sourcing pause"
-            if stopped is None
-            else ""
-        )
-        set_mark(connection, Mark.RESTORED, words, by=by, at=now)
-        end_unsent(connection, now)  # of its time, and sent long ago
-        of_its_time = [
-            (row["name"], row["why"]) for row in connection.execute(_OFF).mappings()
-        ]
-        if new := [
-            row for row in stopped or () if (row["name"], row["why"]) not in of_its_time
-        ]:
-            connection.execute(switches.insert(), new)
-    sync(file)
+    words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
+    if stopped is None:
+        words += "; whether buying was paused since is not known: sourcing pause"
+    mark_restored(connection, words, by=by, at=now)
+    end_unsent(connection, now)  # of its time, and sent long ago
+    of_its_time = [
+        (row["name"], row["why"]) for row in connection.execute(_OFF).mappings()
+    ]
+    if new := [
+        row for row in stopped or () if (row["name"], row["why"]) not in of_its_time
+    ]:
+        connection.execute(switches.insert(), new)
 
 
 def _newest(connection: Connection) -> str:

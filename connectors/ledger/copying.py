@@ -11,120 +11,35 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
-from connectors.crash_points import DURING_MOVE, reach
 from connectors.durable import put
 from connectors.foreign import words_of
-from connectors.ledger.engine import (
-    LedgerUnusable,
-    blaming,
-    open_engine,
-    read_only,
-    shown,
-    sqlite_file,
-)
-from connectors.ledger.marks import (
-    Mark,
-    end_mark,
-    require_unmarked,
-    set_mark,
-    standing_marks,
-    standing_since,
-)
-from connectors.ledger.schema import effects, metadata
+from connectors.ledger.engine import LedgerUnusable, read_only, sqlite_file
+from connectors.ledger.schema import metadata
 from connectors.ledger.send_log import boot_id
-from domain.effects import EffectStatus
 from domain.wording import pluralize
 
 ROWS_AT_ONCE = 500
 NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
 
 
-def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
-    """Copy a ledger into an empty database and keep the old one from ever buying again;
-    returns the rows by table.
-
-    At no moment both may buy: the copy arrives marked, then the old one is marked, then
-    the copy's mark is lifted. Another call finishes a move that was interrupted after
-    the second step. No other process may write meanwhile. Raises `LedgerUnusable`.
-    """
-    if url == to:
-        raise LedgerUnusable(
-            f"{shown(to)} is the ledger itself: give an empty database"
-        )
-    source, target = open_engine(url), open_engine(to)
-    try:
-        if not _is_copied(source, target, url, to):
-            with blaming(url), source.begin() as old:
-                _require_movable(old, url, now)
-                with blaming(to), target.begin() as new:
-                    _require_empty(new, to)
-                    copy_rows(old, new)
-                    set_mark(
-                        new,
-                        Mark.ARRIVING,
-                        f"is a copy of {shown(url)} that was not finished",
-                        at=now,
-                        by=by,
-                    )
-                reach(DURING_MOVE, "copied")
-                set_mark(
-                    old,
-                    Mark.MOVED,
-                    f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC",
-                    at=now,
-                    by=by,
-                )
-        reach(DURING_MOVE, "marked")
-        with blaming(to), target.begin() as new:
-            end_mark(new, Mark.ARRIVING, at=now, by=by)
-            return _counts(new)
-    finally:
-        source.dispose()
-        target.dispose()
-
-
-def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
-    """Whether an earlier move has marked both ledgers: the two marks have one time."""
-    with blaming(url), source.connect() as old:
-        moved = standing_since(old, Mark.MOVED)
-    with blaming(to), target.connect() as new:
-        return moved is not None and moved == standing_since(new, Mark.ARRIVING)
-
-
-def _require_movable(connection: Connection, url: str, now: datetime) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(
-            text("SET LOCAL idle_in_transaction_session_timeout = 0")
-        )  # SQLite's commit may take long
-        # a claim reads the marks first: the lock waits for claims under way, and later
-        # ones see the mark
-        connection.execute(text("LOCK TABLE marks IN ACCESS EXCLUSIVE MODE"))
-        connection.execute(
-            text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE")
-        )
-    require_unmarked(connection, shown(url))
-    _require_quiet(connection, now)
-
-
-def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
-    """Copy every row of every table; returns the counts by table."""
-    copied = {}
+def copy_rows(source: Connection, target: Connection) -> None:
+    """Copy every row of every table into empty tables. Raises `LedgerUnusable`."""
     for table in metadata.sorted_tables:
         # an option of the statement, not of the connection: there PostgreSQL would send
         # later inserts as cursors too
         rows = source.execute(
             select(table).execution_options(yield_per=ROWS_AT_ONCE)
         ).mappings()
-        copied[table.name] = 0
+        copied = 0
         for part in rows.partitions(ROWS_AT_ONCE):
             target.execute(insert(table), [dict(row) for row in part])
-            copied[table.name] += len(part)
+            copied += len(part)
         there = target.execute(select(func.count()).select_from(table)).scalar_one()
-        if there != copied[table.name]:
+        if there != copied:
             raise LedgerUnusable(
-                f"of table {table.name} {copied[table.name]} rows were copied and {there} are there"
+                f"of table {table.name} {copied} rows were copied and {there} are there"
             )
     if target.dialect.name == "postgresql":
         for name in NUMBERED:
@@ -133,42 +48,6 @@ def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
                     f"SELECT setval('{name}_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM {name}), false)"
                 )
             )
-    return copied
-
-
-def _require_quiet(connection: Connection, now: datetime) -> None:
-    held = connection.execute(
-        select(effects.c.key, effects.c.lease_until)
-        .where(effects.c.status == EffectStatus.SENDING, effects.c.lease_until > now)
-        .order_by(effects.c.lease_until.desc())
-    ).first()
-    if held:
-        raise LedgerUnusable(
-            f"a run is at work ({held.key}, until {held.lease_until:%Y-%m-%d %H:%M:%S} UTC): wait for its end. "
-            "Nothing was copied."
-        )
-
-
-def _require_empty(connection: Connection, url: str) -> None:
-    if Mark.ARRIVING in standing_marks(connection):
-        raise LedgerUnusable(
-            f"{shown(url)} holds a copy that was broken off before the old ledger was marked: delete it (the file with "
-            "its -wal and -shm, or dropdb and createdb) and copy again. Until then the old ledger stays in use"
-        )
-    for table, rows in _counts(connection).items():
-        if rows:
-            raise LedgerUnusable(
-                f"the ledger {shown(url)} has rows in table {table}: give an empty database"
-            )
-
-
-def _counts(connection: Connection) -> dict[str, int]:
-    return {
-        table.name: connection.execute(
-            select(func.count()).select_from(table)
-        ).scalar_one()
-        for table in metadata.sorted_tables
-    }
 
 
 CHECKED_EVERY = timedelta(hours=26)

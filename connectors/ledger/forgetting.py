@@ -26,7 +26,6 @@ from sqlalchemy import (
 
 from connectors.durable import scrub
 from connectors.ledger.engine import blaming, one_of, sqlite_file
-from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import (
@@ -180,7 +179,6 @@ class ForgottenRows(LedgerRows):
                 _outbox_of(order_ref, mentions, messages.c.cause)
             ).all()
         with ledger.transaction() as connection:
-            require_in_use(connection, ledger.shown)
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown, sqlite_file
-from connectors.ledger.marks import Mark, refused_for, require_settled
+from connectors.ledger.marks import RESTORED, require_settled
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.ledger.schema import effects, marks, switches
 from domain.effects import Action, EffectStatus
@@ -162,15 +162,13 @@ class LedgerGuard:
         if self._file:
             self._require_same_files(connection)
         found: dict[str, list[Any]] = {
-            name: [] for name in ("mark", "waits", "claim", "tables", "off")
+            name: [] for name in ("mark", "claim", "tables", "off")
         }
         for row in connection.execute(
             self._statement, {"last": self.journal.last_key, "now": now}
         ):
             found[row.what].append(row)
-        for row in found["mark"]:
-            raise refused_for(Mark(row.name), row.words, self._shown)
-        if found["waits"]:
+        if found["mark"]:
             require_settled(connection, self._shown, now)
         if self.journal.last_key and not found["claim"]:
             raise self._gone(
@@ -301,10 +299,10 @@ def _row(what: str, name: Any, words: Any = None) -> Select[Any]:
 
 
 def _parts() -> Iterable[Select[Any]]:
-    yield _row("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
+    yield _row("mark", marks.c.name).where(marks.c.ended_at.is_(None))
     since = bindparam("now", type_=marks.c.ended_at.type)
-    yield _row("waits", marks.c.name).where(
-        marks.c.name == Mark.RESTORED, marks.c.ended_at > since
+    yield _row("mark", marks.c.name).where(
+        marks.c.name == RESTORED, marks.c.ended_at > since
     )
     yield _row("off", switches.c.name, switches.c.why).where(
         switches.c.ended_at.is_(None)

@@ -1,5 +1,5 @@
-"""Marks that keep the whole ledger from buying: it was restored from a backup, or moved
-elsewhere.
+"""The mark that keeps a restored ledger from buying, and what is noted of
+marketplaces.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.schema import marks, orders
@@ -20,12 +20,8 @@ MOST_OF_A_NAME = 16
 AS_ASSUMED = "as the contract has them"
 
 
-class Mark(StrEnum):
-    """Why a ledger may not buy."""
-
-    RESTORED = "restored"
-    MOVED = "moved"
-    ARRIVING = "arriving"
+RESTORED = "restored"
+"""The mark of a ledger that may not buy until a person confirms it."""
 
 
 class Note(StrEnum):
@@ -47,23 +43,32 @@ class Note(StrEnum):
         return f"{self}:{marketplace}"[:MOST_OF_A_NAME]
 
 
-REMEDY = {
-    Mark.RESTORED: "It has forgotten what was bought after that backup. Run `sourcing reconcile`, deal with what it "
-    "finds, then say so: sourcing confirm. Nothing was sent.",
-    Mark.MOVED: "Set SOURCING_LEDGER_URL to the new one. Nothing was sent.",
-    Mark.ARRIVING: "Set SOURCING_LEDGER_URL to the old one and give the same `sourcing ledger copy --to` again: it "
-    "finishes the move, or says how to begin anew. Nothing was sent.",
-}
+REMEDY = (
+    "It has forgotten what was bought after that backup. Run `sourcing reconcile`, deal with what it "
+    "finds, then say so: sourcing confirm. Nothing was sent."
+)
+_STANDING = (
+    select(marks.c.words).where(marks.c.ended_at.is_(None)).order_by(marks.c.id.desc())
+)
+_WAITS = (
+    select(marks.c.words, marks.c.ended_at)
+    .where(
+        or_(
+            marks.c.ended_at.is_(None),
+            and_(marks.c.name == RESTORED, marks.c.ended_at > bindparam("now")),
+        )
+    )
+    .order_by(marks.c.ended_at.is_not(None), marks.c.ended_at.desc(), marks.c.id.desc())
+    .limit(1)
+)
 
 
 class MarkRows(LedgerRows):
     """The table `marks` of one ledger."""
 
-    @repeating
-    def standing(self) -> dict[Mark, str]:
-        """The marks that hold now, with their words."""
-        with self._ledger.reading() as connection:
-            return standing_marks(connection)
+    def restored(self) -> str:
+        """How a ledger that is not confirmed yet was restored; empty for others."""
+        return "".join(self._ledger.column(_STANDING)[:1])
 
     def confirm(self, marketplace: Marketplace, *, by: str) -> None:
         """Record a person's confirmation that this ledger knows every order of ours at
@@ -163,7 +168,6 @@ class MarkRows(LedgerRows):
     @repeating
     def _note(self, name: str, words: str, *, by: str) -> None:
         with self._ledger.transaction() as connection:
-            require_in_use(connection, self._ledger.shown)
             note(connection, name, words, by=by, at=self._ledger.clock())
 
     def is_noted(self, name: str, words: str, *, since: datetime = EVER) -> bool:
@@ -184,11 +188,15 @@ class MarkRows(LedgerRows):
         line.
         """
         with self._ledger.transaction() as connection:
-            if (since := standing_since(connection, Mark.RESTORED)) is None:
+            since = connection.scalar(
+                select(func.max(marks.c.at)).where(marks.c.ended_at.is_(None))
+            )
+            if since is None:
                 return None
-            until = max(since, last_sent or since) + listed_within
-            end_mark(
-                connection, Mark.RESTORED, at=max(until, self._ledger.clock()), by=by
+            until: datetime = max(since, last_sent or since) + listed_within
+            ended = {"ended_at": max(until, self._ledger.clock()), "ended_by": by}
+            connection.execute(
+                update(marks).where(marks.c.ended_at.is_(None)).values(ended)
             )
         return until
 
@@ -196,28 +204,20 @@ class MarkRows(LedgerRows):
     def put_back(self, words: str, *, by: str) -> None:
         """Mark a ledger that was restored by hand."""
         with self._ledger.transaction() as connection:
-            set_mark(connection, Mark.RESTORED, words, by=by, at=self._ledger.clock())
+            mark_restored(connection, words, by=by, at=self._ledger.clock())
 
     def restored_at(self) -> datetime | None:
         """When the ledger was last restored; None for never."""
         at: datetime | None = self._ledger.column(
-            select(func.max(marks.c.at)).where(marks.c.name == Mark.RESTORED)
+            select(func.max(marks.c.at)).where(marks.c.name == RESTORED)
         )[0]
         return at
-
-    def require_in_use(self) -> None:
-        """Raise `LedgerUnusable` for a ledger that was moved: what is written here, the
-        one in use would never see.
-        """
-        with self._ledger.reading() as connection:
-            require_in_use(connection, self._ledger.shown)
 
     def require_settled(self) -> None:
         """Raise as a claim does while a mark is set, or while what was sent before a
         restore may still arrive.
         """
         with self._ledger.reading() as connection:
-            require_unmarked(connection, self._ledger.shown)
             require_settled(connection, self._ledger.shown, self._ledger.clock())
 
 
@@ -248,60 +248,17 @@ def newest(connection: Connection, name: str) -> str | None:
     return found
 
 
-def set_mark(
-    connection: Connection, mark: Mark, words: str, *, by: str, at: datetime
-) -> None:
-    connection.execute(insert(marks).values(name=mark, at=at, by=by, words=words))
-
-
-def end_mark(connection: Connection, mark: Mark, *, at: datetime, by: str) -> bool:
-    """Lift a mark; False when it is not set."""
-    standing = update(marks).where(marks.c.name == mark, marks.c.ended_at.is_(None))
-    return connection.execute(standing.values(ended_at=at, ended_by=by)).rowcount > 0
-
-
-def standing_marks(connection: Connection) -> dict[Mark, str]:
-    """The marks that hold now, with their words."""
-    rows = connection.execute(
-        select(marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
-    )
-    return {Mark(row.name): row.words for row in rows}
-
-
-def standing_since(connection: Connection, mark: Mark) -> datetime | None:
-    """When a mark was set that holds now; None when it is not set."""
-    since: datetime | None = connection.execute(
-        select(func.max(marks.c.at)).where(
-            marks.c.name == mark, marks.c.ended_at.is_(None)
-        )
-    ).scalar()
-    return since
-
-
-def require_unmarked(connection: Connection, url: str, *only: Mark) -> None:
-    """Raise `LedgerUnusable` while a mark, or one of `only`, forbids to buy."""
-    for mark, words in standing_marks(connection).items():
-        if not only or mark in only:
-            raise refused_for(mark, words, url)
-
-
-def require_in_use(connection: Connection, url: str) -> None:
-    """Raise `LedgerUnusable` in a ledger that was moved: first in a transaction, which
-    waits for one that moves it.
-    """
-    require_unmarked(connection, url, Mark.MOVED, Mark.ARRIVING)
+def mark_restored(connection: Connection, words: str, *, by: str, at: datetime) -> None:
+    connection.execute(insert(marks).values(name=RESTORED, at=at, by=by, words=words))
 
 
 def require_settled(connection: Connection, url: str, now: datetime) -> None:
-    """Raise `StillArriving` while what was sent before the ledger was restored may
-    still arrive.
+    """Raise `LedgerUnusable` until a restored ledger is confirmed, `StillArriving`
+    while what was sent before it was restored may still arrive.
     """
-    waits = select(marks.c.words, marks.c.ended_at).where(
-        marks.c.name == Mark.RESTORED, marks.c.ended_at > now
-    )
-    if row := connection.execute(
-        waits.order_by(marks.c.ended_at.desc()).limit(1)
-    ).first():
+    if row := connection.execute(_WAITS, {"now": now}).first():
+        if row.ended_at is None:
+            raise refused_for(row.words, url)
         raise StillArriving(url, row.words, row.ended_at)
 
 
@@ -317,10 +274,6 @@ class StillArriving(LedgerUnusable):
         self.until = until
 
 
-class LedgerMarked(LedgerUnusable):
-    """A mark forbids to use the ledger."""
-
-
-def refused_for(mark: Mark, words: str, url: str) -> LedgerMarked:
-    """The error of a ledger with this mark: why it buys nothing, and the remedy."""
-    return LedgerMarked(f"the ledger {url} {words}. {REMEDY[mark]}")
+def refused_for(words: str, url: str) -> LedgerUnusable:
+    """The error of a restored ledger: why it buys nothing, and the remedy."""
+    return LedgerUnusable(f"the ledger {url} {words}. {REMEDY}")

@@ -28,7 +28,6 @@ from sqlalchemy import (
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import (
@@ -390,7 +389,6 @@ def _withdraw(
 ) -> Mapping[str, Reason]:
     stay = dict.fromkeys(whys, NOT_THERE)
     with ledger.transaction() as connection:
-        require_in_use(connection, ledger.shown)
         # this locks the orders: what another run claims is either seen below or waits
         # for this commit
         mover = OrderMover(ledger, connection, whys, by=by)

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, case, or_, select, update
 
 from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
-from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
@@ -63,7 +62,6 @@ class ResolutionRows(LedgerRows):
         another order got the service's order id that the answer names.
         """
         with self._ledger.transaction() as connection:
-            require_in_use(connection, self._ledger.shown)
             names = IdOwners(
                 connection, [answer.change]
             )  # before the order is locked, as all writers do

@@ -40,7 +40,7 @@ from connectors.ledger.engine import (
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
-from connectors.ledger.marks import Mark, MarkRows, require_in_use
+from connectors.ledger.marks import RESTORED, MarkRows
 from connectors.ledger.order_ids import ForeignOrderRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
@@ -213,11 +213,9 @@ class Ledger(Switches):
         """Bind this ledger to one account of the service, so that test orders and real
         ones never mix.
 
-        Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere,
-        or is an unfinished copy.
+        Raises `LedgerUnusable` when it belongs to another account.
         """
         with self.transaction() as connection:
-            require_in_use(connection, self.shown)
             connection.execute(
                 self.insert(account).values(one=1, name=name).on_conflict_do_nothing()
             )
@@ -235,7 +233,7 @@ class Ledger(Switches):
 
     def is_new(self) -> bool:
         """Whether the ledger never had an order, and was never restored."""
-        restored = select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)
+        restored = select(marks.c.id).where(marks.c.name == RESTORED).limit(1)
         return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(
             restored
         )

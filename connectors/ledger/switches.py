@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import require_in_use
 from connectors.ledger.outbox import put_messages
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
@@ -61,16 +60,13 @@ class Switches(Transactions):
 
         An earlier pause stays, and is returned; one without a reason gets this one. One
         requested long before buying was resumed changes nothing. Raises
-        `LedgerUnusable`, also for a ledger that was moved.
+        `LedgerUnusable`.
         """
         said = Pause(
             by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why)
         )
         with self.transaction() as connection:
             _one_by_one(connection)
-            require_in_use(
-                connection, self.shown
-            )  # the other ledger would go on buying
             standing = standing_pause(connection) or said
             resumed_at = connection.scalar(_RESUMED) if requested_at else None
             # a clock that was ahead as buying was resumed makes nothing late that is
@@ -105,7 +101,6 @@ class Switches(Transactions):
         at = requested_at or self.clock()
         with self.transaction() as connection:
             _one_by_one(connection)
-            require_in_use(connection, self.shown)
             ended = standing_pause(connection)
             before = [switches.c.at <= requested_at] if requested_at else []
             connection.execute(

@@ -222,7 +222,6 @@ class Page:
                 owner="page",
                 only_reads=True,
             ) as ledger:
-                ledger.marks.require_in_use()
                 return read(ledger)
 
         return await asyncio.to_thread(work)

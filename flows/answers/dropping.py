@@ -42,7 +42,6 @@ async def dropped(
     Of a batch, orders of which something was begun are passed over.
     """
     ledger = source.ledger
-    ledger.marks.require_in_use()
     named = [ref.strip() for ref in order_refs if ref.strip()]
     rest = [
         one.order_ref

@@ -9,14 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.status import open_ledger
-from connectors.ledger.plans import put_rows
-from domain.holds import Topic
-from domain.marketplace import Marketplace
-from domain.states import OrderState
-from flows.remedies import confirm_marketplace, drop_orders
 from tests.cli.conftest import Sourcing
-from tests.connectors.ledger.plans import plan
 
 
 @contextmanager
@@ -67,50 +60,3 @@ def test_where_nobody_can_be_asked_yes_is_named(
         "sourcing: no answer came, so nothing was done: without a terminal, say yes with --yes",
     )
     assert not list((tmp_path / "data").glob("*.before-*"))
-
-
-MOVED = "Set SOURCING_LEDGER_URL to the new one"
-
-
-@pytest.fixture
-def moved(sourcing: Sourcing, tmp_path: Path, empty_ledger: Path) -> None:
-    """A ledger with the planned order A-1, that was moved."""
-    assert empty_ledger.exists()
-    with open_ledger() as ledger:
-        ledger.start_batch("batch", "file.csv")
-        put_rows(ledger, [plan("A-1")])
-    assert (
-        sourcing(
-            "ledger", "copy", "--to", f"sqlite:///{tmp_path / 'new.db'}", "--yes"
-        ).exit_code
-        == 0
-    )
-
-
-@pytest.mark.usefixtures("moved")
-@pytest.mark.parametrize(
-    "command",
-    ["drop A-1", "forget A-1 --yes", "confirm taobao", "confirm --yes"],
-)
-def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(
-    sourcing: Sourcing, command: str
-) -> None:
-    """The ledger in use would go on buying what was dropped, and keep a receiver that
-    was said to be erased.
-    """
-    done = sourcing(*command.split())
-    assert (done.exit_code, MOVED in done.stderr) == (1, True)
-    assert ("still has that receiver: delete it" in done.stderr) == command.startswith(
-        "forget"
-    )
-
-
-@pytest.mark.usefixtures("moved")
-async def test_nor_is_what_a_form_says() -> None:
-    for form in (
-        drop_orders.fn(["A-1"]),
-        confirm_marketplace.fn(Marketplace.TAOBAO, [Topic.ALL_KNOWN]),
-    ):
-        assert MOVED in str(await form)
-    with open_ledger() as ledger:
-        assert ledger.orders(["A-1"])["A-1"].state is OrderState.PLANNED

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger.batches import BatchOptions
-from connectors.ledger.marks import Mark
+from connectors.ledger.marks import RESTORED
 from connectors.ledger.schema import marks
 from domain.money import Money
 from tests.crashes.books import assert_books_are_exact, ledger_of
@@ -153,7 +153,7 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(
     with ledger_of(job) as ledger:
         with ledger.transaction() as connection:
             words = {
-                "name": Mark.RESTORED,
+                "name": RESTORED,
                 "at": ledger.clock(),
                 "by": "ann",
                 "words": "was put back",

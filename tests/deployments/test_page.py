@@ -30,7 +30,6 @@ import deployments.page.app
 import deployments.page.guard
 from cli import serve
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import Mark, set_mark
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
@@ -637,19 +636,6 @@ async def test_a_ledger_that_can_not_be_read_is_said_and_none_is_made(
     assert answer.status_code == 503
     assert "there is no ledger at" in answer.text
     assert not (settings.data_dir / "ledger.db").exists()
-
-
-async def test_a_ledger_that_was_moved_is_not_shown_as_the_one_in_use(
-    client: httpx.AsyncClient, ledger: Ledger, clock: MovableClock
-) -> None:
-    """Its figures stand still, and a plan that waits in the new one is not among
-    them.
-    """
-    with ledger.transaction() as connection:
-        set_mark(connection, Mark.MOVED, "was moved to another", at=clock(), by="Mei")
-    answer = await client.get("/")
-    assert answer.status_code == 503
-    assert "Set SOURCING_LEDGER_URL to the new one" in answer.text
 
 
 def test_a_ledger_that_is_opened_for_reading_refuses_to_write(

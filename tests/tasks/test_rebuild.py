@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import Mark
+from connectors.ledger.marks import RESTORED
 from connectors.ledger.schema import marks
 from connectors.snapshots.manifests import (
     MANIFESTS,
@@ -149,7 +149,7 @@ async def test_a_restored_ledger_writes_nothing_over_what_knows_more(
     await snapshot_orders(resources, "batch", AT)
     before = list_snapshots(root)
     with resources.ledger.transaction() as connection:
-        row = {"name": Mark.RESTORED, "at": AT, "by": "ann", "words": "was put back"}
+        row = {"name": RESTORED, "at": AT, "by": "ann", "words": "was put back"}
         connection.execute(marks.insert().values(**row))
     with pytest.raises(
         LedgerUnusable,

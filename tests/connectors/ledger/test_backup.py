@@ -4,32 +4,24 @@ nothing is bought twice.
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
 from connectors.ledger.backup import backup, restore
-from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, last_backup, move_ledger
+from connectors.ledger.copying import ROWS_AT_ONCE, last_backup
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.marks import Mark
-from connectors.ledger.plans import drop, put_rows
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
-from connectors.ledger.resolutions import ResolutionRecord
 from connectors.ledger.schema import switches
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import hold
 from connectors.ledger.verify import verify
-from domain.effects import EffectStatus
-from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.messages import Message
 from domain.states import OrderState
@@ -184,8 +176,7 @@ def test_a_backup_onto_a_full_disk_names_the_backup(
 ) -> None:
     """The ledger is well; nothing half-made stays behind."""
     if server:
-        url, old = request.getfixturevalue("postgres").new_database(), url
-        move_ledger(old, url, now=NOW, by="ann")
+        url = request.getfixturevalue("in_postgresql")
     with small_disk(tmp_path / "disk", 64) as disk:
         with pytest.raises(
             LedgerUnusable,
@@ -220,7 +211,7 @@ def test_a_backup_of_another_version_is_not_restored(
         LedgerUnusable, match=r"b\.db was made by another version .*schema other"
     ):
         restore(url, saved, now=NOW, by="ann")
-    assert ledger.marks.standing() == {}
+    assert ledger.marks.restored() == ""
 
 
 def test_a_backup_that_is_not_there_is_named(
@@ -347,7 +338,7 @@ def test_what_a_person_stopped_since_the_backup_stays_stopped(
             for one, reasons in restored.holds.standing().items()
         }
         standing = restored.rows(select(switches).where(switches.c.ended_at.is_(None)))
-        words = restored.marks.standing()[Mark.RESTORED]
+        words = restored.marks.restored()
     assert pause is not None
     assert (pause.by, pause.why) == ("mei", "prices look wrong")
     assert held == ({} if damage else {Marketplace.TAOBAO: ["100 times as dear"]})
@@ -409,7 +400,7 @@ def test_a_restored_ledger_stays_marked_where_only_the_log_of_the_old_one_was_le
     assert restore(url, saved, now=NOW, by="ann") is None
     assert (tmp_path / "ledger.db.replaced-20260102T030405Z-wal").read_bytes() == log
     with opened(tmp_path / "ledger.db") as restored:
-        assert set(restored.marks.standing()) == {Mark.RESTORED}
+        assert restored.marks.restored()
         assert set(all_orders(restored)) == {"A-1", "A-2"}
 
 
@@ -432,7 +423,7 @@ def test_a_restore_needs_no_hard_links(
     with pytest.raises(LedgerUnusable, match="is there already: restore again"):
         restore(url, saved, now=NOW, by="ann")
     with opened(tmp_path / "ledger.db") as restored, opened(kept) as old:
-        assert set(restored.marks.standing()) == {Mark.RESTORED}
+        assert restored.marks.restored()
         assert set(all_orders(old)) == {"A-1", "A-2", "A-3"}
 
 
@@ -455,7 +446,7 @@ def test_a_ledger_that_another_program_has_open_is_not_replaced(
             restore(url, saved, now=NOW, by="ann")
     with opened(tmp_path / "ledger.db") as untouched:
         assert set(all_orders(untouched)) == {"A-1", "A-2", "A-3"}
-        assert untouched.marks.standing() == {}
+        assert untouched.marks.restored() == ""
     assert {path.name for path in tmp_path.iterdir()} == {
         "b.db",
         "ledger.db",
@@ -473,252 +464,46 @@ def test_what_is_no_backup_is_not_restored(
     with pytest.raises(LedgerUnusable, match=r"b\.db is no"):
         restore(url, tmp_path / "b.db", now=NOW, by="ann")
     assert set(all_orders(ledger)) == {"A-1", "A-2"}
-    assert ledger.marks.standing() == {}
+    assert ledger.marks.restored() == ""
 
 
-def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """All rows are there; the old ledger refuses to buy, so that a forgotten schedule
-    buys nothing twice.
-    """
+@pytest.fixture
+def in_postgresql(ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path) -> str:
+    """A database into which the ledger's backup was put."""
+    put_rows(ledger, [plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
     ledger.record([claim_one(ledger)])
-    to = f"sqlite:///{tmp_path / 'new.db'}"
-    assert move_ledger(url, to, now=NOW, by="ann")["effects"] == 1
-    with opened(tmp_path / "new.db") as moved:
+    saved, database = backup(url, tmp_path / "saved.db", NOW), postgres.new_database()
+    assert restore(database, saved, now=NOW, by="ann") is None
+    return database
+
+
+def test_a_ledger_goes_on_in_postgresql_and_back_in_a_file(
+    ledger: Ledger, in_postgresql: str, tmp_path: Path
+) -> None:
+    """All rows come along, more than are read at once; numbering goes on; neither buys
+    before a person has confirmed it.
+    """
+    held = OrderChange(
+        order_ref="A-2", state=OrderState.HELD, why=in_these_words("over budget")
+    )
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    with Ledger(in_postgresql, clock=MovableClock(), owner="first") as moved:
         assert all_orders(moved) == all_orders(ledger)
         assert moved.moves_of("A-1") == ledger.moves_of("A-1")
-        assert set(moved.claim(intents("A-2"), lease=LEASE).won) == {"A-2"}
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"was moved to sqlite:.*new\.db at 2026-01-02 .* Set SOURCING_LEDGER_URL",
-    ):
-        ledger.claim(intents("A-2"), lease=LEASE)
-    with pytest.raises(LedgerUnusable, match="was moved"):
-        ledger.belong_to("user 1 at the sandbox")
-    with pytest.raises(LedgerUnusable, match="was moved"):
-        move_ledger(url, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
+        with pytest.raises(LedgerUnusable, match=r"was restored from saved\.db"):
+            moved.claim(intents("A-2"), lease=LEASE)
+        moved.change([held])
+        saved = backup(in_postgresql, tmp_path / "b.db", NOW)
+        assert restore(back, saved, now=NOW, by="ann") is None
+        with opened(tmp_path / "back.db") as file:
+            assert all_orders(file) == all_orders(moved)
+            with pytest.raises(LedgerUnusable, match=r"was restored from b\.db"):
+                file.claim(intents("A-2"), lease=LEASE)
+    assert verify(in_postgresql).faults == verify(back).faults == []
 
 
-def test_what_a_person_says_while_a_ledger_is_copied_is_not_written_into_the_old_one(
-    ledger: Ledger, url: str, tmp_path: Path
+def test_a_backup_goes_into_an_empty_database_only(
+    in_postgresql: str, tmp_path: Path
 ) -> None:
-    """It waits for the copy, and is then refused: the one in use would never see it."""
-    no = OrderChange(order_ref="A-1")
-    (intent,) = intents("A-1")
-    said = ResolutionRecord(
-        order_ref="A-1",
-        by="ann",
-        question="?",
-        answer="not ordered",
-        status=EffectStatus.REFUSED,
-        why=in_these_words(""),
-        intent=intent,
-        change=no,
-    )
-    move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
-    for says in (
-        lambda: drop(ledger, ["A-1"], by="ann"),
-        lambda: ledger.forgotten.erase("A-1", Mentions.of([]), by="ann"),
-        lambda: ledger.marks.confirm(Marketplace.TAOBAO, by="ann"),
-        lambda: ledger.resolutions.record(said),
-    ):
-        with pytest.raises(LedgerUnusable, match="was moved"):
-            says()
-
-
-def test_a_backup_takes_no_moved_ledgers_place(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """Confirmed, it would buy what the one elsewhere buys too."""
-    saved = backup(url, tmp_path / "b.db", NOW)
-    move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
-    ledger.close()
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"was moved to sqlite:.*new\.db at .* rename .*ledger\.db first",
-    ):
-        restore(url, saved, now=NOW, by="ann")
-    (tmp_path / "ledger.db").rename(tmp_path / "given-up.db")
-    assert restore(url, saved, now=NOW, by="ann") is None
-
-
-def test_a_ledger_moves_into_an_empty_database_only(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """Two ledgers in one database would be neither; the old one goes on."""
-    with opened(tmp_path / "new.db") as other:
-        other.start_batch("theirs", "file.csv")
-    with pytest.raises(
-        LedgerUnusable, match="has rows in table batches: give an empty database"
-    ):
-        move_ledger(url, f"sqlite:///{tmp_path / 'new.db'}", now=NOW, by="ann")
-    assert set(ledger.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
-
-
-def test_a_ledger_with_a_run_at_work_does_not_move(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """Its outcomes would be written into the old one."""
-    ledger.claim(intents("A-1"), lease=LEASE)
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"a run is at work \(A-1:create, until 2026-01-01 12:01:00 UTC\)",
-    ):
-        move_ledger(
-            url, f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="ann"
-        )
-
-
-def test_a_ledger_moves_back_from_postgresql(
-    ledger: Ledger,
-    url: str,
-    postgres: Postgres,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """All rows come along, more than are read at once; the PostgreSQL ledger refuses to
-    buy, the file buys.
-    """
-
-    def waiting(old: Connection, new: Connection) -> dict[str, int]:
-        """PostgreSQL waits for the commit of a large file."""
-        assert (
-            old.execute(text("SHOW idle_in_transaction_session_timeout")).scalar()
-            == "0"
-        )
-        return copy_rows(old, new)
-
-    put_rows(ledger, [plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
-    away, back = postgres.new_database(), f"sqlite:///{tmp_path / 'back.db'}"
-    move_ledger(url, away, now=NOW, by="ann")
-    monkeypatch.setattr("connectors.ledger.copying.copy_rows", waiting)
-    assert move_ledger(away, back, now=NOW, by="ann")["orders"] == ROWS_AT_ONCE + 3
-    with (
-        Ledger(away, clock=MovableClock(), owner="first") as old,
-        pytest.raises(LedgerUnusable, match=r"was moved to sqlite:.*back\.db"),
-    ):
-        old.claim(intents("A-1"), lease=LEASE)
-    with opened(tmp_path / "back.db") as moved:
-        assert all_orders(moved) == all_orders(ledger)
-        assert set(moved.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
-    assert verify(back).faults == []
-
-
-MOVE = """
-import sys
-from datetime import UTC, datetime
-from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
-move_ledger(sys.argv[1], sys.argv[2], now=datetime(2026, 1, 2, tzinfo=UTC), by="ann")
-"""
-
-
-def killed_while_moving(url: str, to: str, point: str) -> None:
-    environment = {**os.environ, "SOURCING_CRASH_AT": f"during-move:{point}"}
-    done = subprocess.run(
-        [sys.executable, "-c", MOVE, url, to], env=environment, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
-
-
-def buys(url: str) -> bool:
-    """Whether this ledger lets a run begin, and buy."""
-    with Ledger(url, clock=MovableClock(), owner="run") as ledger:
-        try:
-            ledger.belong_to("user 1 at the sandbox")
-            return set(ledger.claim(intents("A-2"), lease=LEASE).won) == {"A-2"}
-        except LedgerUnusable:
-            return False
-
-
-def both(tmp_path: Path, postgres: Postgres | None) -> tuple[str, str]:
-    """An old ledger with two orders, and where it is to go."""
-    old = postgres.new_database() if postgres else f"sqlite:///{tmp_path / 'old.db'}"
-    with Ledger(old, clock=MovableClock(), owner="first") as ledger:
-        ledger.start_batch("batch", "file.csv")
-        put_rows(ledger, [plan("A-1"), plan("A-2")])
-    return old, f"sqlite:///{tmp_path / 'new.db'}"
-
-
-@pytest.mark.parametrize(
-    "server", [False, pytest.param(True, marks=pytest.mark.endurance)]
-)
-def test_a_move_killed_before_the_old_ledger_is_marked_leaves_that_one_in_use(
-    tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
-) -> None:
-    """The copy may not buy, and says so; moving again says what to delete, and then it
-    works.
-    """
-    old, new = both(tmp_path, request.getfixturevalue("postgres") if server else None)
-    killed_while_moving(old, new, "copied")
-    with (
-        opened(tmp_path / "new.db") as copy,
-        pytest.raises(
-            LedgerUnusable,
-            match=r"a copy of .* not finished\. Set SOURCING_LEDGER_URL to the old one",
-        ),
-    ):
-        copy.belong_to("user 1 at the sandbox")
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"new\.db holds a copy that was broken off .*: delete it .* copy again",
-    ):
-        move_ledger(old, new, now=NOW, by="ann")
-    for left in tmp_path.glob("new.db*"):
-        left.unlink()
-    move_ledger(old, new, now=NOW, by="ann")
-    assert (buys(old), buys(new)) == (False, True)
-
-
-@pytest.mark.parametrize(
-    "server", [False, pytest.param(True, marks=pytest.mark.endurance)]
-)
-def test_a_move_killed_after_the_old_ledger_is_marked_is_finished_by_the_next(
-    tmp_path: Path, request: pytest.FixtureRequest, *, server: bool
-) -> None:
-    """Until then neither may buy; the same command lifts the mark of the copy."""
-    old, new = both(tmp_path, request.getfixturevalue("postgres") if server else None)
-    killed_while_moving(old, new, "marked")
-    assert (buys(old), buys(new)) == (False, False)
-    with pytest.raises(LedgerUnusable, match="was moved to"):
-        move_ledger(old, f"sqlite:///{tmp_path / 'third.db'}", now=NOW, by="ann")
-    assert move_ledger(old, new, now=NOW, by="ann")["orders"] == 2
-    assert (buys(old), buys(new)) == (False, True)
-
-
-def test_a_killed_move_leaves_the_old_ledger_buying(tmp_path: Path) -> None:
-    """What was not marked goes on as if nobody had tried to move it."""
-    old, new = both(tmp_path, None)
-    killed_while_moving(old, new, "copied")
-    assert (buys(new), buys(old)) == (False, True)
-
-
-def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
-    ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path
-) -> None:
-    """Row by row the same; numbering goes on; a backup of PostgreSQL is a SQLite file
-    that can be verified.
-    """
-    ledger.record([claim_one(ledger)])
-    to = postgres.new_database()
-    move_ledger(url, to, now=NOW, by="ann")
-    with Ledger(to, clock=MovableClock(), owner="first") as moved:
-        assert all_orders(moved) == all_orders(ledger)
-        moved.change(
-            [
-                OrderChange(
-                    order_ref="A-2",
-                    state=OrderState.HELD,
-                    why=in_these_words("over budget"),
-                )
-            ]
-        )
-        assert [move["new_state"] for move in moved.moves_of("A-2")] == [
-            "planned",
-            "held",
-        ]
-        assert verify(to).faults == []
-        saved = backup(to, tmp_path / "b.db", NOW)
-        with opened(saved) as copy:
-            assert all_orders(copy) == all_orders(moved)
-    assert verify(f"sqlite:///{saved}").faults == []
+    with pytest.raises(LedgerUnusable, match="has orders: give an empty database"):
+        restore(in_postgresql, tmp_path / "saved.db", now=NOW, by="ann")

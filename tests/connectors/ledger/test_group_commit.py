@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.marks import LedgerMarked, Mark
+from connectors.ledger.marks import mark_restored
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import (
     Claimed,
@@ -24,7 +25,6 @@ from connectors.ledger.records import (
     Outcome,
     SpendLimits,
 )
-from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.money import Money
@@ -212,19 +212,13 @@ async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(
     """
     record = (await group_commit.claim(intents("A-1"), lease=LEASE)).won["A-1"]
     with ledger.transaction() as connection:
-        row = {
-            "name": Mark.MOVED,
-            "at": ledger.clock(),
-            "by": "x",
-            "words": "was moved",
-        }
-        connection.execute(marks.insert().values(row))
+        mark_restored(connection, "was restored", by="x", at=ledger.clock())
     heard = await raised(
         group_commit.claim(intents("A-2"), lease=LEASE),
         group_commit.record(done(record)),
         group_commit.orders(["A-1"]),
     )
-    assert [type(one) for one in heard] == [LedgerMarked, bool, LedgerMarked]
+    assert [type(one) for one in heard] == [LedgerUnusable, bool, LedgerUnusable]
     assert (await group_commit.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.evidence import notice_put_back
-from connectors.ledger.marks import Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
@@ -59,12 +58,12 @@ def test_a_log_of_what_the_ledger_does_not_have_marks_it(
         by="ann", listed_within=SETTLED, last_sent=None
     )
     notice_put_back(ledger, tmp_path)
-    assert ledger.marks.standing() == {}
+    assert ledger.marks.restored() == ""
     with pytest.raises(LedgerUnusable, match="may still arrive until"):
         ledger.claim(intents("A-2"), lease=LEASE)
     sent(tmp_path, "A-2:pay")
     notice_put_back(ledger, tmp_path)
-    assert set(ledger.marks.standing()) == {Mark.RESTORED}
+    assert ledger.marks.restored()
 
 
 def test_a_log_of_what_the_ledger_has_means_nothing(
@@ -74,4 +73,4 @@ def test_a_log_of_what_the_ledger_has_means_nothing(
     ledger.claim(intents("A-1"), lease=LEASE)
     sent(tmp_path, "A-1:create")
     notice_put_back(ledger, tmp_path)
-    assert (ledger.marks.standing(), ledger.marks.restored_at()) == ({}, None)
+    assert (ledger.marks.restored(), ledger.marks.restored_at()) == ("", None)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -16,7 +15,6 @@ from sqlalchemy import event, func, select
 
 from connectors.callbacks import MAKING_LOCK
 from connectors.ledger import switches
-from connectors.ledger.copying import move_ledger
 from connectors.ledger.engine import CREATION_LOCK, LedgerUnusable
 from connectors.ledger.order_ids import ID_OWNERS_LOCK
 from connectors.ledger.plans import put_rows
@@ -256,24 +254,3 @@ def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(
         further = [statement for statement in creating if statement not in cancelling]
         assert ["advisory" in statement for statement in further] == [True] * locks
         assert not any("SELECT switches" in statement for statement in creating)
-
-
-def test_a_ledger_that_was_moved_is_not_the_one_to_pause(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """Runs on the new one would go on; it has the pause that stood when it was
-    moved.
-    """
-    ledger.pause_buying("mei")
-    move_ledger(
-        url, to := f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="mei"
-    )
-    for turn in (ledger.pause_buying, ledger.resume_buying):
-        with pytest.raises(
-            LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"
-        ):
-            turn("mei")
-    with Ledger(to, clock=ledger.clock, owner="second") as moved:
-        assert moved.buying_paused() == ledger.buying_paused()
-        assert moved.resume_buying("mei")
-        assert moved.pause_buying("li").by == "li"

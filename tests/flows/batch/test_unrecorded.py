@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.marks import Mark
+from connectors.ledger.marks import RESTORED
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import marks
@@ -103,7 +103,7 @@ async def test_a_restored_ledger_that_was_confirmed_as_a_whole_answers_for_no_ac
     """Whoever confirmed it may have looked at another marketplace."""
     with resources.ledger.transaction() as connection:
         row = {
-            "name": Mark.RESTORED,
+            "name": RESTORED,
             "at": resources.clock(),
             "by": "ann",
             "words": "was restored",
