@@ -56,7 +56,6 @@ def drop(
     *,
     batch: form.DroppedBatch = "",
     why: form.Why = "",
-    by: form.AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Lay aside orders of which nothing was begun: they wait no longer, until a later
@@ -65,9 +64,7 @@ def drop(
     with status.open_ledger() as ledger:
         source = snapshot.LedgerAlone(ledger, settings_now())
         done = awaited(
-            dropping.dropped(
-                source, order_ref, batch, by=by or terminal.person(), why=why
-            )
+            dropping.dropped(source, order_ref, batch, by=terminal.person(), why=why)
         )
     if done is None:
         say(dropping.NOTHING_NAMED)
@@ -131,7 +128,8 @@ def return_(
 @command(app)
 def refunds(*, json: Json = False) -> int:
     """Follow every refund and return that is not over, and say what waits for you."""
-    return _taken_back(lambda: after_sale.follow_after_sale(chunk_size=0), as_json=json)
+    # loaded while the server starts
+    return _taken_back(lambda: after_sale.follow_after_sale(), as_json=json)  # noqa: PLW0108
 
 
 def _taken_back(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, settings_now
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, settings_now
 from cli.lazily import lazily
 from domain.wording import pluralize
 
@@ -27,25 +27,20 @@ def notify(
     test: Annotated[
         bool, typer.Option("--test", help="Send a test message to each address, now.")
     ] = False,
-    json: Json = False,
 ) -> int:
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what
     did not arrive.
     """
-    return _try_addresses(as_json=json) if test else _send_due(as_json=json)
+    return _try_addresses() if test else _send_due()
 
 
-def _try_addresses(*, as_json: bool) -> int:
+def _try_addresses() -> int:
     """Send a test message to each address; answers 1 when one did not take it, or there
     is none.
     """
     mine = settings_now()
     done = notifying.try_out(mine)
-    if as_json:
-        terminal.print_json(
-            [{"addressee": name, "sent": not why, "why": why} for name, why in done]
-        )
-    for name, why in () if as_json else done:
+    for name, why in done:
         terminal.console.print(
             f"{name}: {f'not sent, {why}' if why else 'sent'}",
             soft_wrap=True,
@@ -56,27 +51,16 @@ def _try_addresses(*, as_json: bool) -> int:
     return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
 
 
-def _send_due(*, as_json: bool) -> int:
+def _send_due() -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
     mine = settings_now()
     with status.open_ledger() as ledger:
         sent = notifying.send_due(ledger, mine, now=ledger.clock())
         unsent = ledger.outbox.undelivered(ledger.clock() - UNSENT_FOR)
-    if as_json:
-        missed = [
-            {
-                "subject": one.subject,
-                "addressee": one.address,
-                "why": str(one.why_unsent),
-            }
-            for one in unsent
-        ]
-        terminal.print_json({"sent": sent, "not_arrived": missed})
-    else:
-        terminal.console.print(f"{pluralize(sent, 'message')} sent")
-        for one in unsent:
-            line = f"{terminal.clock_time(one.put_at)} {one.subject}: {one.why_unsent}"
-            terminal.console.print(line, soft_wrap=True, markup=False)
+    terminal.console.print(f"{pluralize(sent, 'message')} sent")
+    for message in unsent:
+        line = f"{terminal.clock_time(message.put_at)} {message.subject}: {message.why_unsent}"
+        terminal.console.print(line, soft_wrap=True, markup=False)
     if not mine.notify.get_secret_value():
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0

@@ -5,21 +5,21 @@ from __future__ import annotations
 from cli.failures import NEEDS_A_PERSON, say, settings_now
 from cli.lazily import lazily
 from domain.holds import GOES_ON
-from flows.prefect_ui.remedy_parameters import AnsweredBy, Why
+from flows.prefect_ui.remedy_parameters import Why
 
 with lazily():
     from cli import status, terminal
     from flows.answers import pausing
 
 
-def pause(*, why: Why = "", by: AnsweredBy = "") -> int:
+def pause(*, why: Why = "") -> int:
     """Stop everything that buys, in all runs; ends when nothing that was begun before
     can leave any more.
     """
     with status.open_ledger() as ledger:
         try:
             paused = pausing.pause(
-                ledger, settings_now(), by=by or terminal.person(), why=why, notify=say
+                ledger, settings_now(), by=terminal.person(), why=why, notify=say
             )
         except (
             KeyboardInterrupt
@@ -35,9 +35,9 @@ def pause(*, why: Why = "", by: AnsweredBy = "") -> int:
     return 0 if paused else NEEDS_A_PERSON
 
 
-def resume(*, by: AnsweredBy = "") -> None:
+def resume() -> None:
     """Allow buying again; what was approved and waits goes on."""
     with status.open_ledger() as ledger:
-        ended = ledger.resume_buying(by or terminal.person())
+        ended = ledger.resume_buying(terminal.person())
     words = pausing.resumed_words(ended)
     terminal.console.print(words, soft_wrap=True, highlight=False)

@@ -9,13 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, ChunkSize, Concurrency, Json, as_usage
+from cli.failures import NEEDS_A_PERSON, Json, as_usage
 from cli.lazily import lazily
 from domain.catalogue import Selection
 from domain.differences import Finding, FindingKind, OrderId
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
-from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 with lazily():
     from rich import padding, table, text
@@ -29,13 +28,10 @@ SUMS = ("marketplace", "ledger", "service", "difference")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
-def track(
-    *, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json: Json = False
-) -> int:
+def track(*, json: Json = False) -> int:
     """Follow the parcels of booked orders and report incoming ones to the warehouse."""
-    report = running.run_flow(
-        lambda: sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0)
-    )
+    # loaded while the server starts
+    report = running.run_flow(lambda: sync_tracking.sync_tracking())  # noqa: PLW0108
     if json:
         terminal.print_json(report.to_json())
     else:
@@ -91,7 +87,6 @@ def reconcile(
             metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again."
         ),
     ] = None,
-    by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments.
@@ -99,7 +94,7 @@ def reconcile(
     """
     parameters.wallet_out(wallet_out_cny, "--wallet-out-cny")
     parameters.foreign_orders(not_ours or [], "--not-ours")
-    by = by or terminal.person()
+    by = terminal.person()
     _take_back(parameters.foreign_orders(ours or [], "--ours"), by)
     days, foreign = -1 if since is None else since, not_ours or []
     report = running.run_flow(
@@ -210,7 +205,6 @@ def catalog(
         int | None,
         typer.Option(min=1, help="Most items from each keyword, category and shop."),
     ] = None,
-    concurrency: Concurrency = None,
     json: Json = False,
 ) -> int:
     """Bring the table of offers up to date: prices, stock, sellers, pictures."""
@@ -232,7 +226,6 @@ def catalog(
             [parameters.WantedOffers.model_validate(one) for one in wanted],
             full,
             limit or 0,
-            concurrency or 0,
         )
 
     with as_usage():

@@ -22,7 +22,6 @@ from cli.failures import (
 from cli.lazily import lazily
 from domain.forgetting import Erased
 from domain.wording import first_lines
-from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 with lazily():
     from cli import status, terminal
@@ -104,7 +103,6 @@ def forget(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Strike without asking.")
     ] = False,
-    by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
     """Erase a receiver's name, phone, e-mail and address from all that is kept here;
@@ -123,9 +121,7 @@ def forget(
                 [stands.order_ref for stands in standing if stands.never_begun],
                 yes=yes,
             )
-            erasure = erasing.forget(
-                settings_now(), ledger, refs, by=by or terminal.person()
-            )
+            erasure = erasing.forget(settings_now(), ledger, refs, by=terminal.person())
         except forgetting.StillNeeded as error:
             say(str(error))
             return COULD_NOT_RUN

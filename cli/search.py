@@ -12,7 +12,7 @@ from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, awaited
 from cli.lazily import lazily
 from domain.marketplace import ItemId, Marketplace, read_item
 from domain.money import Money
-from domain.offers import LARGEST_PAGE, Category, Filters, Hits, Offer, Sort
+from domain.offers import Category, Filters, Hits, Offer, Sort
 
 with lazily():
     from cli import terminal
@@ -49,9 +49,6 @@ def search(  # noqa: PLR0913 - one option a filter
     ] = None,
     sort: Annotated[Sort, typer.Option(help="The order of the hits.")] = Sort.RELEVANCE,
     page: Annotated[int, typer.Option(min=1, help="Which page of the hits.")] = 1,
-    page_size: Annotated[
-        int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")
-    ] = 20,
     json: Json = False,
 ) -> int:
     """Look for offers by words, image, shop, category or link; buys nothing."""
@@ -62,7 +59,6 @@ def search(  # noqa: PLR0913 - one option a filter
             max_price=Money.parse(max_price) if max_price else None,
             category_id=category,
             page=page,
-            page_size=page_size,
         )
     ways = {
         "WORDS": words.strip(),

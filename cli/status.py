@@ -119,16 +119,7 @@ def _show_remedies(lines: Iterable[ReportLine]) -> None:
         )
 
 
-def todo(
-    *,
-    refused_days: Annotated[
-        int,
-        typer.Option(
-            min=0, help="List orders that were refused in the last so many days."
-        ),
-    ] = 7,
-    json: Json = False,
-) -> int:
+def todo(*, json: Json = False) -> int:
     """List everything that waits for you, over all batches, the most urgent first: why,
     and what to do.
     """
@@ -138,7 +129,6 @@ def todo(
         found = waiting.to_do(
             ledger,
             settings_now(),
-            refused_for=timedelta(days=refused_days),
             begun_for=timedelta(0),
         )
     if json:

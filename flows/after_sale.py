@@ -35,7 +35,6 @@ from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
-from flows.prefect_ui.parameters import ChunkSize
 from tasks.after_sale import (
     carriers_for,
     choose_carrier,
@@ -161,7 +160,7 @@ async def return_parcel(
 
 
 @sourcing_flow("follow refunds")
-async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
+async def follow_after_sale() -> AfterSaleReport:
     """Bring every open refund and return up to date, and say what waits for a person.
 
     Safe to run at any time, and twice.
@@ -185,7 +184,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
         troubles: list[Trouble] = []
         async with progress_shown("refunds"):
             for label, chunk in chunks_with_progress(
-                "after-sale", refunds, chunk_size or resources.settings.chunk_size
+                "after-sale", refunds, resources.settings.chunk_size
             ):
                 unread = await follow_refunds(chunk, label=label)
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]

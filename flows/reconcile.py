@@ -48,7 +48,6 @@ from flows.prefect_ui import parameters as form
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
-from flows.prefect_ui.parameters import ChunkSize
 from flows.prefect_ui.reconcile_artifact import (
     ReconciliationReport,
     log_and_show,
@@ -422,7 +421,6 @@ async def reconcile_ledger(
     marketplaces: form.Marketplaces = EVERY_MARKETPLACE,
     not_ours: form.ForeignLines = NONE_GIVEN,
     said_by: AnsweredBy = "",
-    chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments.
     Buys, pays and cancels nothing.
@@ -445,9 +443,7 @@ async def reconcile_ledger(
     ):  # which proves the clock: one that is far ahead would end all that is kept
         await asyncio.to_thread(end_personal_data, resources.settings.inbox)
         await asyncio.to_thread(compact_snapshots)
-        run = Reconciliation(
-            resources, days, asked, chunk_size or resources.settings.chunk_size
-        )
+        run = Reconciliation(resources, days, asked, resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(
                 left_wallet, dict.fromkeys(foreign_ids, by_whom(said_by))

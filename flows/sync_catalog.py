@@ -33,7 +33,7 @@ from flows.prefect_ui.expected_errors import (
     rename_run,
     sourcing_flow,
 )
-from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
+from flows.prefect_ui.parameters import Full, MostItems, WantedList
 from tasks.engine.resources import Resources, open_resources
 from tasks.fetch_offers import (
     FetchedOffers,
@@ -226,7 +226,6 @@ async def sync_catalog(
     wanted: WantedList,
     full: Full = False,  # noqa: FBT002 - flow parameters make a form
     limit: MostItems = 0,
-    concurrency: Concurrency = 0,
 ) -> CatalogReport:
     """Bring the table `offers` up to date for these words, categories, shops and items.
 
@@ -239,7 +238,7 @@ async def sync_catalog(
     selections = [section.read() for section in wanted]
     settings = SourcingSettings()
     async with open_resources(
-        settings, XportcnSettings(), concurrency=concurrency, is_buying=False
+        settings, XportcnSettings(), is_buying=False
     ) as resources:
         report = await Crawl(resources=resources, full=full, limit=limit or None).run(
             selections

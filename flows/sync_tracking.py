@@ -47,7 +47,7 @@ from flows.prefect_ui.expected_errors import (
     run_logger,
     sourcing_flow,
 )
-from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
+from flows.prefect_ui.parameters import DueOnly
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
@@ -467,8 +467,6 @@ def scan_words(event: Mapping[str, Any], order: OrderRecord) -> str:
 
 @sourcing_flow("track parcels")
 async def sync_tracking(
-    chunk_size: ChunkSize = 0,
-    concurrency: Concurrency = 0,
     due_only: DueOnly = False,  # noqa: FBT002 - a box of a form
 ) -> TrackReport:
     """Follow every booked order until it is delivered: parcels, scans, states. Safe to
@@ -477,5 +475,5 @@ async def sync_tracking(
     Payments, orders and bookings without an answer are looked for first. Domestic
     parcels are reported to the warehouse, each once.
     """
-    async with opened(concurrency=concurrency) as resources, progress_shown("parcels"):
-        return await track(resources, chunk_size, due_only=due_only)
+    async with opened() as resources, progress_shown("parcels"):
+        return await track(resources, due_only=due_only)

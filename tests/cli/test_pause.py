@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.terminal import person
 from connectors.ledger.store import Ledger
 from tests.cli.conftest import Sourcing
 
@@ -21,9 +22,9 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
     """It needs neither service nor Prefect; who asked and why is told, in one line
     each.
     """
-    done = sourcing("pause", "--why", "prices\nlook wrong.", "--by", "mei")
+    done = sourcing("pause", "--why", "prices\nlook wrong.")
     assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
-    assert done.stderr.strip().endswith(" UTC by mei: prices look wrong")
+    assert done.stderr.strip().endswith(f" UTC by {person()}: prices look wrong")
     assert done.stdout.splitlines() == [
         "Nothing that was begun before can leave any more: nothing is created, paid or booked. "
         + TOLD,
@@ -34,7 +35,7 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
     found = json.loads(sourcing("doctor", "--json").stdout)
     (buying,) = [one for one in found if one["check"] == "buying"]
     assert (buying["ok"], buying["remedy"]) == (True, "to go on: sourcing resume")
-    done = sourcing("resume", "--by", "li")
+    done = sourcing("resume")
     assert (
         done.exit_code,
         done.stdout.startswith("Buying is allowed again; it was paused since"),
@@ -44,7 +45,7 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
 
 @pytest.mark.usefixtures("empty_ledger")
 def test_a_second_resume_says_that_nothing_was_paused(sourcing: Sourcing) -> None:
-    assert sourcing("pause", "--by", "mei").exit_code == 0
+    assert sourcing("pause").exit_code == 0
     assert sourcing("resume").exit_code == 0
     assert sourcing("resume").stdout == "Buying was not paused\n"
 

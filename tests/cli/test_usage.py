@@ -63,7 +63,7 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     [
         ("resolve -1001 --not-paid", "resolve --not-paid -- -1001"),
         ("drop -1 A-2 -3b", "drop -- -1 A-2 -3b"),
-        ("message -1001 Where? --by Mei", "message --by Mei -- -1001 Where?"),
+        ("call -1001 Where? --confirm", "call --confirm -- -1001 Where?"),
         ("cancel -12 --yes --json", "cancel --yes --json -- -12"),
         ("drop -- -1 -2", "drop -- -1 -2"),
         ("run FILE --budget-cny -5 -y", "run FILE --budget-cny -5 -y"),

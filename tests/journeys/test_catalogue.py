@@ -52,7 +52,9 @@ def kill_once(
     proxy: RewritingProxy,
     enough: Callable[[], bool],
 ) -> None:
-    run = merchant.start(*arguments, XPORTCN_BASE_URL=proxy.url)
+    run = merchant.start(
+        *arguments, XPORTCN_BASE_URL=proxy.url, SOURCING_CONCURRENCY=str(AT_ONCE)
+    )
     while run.poll() is None and not enough():
         time.sleep(0.002)
     assert run.poll() is None, "it was over before it could be killed"
@@ -67,7 +69,9 @@ def test_a_whole_marketplace_is_complete_and_without_repeats(
     """Every SKU of Taobao's 20,990, sold out and offline ones too; the second run finds
     nothing new to write.
     """
-    report = merchant.report("catalog", "taobao", "--everything", "--concurrency", "32")
+    report = merchant.report(
+        "catalog", "taobao", "--everything", SOURCING_CONCURRENCY="32"
+    )
     assert (report["pages"], report["items"], report["fetched"], report["new"]) == (
         370,
         7393,
@@ -153,7 +157,7 @@ def test_a_killed_crawl_writes_nothing_and_the_next_begins_anew(
     """`kill -9` while listing and while fetching: the tables are as they were."""
     sellers, there = shops(merchant.sandbox, 4)
     items = len({item for item, _ in there})
-    arguments = command(sellers, "--concurrency", str(AT_ONCE))
+    arguments = command(sellers)
     with rewriting_proxy(merchant.sandbox.url) as proxy:
         kill_once(merchant, arguments, proxy, lambda: calls(proxy)[LIST] >= 6)
         kill_once(

@@ -133,7 +133,7 @@ async def test_what_a_pause_keeps_back_is_due_when_buying_is_resumed(
     rows = single_line_orders(night.sandbox, {"taobao": 1})
     begins_a_ledger = write_csv(night.folder / "first.csv", rows)
     await asyncio.to_thread(night.report, "run", begins_a_ledger, "--dry-run")
-    await asyncio.to_thread(night.sourcing, "pause", "--by", "mei")
+    await asyncio.to_thread(night.sourcing, "pause")
     async with get_client() as client:
         deployments = Deployments(client)
         (file,) = (await deployments.night(str(night.folder / "inbox"))).files

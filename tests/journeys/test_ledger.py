@@ -89,8 +89,6 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
                 theirs["order_id"],
                 "--up-to",
                 str(theirs["amount_fen"] / 100),
-                "--by",
-                "ann",
             ]
             resolved = merchant.sourcing("resolve", order["order_ref"], *answer)
             assert resolved.exit_code == 0, resolved.stderr

