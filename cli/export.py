@@ -1,5 +1,5 @@
-"""Results at a terminal: tables as files, tracking numbers for shops, answers to
-queries, and what orders cost.
+"""Results at a terminal: tables as files, answers to queries, and what orders
+cost.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, settings_now, utc_now
+from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, settings_now
 from cli.lazily import lazily
 from domain.cost_report import CostReport, OrderCost, sum_of
 from domain.money import Money
@@ -22,8 +22,7 @@ with lazily():
     from rich import padding, table, text
 
     from cli import running, terminal
-    from connectors import export_formats, exports, tracking_files
-    from connectors.ledger import store
+    from connectors import export_formats, exports
     from connectors.snapshots import reader
     from flows import costs as costing
     from flows.prefect_ui import parameters
@@ -50,24 +49,11 @@ def export(
     parquet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")
     ] = None,
-    shops: Annotated[
-        bool,
-        typer.Option(
-            "--shops",
-            help="Instead the tracking numbers that shops lack, a file a shop.",
-        ),
-    ] = False,
     json: Json = False,
 ) -> int:
     """Write tables for other programs: amounts in their currency, times of
     SOURCING_TIMEZONE, ids as text.
     """
-    if shops:
-        if tables or sql or csv or xlsx or parquet:
-            raise BadUsage(
-                "--shops takes no table, query or file: it names its files itself"
-            )
-        return run_shops(as_json=json)
     files = {"csv": csv, "xlsx": xlsx, "parquet": parquet}
     named = [
         (export_formats.ExportFormat(kind), file)
@@ -93,23 +79,6 @@ def export(
     return 0
 
 
-def run_shops(*, as_json: bool) -> int:
-    """Write the tracking numbers that no file for a shop has yet; answers the exit
-    code.
-    """
-    settings = settings_now()
-    with store.Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
-        files = tracking_files.write_tracking(settings, ledger)
-    if as_json:
-        terminal.print_json(
-            [{"file": str(file.path), "numbers": file.numbers} for file in files]
-        )
-        return 0
-    words = "\n".join(map(str, files)) or "No shop lacks a tracking number"
-    terminal.console.print(words, soft_wrap=True)
-    return 0
-
-
 def sql(
     query: Annotated[
         str,
@@ -118,12 +87,6 @@ def sql(
         ),
     ],
     *,
-    seconds: Annotated[
-        float, typer.Option(min=0.1, help="How long the query may take.")
-    ] = 60,
-    memory_mb: Annotated[
-        int, typer.Option(min=64, help="How much memory it may need.")
-    ] = 1_024,
     csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, as export writes it.")
     ] = False,
@@ -132,7 +95,7 @@ def sql(
     """Ask the snapshots: a view per table with the newest row of each key, and
     <table>_history.
     """
-    bounds = reader.QueryBounds(seconds=seconds, memory_mb=memory_mb)
+    bounds = reader.QueryBounds()
     if csv:
         exports.print_csv(settings_now(), query, bounds, sys.stdout)
         return
@@ -186,30 +149,13 @@ def costs(
             metavar="DAY", help="Only orders paid on this day or later: 2026-11-01."
         ),
     ] = "",
-    currency: Annotated[
-        str,
-        typer.Option(
-            metavar="CODE", help="Instead of SOURCING_CURRENCY, for this look."
-        ),
-    ] = "",
-    csv: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Instead of exports/ in the data folder."),
-    ] = None,
-    xlsx: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The same for the sheet.")
-    ] = None,
     json: Json = False,
 ) -> int:
     """What every paid order cost in all, line by line: goods, postage, fees, freight,
     less what came back.
     """
-    csv_file, sheet = (str(file.absolute()) if file else "" for file in (csv, xlsx))
     since = parameters.a_day(since, "--since")  # before a server is started
-    currency = parameters.a_currency(currency, "--currency")
-    report = running.run_flow(
-        lambda: costing.compute_costs(since, currency, csv_file, sheet)
-    )
+    report = running.run_flow(lambda: costing.compute_costs(since))
     if json:
         terminal.print_json(report.to_json())
     else:

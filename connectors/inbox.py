@@ -325,7 +325,7 @@ def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
     """
     ended = [
         one / place
-        for one in (inbox, *settings.inboxes)
+        for one in {inbox, settings.inbox}
         for place in (Folder.DONE, Folder.FAILED)
     ]
     folders = [

@@ -126,11 +126,6 @@ class SourcingSettings(Settings):
         validation_alias="SOURCING_SNAPSHOTS",
         description="Folder of the snapshots; empty: `snapshots` in the data folder",
     )
-    inbox_setting: str = Field(
-        "",
-        validation_alias="SOURCING_INBOX",
-        description="Folder of request files, for the night and the page; empty: `inbox` in the data folder",
-    )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
     concurrency: int = Field(
         16, ge=1, le=200, description="Calls to the service at once"
@@ -148,11 +143,6 @@ class SourcingSettings(Settings):
         900,
         ge=0,
         description="How long an unanswered effect may still land; until then not seeing it proves nothing",
-    )
-    retry_delays_s: tuple[float, ...] = Field(
-        (5, 15, 30, 60),
-        min_length=1,
-        description="How long a task waits before each further try after the service was away; the last one goes on",
     )
     history_days: int = Field(
         400,
@@ -230,7 +220,7 @@ class SourcingSettings(Settings):
         "this machine alone",
     )
 
-    @field_validator("data_dir", "snapshots_setting", "inbox_setting", "rates", "book")
+    @field_validator("data_dir", "snapshots_setting", "rates", "book")
     @classmethod
     def is_where_it_seems(cls, value: Any) -> Any:
         path = Path(value.get_secret_value() if isinstance(value, SecretStr) else value)
@@ -327,7 +317,7 @@ class SourcingSettings(Settings):
         """What `.env` has now, at the same places; these settings while it can't be
         read.
         """
-        kept = ("data_dir", "ledger_url_setting", "snapshots_setting", "inbox_setting")
+        kept = ("data_dir", "ledger_url_setting", "snapshots_setting")
         places = {name: getattr(self, name) for name in kept}
         with suppress(BadSetting, OSError):
             return type(self)().model_copy(update=places)
@@ -344,12 +334,7 @@ class SourcingSettings(Settings):
     @property
     def inbox(self) -> Path:
         """The folder whose files the nightly run takes."""
-        return Path(self.inbox_setting or self.data_dir / "inbox").absolute()
-
-    @property
-    def inboxes(self) -> tuple[Path, ...]:
-        """The inbox, and the one that was it before another was set."""
-        return tuple(dict.fromkeys([self.inbox, self.data_dir.absolute() / "inbox"]))
+        return self.data_dir.absolute() / "inbox"
 
     @property
     def rates_file(self) -> Path | None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,58 +30,30 @@ from flows.prefect_ui.expected_errors import (
     sourcing_flow,
 )
 from flows.prefect_ui.markdown import inert
-from flows.prefect_ui.parameters import (
-    BooksCurrency,
-    CsvFile,
-    SheetFile,
-    SinceDay,
-    a_currency,
-    a_day,
-)
+from flows.prefect_ui.parameters import SinceDay, a_day
 from tasks.engine.resources import Resources, open_resources
 from tasks.landed_cost import cost_of, snapshot_costs
 
 MOST_LISTED = 50
 
 
-@dataclass(frozen=True, slots=True)
-class CostFiles:
-    """Where the files for the books go; empty is the data folder."""
-
-    csv: str = ""
-    xlsx: str = ""
-
-    def paths(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """The two files. `name` keeps apart what is in another currency, or of other
-        days.
-        """
-        return Path(self.csv or folder / f"{name}.csv"), Path(
-            self.xlsx or folder / f"{name}.xlsx"
-        )
-
-
-async def cost(
-    resources: Resources, books: Books, since: str, files: CostFiles
-) -> CostReport:
+async def cost(resources: Resources, books: Books, since: str) -> CostReport:
     """Compute what all paid orders cost; show and write those that were paid on the day
     `since` or later, or on no known day.
-
-    In another currency than the settings' the table stays as it is: a report does not
-    change the books.
     """
     settings, root = resources.settings, resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
     costs = await cost_of(
         root, books, settings.timezone, books.currency or "no currency"
     )
-    is_kept = books.currency == settings.currency
-    snapshot_id = await snapshot_costs(resources, costs, as_of) if is_kept else None
+    snapshot_id = await snapshot_costs(resources, costs, as_of)
     paid_on = field("paid_on")
     costs = costs.filter(paid_on.is_null() | (paid_on >= since))
     name = "-".join(
         ["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])]
     )
-    csv, xlsx = files.paths(settings.data_dir / "exports", name)
+    csv = settings.data_dir / "exports" / f"{name}.csv"
+    xlsx = csv.with_suffix(".xlsx")
     too_long = await asyncio.to_thread(_write, costs, csv, xlsx)
     rows = (
         row for batch in costs.to_batches(RECORDS_AT_ONCE) for row in batch.to_pylist()
@@ -172,12 +143,7 @@ def _lines(amounts: Iterable[Money]) -> str:
 
 
 @sourcing_flow("what orders cost")
-async def compute_costs(
-    since: SinceDay = "",
-    currency: BooksCurrency = "",
-    csv_file: CsvFile = "",
-    sheet: SheetFile = "",
-) -> CostReport:
+async def compute_costs(since: SinceDay = "") -> CostReport:
     """What each line of every paid order cost in all: goods, postage, fees, freight,
     less discounts and refunds.
 
@@ -186,10 +152,8 @@ async def compute_costs(
     the service nothing, and changes no order.
     """
     settings, since = SourcingSettings(), a_day(since)
-    books = Books(
-        a_currency(currency) or settings.currency, read_rates(settings.rates_file)
-    )
+    books = Books(settings.currency, read_rates(settings.rates_file))
     async with open_resources(settings, XportcnSettings()) as resources:
-        report = await cost(resources, books, since, CostFiles(csv_file, sheet))
+        report = await cost(resources, books, since)
     await report_costs(report)
     return report

@@ -1,4 +1,4 @@
-"""The flows that write files for other programs: tables, tracking numbers for shops."""
+"""The flow that writes tables as files for other programs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from prefect.artifacts import acreate_link_artifact
 
 from connectors.export_formats import ExportFormat
 from connectors.exports import export
-from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.reader import QueryBounds
-from connectors.tracking_files import TrackingFile, write_tracking
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import (
     best_effort,
@@ -28,7 +26,6 @@ from flows.prefect_ui.parameters import (
     in_words,
 )
 from flows.prefect_ui.remedy_parameters import NO_TEXTS
-from tasks.engine.resources import utc_now
 
 
 @sourcing_flow("export of tables")
@@ -60,28 +57,6 @@ async def export_tables(
     await _link(path.absolute(), f"{path}: {words}")
     await rename_run(f"export: {path.name}")
     return str(path)
-
-
-@sourcing_flow("tracking numbers for shops")
-async def export_tracking() -> list[str]:
-    """Write the tracking numbers that shops lack, a file a shop, as each tracking run
-    does.
-
-    Asks the service nothing.
-    """
-    settings = SourcingSettings()
-
-    def write() -> list[TrackingFile]:
-        with Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
-            return write_tracking(settings, ledger)
-
-    files = await asyncio.to_thread(write)
-    for file in files:
-        await _link(file.path, str(file))
-    await rename_run(
-        f"tracking numbers for shops: {sum(file.numbers for file in files):,}"
-    )
-    return [str(file.path) for file in files]
 
 
 async def _link(path: Path, words: str) -> None:

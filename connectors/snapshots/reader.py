@@ -114,7 +114,7 @@ READING = {
 PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at)\b")
 MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
-NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
+NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT)"
 CLOSED = (
     "SET python_enable_replacements = false",
     "SET enable_external_access = false",
@@ -253,11 +253,11 @@ def _opened(
             yield connection
         except duckdb.InterruptException as error:
             raise QueryError(
-                f"the query took more than {bounds.seconds:g} s: {NARROW} --seconds"
+                f"the query took more than {bounds.seconds:g} s: {NARROW}"
             ) from error
         except duckdb.OutOfMemoryException as error:
             raise QueryError(
-                f"the query needs more than {bounds.memory_mb:,} MB: {NARROW} --memory-mb"
+                f"the query needs more than {bounds.memory_mb:,} MB: {NARROW}"
             ) from error
         except about_the_query as error:
             raise QueryError(_message_of(error)) from error

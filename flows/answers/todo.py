@@ -195,10 +195,8 @@ def to_do(
         _of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref], plans)
         for ref, order in waiting.items()
     ]
-    inboxes = settings.inboxes if settings else ()
-    files = [
-        _of_file(one) for inbox in inboxes for one in faulty_files(inbox, since=newest)
-    ]
+    faulty = faulty_files(settings.inbox, since=newest) if settings else ()
+    files = [_of_file(file) for file in faulty]
     unsent = [
         _of_message(message)
         for message in ledger.outbox.undelivered(newest)

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from connectors.export_formats import ExportFormat
 from connectors.request_files import check_encoding
 from domain.catalogue import Selection
-from domain.cell_table import currency_code
 from domain.differences import OrderId
 from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
@@ -279,7 +278,7 @@ InboxFolder = Annotated[
     asked(
         "Inbox",
         "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
-        "open, with a result beside them. Another one for the nights and the page: SOURCING_INBOX",
+        "open, with a result beside them.",
     ),
 ]
 QuietSeconds = Annotated[
@@ -307,11 +306,6 @@ def a_day(text: str, name: str = "Paid since") -> str:
             f"{name}: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty"
         )
     return in_words(name, lambda: date.fromisoformat(text).isoformat()) if text else ""
-
-
-def a_currency(text: str, name: str = "Currency") -> str:
-    """The code of a currency, or empty. Raises `BadInput`."""
-    return in_words(name, lambda: currency_code(text)) if text else ""
 
 
 def wallet_out(text: str, name: str = "Left the wallet") -> Money | None:
@@ -412,21 +406,6 @@ Marketplaces = Annotated[
 SinceDay = Annotated[
     str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")
 ]
-BooksCurrency = Annotated[
-    str,
-    asked(
-        "Currency",
-        "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is",
-    ),
-]
-CsvFile = Annotated[
-    str,
-    asked(
-        "CSV file",
-        "Path on the machine that runs the worker. Empty: exports/ in the data folder",
-    ),
-]
-SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
 ExportedTables = Annotated[
     list[str], asked("Tables", "Such as orders. None: all, or the answer to the query")
 ]

@@ -50,9 +50,10 @@ RETRYING: Mapping[str, Any] = {
 }
 """Options of a task that calls the service. Only `TryAgain` brings another try.
 
-So many retries are never reached: a try is one absence of the service. The settings
-have the delays.
+So many retries are never reached: a try is one absence of the service.
 """
+DELAYS_S = (5.0, 15.0, 30.0, 60.0)
+"""Seconds before each further try; the last one goes on."""
 READING_DELAYS_S = (1, 5)
 READING: Mapping[str, Any] = {
     "cache_policy": NO_CACHE,
@@ -151,14 +152,10 @@ def service_task(
                     raise
 
         return _DirectTask(
-            _shut_in(one_try), _delays_of_settings, task_run_name=run_name, **RETRYING
+            _shut_in(one_try), lambda: DELAYS_S, task_run_name=run_name, **RETRYING
         )
 
     return decorated
-
-
-def _delays_of_settings() -> Sequence[float]:
-    return current_resources().settings.retry_delays_s
 
 
 def file_task(

@@ -81,10 +81,6 @@ def test_of_many_orders_those_without_a_sum_come_first(
             "sourcing: --since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
         ),
         (
-            "costs --currency EURO",
-            "sourcing: --currency: 'EURO' is no currency; give its three letters, such as EUR\n",
-        ),
-        (
             "reconcile --wallet-out-cny much",
             "sourcing: --wallet-out-cny: 'much' is no amount in yuan; give one such as 1500 or 99.50\n",
         ),

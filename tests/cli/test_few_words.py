@@ -14,10 +14,10 @@ from connectors.xportcn.settings import XportcnSettings
 from deployments import ROOT
 from domain.reasons import ReasonCode
 
-COMMANDS = 39
-OPTIONS = 122
-DEPLOYMENTS = 20
-SETTINGS = 44
+COMMANDS = 37
+OPTIONS = 113
+DEPLOYMENTS = 19
+SETTINGS = 42
 REASONS = 127
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cli.main import app
 from tasks.rebuild import find_damage
 from tests.connectors.snapshots.test_pruning import filled
 
@@ -19,24 +15,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     filled(tmp_path / "snapshots")
     return tmp_path / "snapshots"
-
-
-def said(*words: str) -> tuple[int, str]:
-    """The exit code, and what was printed in one line."""
-    result = CliRunner().invoke(app, ["snapshot", *words])
-    return result.exit_code, " ".join((result.stdout + result.stderr).split())
-
-
-def answered(*words: str) -> tuple[int, dict[str, Any]]:
-    result = CliRunner().invoke(app, ["snapshot", *words, "--json"])
-    return result.exit_code, json.loads(result.stdout)
-
-
-def test_all_are_listed(root: Path) -> None:
-    code, words = said("ls")
-    assert (code, "4 snapshots, " in words) == (0, True)
-    shown = answered("ls")[1]["snapshots"]
-    assert (shown[0]["snapshot_id"], shown[0]["tables"]) == ("s-0", {"orders": 3})
 
 
 def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
@@ -58,15 +36,3 @@ def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
         "s-3": f"{root}/_history/orders/date=2026-01-05/s-3.parquet of snapshot s-3 is missing",
     }
     assert all("sourcing snapshot rebuild" in damage.words for damage in damages)
-    code, words = said("ls")
-    assert (code, "s-1.json is not a readable manifest" in words) == (1, True)
-
-
-def test_without_a_snapshot_there_is_nothing_to_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    assert said("ls") == (
-        0,
-        f"No snapshots in {tmp_path}/snapshots yet: a run writes the first",
-    )

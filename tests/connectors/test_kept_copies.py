@@ -33,12 +33,9 @@ OTHERS = (
 )
 
 
-@pytest.mark.parametrize("inbox", ["", "another"])
 def test_only_what_the_program_set_aside_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in the inbox of before, where another is set meanwhile."""
-    monkeypatch.setenv("SOURCING_INBOX", inbox and str(tmp_path / inbox))
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     settings, now = SourcingSettings(), datetime.now(UTC)
     assert last_end(settings, settings.inbox) is None

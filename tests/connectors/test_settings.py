@@ -116,19 +116,6 @@ def test_an_env_file_of_another_encoding_is_told(
         settings()
 
 
-def test_one_inbox_is_named_for_the_night_the_shops_and_the_page(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A page that goes on takes no other one from `.env`: the night has its own from
-    the start of `serve`.
-    """
-    before = SourcingSettings(data_dir=tmp_path)
-    assert before.inbox == tmp_path / "inbox"
-    monkeypatch.setenv("SOURCING_INBOX", str(tmp_path / "orders"))
-    assert SourcingSettings(data_dir=tmp_path).inbox == tmp_path / "orders"
-    assert before.renewed().inbox == tmp_path / "inbox"
-
-
 def test_every_fault_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the settings mends them all."""
     monkeypatch.setenv("SOURCING_CHUNK_SIZE", "0")

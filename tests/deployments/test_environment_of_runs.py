@@ -19,7 +19,7 @@ from tests.running import ROOT
 SETTINGS = """SOURCING_BOOK=book.csv
 SOURCING_RATES=tables/rates.csv
 SOURCING_LEDGER_URL=sqlite:///books/ledger.db
-SOURCING_INBOX=orders
+SOURCING_SNAPSHOTS=tables/days
 """
 NAMES = [line.partition("=")[0] for line in SETTINGS.splitlines()]
 
@@ -95,5 +95,5 @@ def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
     """Also as `.env` names them by then."""
     environment = _environment(tmp_path, monkeypatch, "")
     (tmp_path / ".env").write_text(SETTINGS)
-    read = _of_a_run(environment, program, "inbox", "rates")
-    assert read == [f"{tmp_path}/orders", "tables/rates.csv"]
+    read = _of_a_run(environment, program, "inbox", "snapshot_root", "rates")
+    assert read == [f"{tmp_path}/data/inbox", "tables/days", "tables/rates.csv"]

@@ -17,7 +17,7 @@ from domain.cost_report import CostReport
 from domain.landed import Books, Rates
 from domain.money import Money
 from flows import costs
-from flows.costs import CostFiles, cost, markdown
+from flows.costs import cost, markdown
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.tasks.conftest import resources
@@ -62,10 +62,8 @@ def csv_rows(report: CostReport) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-async def costed(
-    run: Resources, books: Books = EUR, since: str = "", files: CostFiles | None = None
-) -> CostReport:
-    return await cost(run, books, since, files or CostFiles())
+async def costed(run: Resources, books: Books = EUR, since: str = "") -> CostReport:
+    return await cost(run, books, since)
 
 
 async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(
@@ -106,33 +104,6 @@ async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(
     assert (report.all_fine, report.summary) == (True, "3 paid orders: 40.43 EUR")
 
 
-async def test_a_look_in_another_currency_leaves_the_table_as_it_is(
-    books_run: Resources,
-) -> None:
-    await costed(books_run)
-    report = await costed(books_run, Books("CNY", Rates()), since="2026-11-02")
-
-    assert report.snapshot_id is None
-    assert Path(str(report.csv)).name == "landed-costs-CNY-since-2026-11-02.csv"
-    assert {
-        row
-        for row in Snapshots(books_run.settings.snapshot_root).table("landed_costs")[
-            "landed_currency"
-        ]
-    } == {"EUR"}
-
-
-async def test_where_no_currency_is_set_each_one_is_another_one(
-    resources: Resources,
-) -> None:
-    """Else the morning, which is told none, would take the sums back."""
-    written(resources, {name: rows_of(name, rows) for name, rows in ROWS.items()})
-    report = await costed(resources)
-
-    assert (report.snapshot_id, report.summary) == (None, "3 paid orders: 40.43 EUR")
-    assert Snapshots(resources.settings.snapshot_root).table("landed_costs").empty
-
-
 async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(
     books_run: Resources,
 ) -> None:
@@ -151,11 +122,8 @@ async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(
     )  # the table has all
 
 
-async def test_what_has_no_sum_is_told_with_its_reason(
-    books_run: Resources, tmp_path: Path
-) -> None:
-    files = CostFiles(str(tmp_path / "new" / "a.csv"), str(tmp_path / "new" / "a.xlsx"))
-    report = await costed(books_run, Books("EUR", Rates(RATES[:1])), files=files)
+async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources) -> None:
+    report = await costed(books_run, Books("EUR", Rates(RATES[:1])))
 
     why = "there is no rate from USD to EUR; add one of 2026-11-03 or of the 7 days before it to SOURCING_RATES"
     assert report.problems == {why: ["A-1", "A-2", "B-1"]}
@@ -172,7 +140,6 @@ async def test_what_has_no_sum_is_told_with_its_reason(
         "problem": why,
     }
     assert f"- A-1, A-2, B-1: {why}" in markdown(report)
-    assert (report.csv, report.xlsx) == (files.csv, files.xlsx)
 
 
 async def test_without_any_snapshot_the_files_are_empty(resources: Resources) -> None:

@@ -43,9 +43,10 @@ SHORT = {
     "connectors.xportcn.failures.BASE_S": 0.02,
     "tasks.effects.protocol.FIRST_PAUSE_S": 0.02,
     "tasks.effects.protocol.LONGEST_PAUSE_S": 0.3,
+    "tasks.engine.retrying.DELAYS_S": (0.1,),
 }
 CALLS_OF_AN_ORDER = 10
-SCALED = {"SOURCING_PATIENCE_S": "60", "SOURCING_RETRY_DELAYS_S": "[0.1]"}
+SCALED = {"SOURCING_PATIENCE_S": "60"}
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ LANDED_COSTS = Table(
         ),
         "landed_currency": currency_of(
             "the merchant's books",
-            source="SOURCING_CURRENCY, or `--currency`",
+            source="SOURCING_CURRENCY",
             example="EUR",
             null="none is named",
         ),

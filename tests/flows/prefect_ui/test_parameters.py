@@ -161,11 +161,6 @@ ROWS = "order_ref,item\n" * 1_001
             {"since": "2026-11-31"},
             "Paid since: day is out of range for month",
         ),
-        (
-            compute_costs,
-            {"currency": "EURO"},
-            "Currency: 'EURO' is no currency; give its three letters, such as EUR",
-        ),
         (sync_catalog, {"wanted": []}, "What to fetch: add at least one marketplace"),
         (
             sync_catalog,

@@ -27,6 +27,7 @@ import tasks
 from connectors.foreign import shut_logs
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
+from tasks.engine import retrying
 from tasks.engine.resources import Resources, as_current
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import TryAgain, may_try_again
@@ -40,7 +41,6 @@ pytestmark = pytest.mark.filterwarnings(
 RESOURCES = cast(
     Resources,
     SimpleNamespace(
-        settings=SimpleNamespace(retry_delays_s=(0.01,)),
         breaker=CircuitBreaker(at_once=1, patience_s=60),
     ),
 )
@@ -53,7 +53,8 @@ def server(prefect_url: str) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def opened() -> Iterator[None]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(retrying, "DELAYS_S", (0.01,))
     with as_current(RESOURCES):
         yield
 
