@@ -5,7 +5,6 @@ cost.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +13,11 @@ import typer
 
 from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, settings_now
 from cli.lazily import lazily
-from domain.cost_report import CostReport, OrderCost, sum_of
-from domain.money import Money
-from domain.wording import pluralize, shorten
+from domain.cost_report import CostReport
+from domain.wording import pluralize
 
 with lazily():
-    from rich import padding, table, text
+    from rich import table, text
 
     from cli import running, terminal
     from connectors import export_formats, exports
@@ -137,10 +135,6 @@ def _described(result: reader.QueryResult) -> table.Table:
     return shown
 
 
-ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
-SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
-
-
 def costs(
     *,
     since: Annotated[
@@ -164,72 +158,9 @@ def costs(
 
 
 def show_costs(report: CostReport) -> None:
-    """Show the orders, those without a sum first where there are many; the reasons; the
-    sums of each batch.
-    """
-    orders = report.orders
-    if len(orders) > terminal.MOST_SHOWN:
-        orders = sorted(orders, key=lambda order: not order.problem)[
-            : terminal.MOST_SHOWN
-        ]
-    rows = (
-        (
-            order.order_ref,
-            str(order.lines),
-            str(order.net_paid),
-            str(order.freight or ""),
-            _landed(order),
-        )
-        for order in orders
-    )
-    terminal.console.print(
-        terminal.table_of(
-            ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True
-        )
-    )
-    terminal.show_more(len(report.orders), "--json, or in the files")
-    _show_problems(report)
-    terminal.console.print(padding.Padding(_sums(report), (1, 0)))
+    """Show the sums of each batch, the orders without a sum, and the files."""
+    terminal.show_markdown(costing.markdown(report))
+    terminal.console.print(report.summary)
     for note in report.notes:
         terminal.warn(note)
-    files = "\n".join(
-        f"For the books: {path}" for path in (report.csv, report.xlsx) if path
-    )
-    terminal.console.print(files, soft_wrap=True)
     terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
-
-
-def _landed(order: OrderCost) -> text.Text:
-    return (
-        text.Text(str(order.landed), "green")
-        if order.landed
-        else text.Text("no sum", "yellow")
-    )
-
-
-def _show_problems(report: CostReport) -> None:
-    for problem, refs in report.problems.items():
-        words = text.Text.assemble(
-            (shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}"
-        )
-        terminal.console.print(padding.Padding(words, (0, 0, 0, 2)))
-
-
-def _sums(report: CostReport) -> table.Table:
-    whole = sum_of("all", report.orders, report.currency)
-    rows = (
-        (
-            one.batch_id,
-            f"{one.orders:,}",
-            _lines(one.net_paid),
-            _lines(one.freight),
-            str(one.landed or ""),
-            f"{one.open:,}" if one.open else "",
-        )
-        for one in ([*report.sums, whole] if len(report.sums) > 1 else report.sums)
-    )
-    return terminal.table_of(SUMS, rows, title="Sums", right=SUMS[1:], no_wrap=True)
-
-
-def _lines(amounts: Iterable[Money]) -> str:
-    return "\n".join(map(str, amounts))

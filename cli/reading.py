@@ -12,20 +12,15 @@ import typer
 from cli.failures import NEEDS_A_PERSON, Json, as_usage
 from cli.lazily import lazily
 from domain.catalogue import Selection
-from domain.differences import Finding, FindingKind, OrderId
+from domain.differences import OrderId
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
 
 with lazily():
-    from rich import padding, table, text
-
     from cli import running, status, terminal
     from flows import reconcile as reconciling
     from flows import sync_catalog, sync_tracking
     from flows.prefect_ui import parameters, reconcile_artifact
-
-SUMS = ("marketplace", "ledger", "service", "difference")
-COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
 def track(*, json: Json = False) -> int:
@@ -106,10 +101,6 @@ def reconcile(
         terminal.print_json(report.to_json())
     else:
         _show_differences(report)
-    for trouble in report.troubles:
-        terminal.warn("not compared:", str(trouble))
-    for line in report.not_marked:
-        terminal.warn("not marked:", line)
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
@@ -126,56 +117,11 @@ def _take_back(orders: Sequence[OrderId], by: str) -> None:
 
 
 def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
-    """Show the sums, what was settled, and every finding with what to do about it."""
+    """Show what was settled, the sums, and each finding with its remedy."""
     if report.settled:
         terminal.show_orders("Settled by reading", report.settled)
-    if report.paid:
-        terminal.console.print(padding.Padding(_sums(report), (0, 0, 1, 0)))
-    for finding in report.findings[: terminal.MOST_SHOWN]:
-        _show_finding(finding)
-    terminal.show_more(len(report.findings), "--json, or sourcing sql")
-    for note in report.notes:
-        terminal.console.print(f"Note: {note}", soft_wrap=True)
-    terminal.console.print(
-        f"Since {report.begins}: {reconcile_artifact.summary_of(report)}",
-        soft_wrap=True,
-    )
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
-
-
-def _sums(report: reconcile_artifact.ReconciliationReport) -> table.Table:
-    gaps = [(one, one.service - one.ledger) for one in report.paid]
-    rows = (
-        (
-            one.marketplace,
-            str(one.ledger),
-            str(one.service),
-            text.Text(str(gap), "red" if gap.minor else "green"),
-        )
-        for one, gap in gaps
-    )
-    return terminal.table_of(SUMS, rows, title="Paid", right=SUMS[1:], no_wrap=True)
-
-
-def _show_finding(finding: Finding) -> None:
-    head = text.Text.assemble(
-        (finding.kind.replace("_", " "), f"bold {COLOURS.get(finding.kind, 'red')}"),
-        *(
-            f"  {part}"
-            for part in (finding.marketplace, finding.order_ref, finding.order_id)
-            if part
-        ),
-    )
-    terminal.console.print(head, soft_wrap=True)
-    sides = (
-        ("orders", "wallet") if finding.marketplace is None else ("ledger", "service")
-    )
-    grid = table.Table.grid(padding=(0, 2))
-    for name, words in zip(
-        (*sides, "to do"), (finding.expected, finding.seen, finding.remedy), strict=True
-    ):
-        grid.add_row(text.Text(name, style="dim"), words)
-    terminal.console.print(padding.Padding(grid, (0, 0, 1, 2)))
+    terminal.show_markdown(reconcile_artifact.markdown(report))
+    terminal.console.print(reconcile_artifact.summary_of(report), soft_wrap=True)
 
 
 def catalog(

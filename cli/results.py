@@ -72,26 +72,7 @@ def report(
         terminal.console.print(words, soft_wrap=True)
         return
     terminal.console.print(f"{title}, {moment}", style="bold", soft_wrap=True)
-    for part in parts:
-        _print_section(part)
-
-
-def _print_section(section: sections.Section) -> None:
-    cells = [
-        [_words_of(cell) for cell in row] for row in section.rows[: terminal.MOST_SHOWN]
-    ]
-    shown = terminal.table_of(
-        section.columns, cells, title=section.heading, right=sections.NUMBERS
-    )
-    terminal.console.print()
-    terminal.console.print(shown)
-    terminal.show_more(len(section.rows), "--html FILE")
-    for words in section.text:
-        terminal.console.print(words, soft_wrap=True, highlight=False, markup=False)
-
-
-def _words_of(cell: sections.Cell) -> str:
-    return cell if isinstance(cell, str) else "\n".join(link.words for link in cell)
+    terminal.show_markdown("\n\n".join(map(markdown.section_text, parts)))
 
 
 def forget(

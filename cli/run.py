@@ -35,14 +35,13 @@ from cli.failures import (
 )
 from cli.lazily import lazily
 from domain.money import Money
-from domain.report import BatchReport, MatchLine
+from domain.report import BatchReport
 from domain.request_remarks import BadRequests, Remark, merged_remarks
 from domain.states import OrderState
 from domain.wording import first_lines, pluralize
 
 with lazily():
-    from rich import console as consoles
-    from rich import padding, table, text
+    from rich import table, text
 
     from cli import answers, doctor, running, status, terminal
     from connectors import book_file, fetched_files
@@ -280,12 +279,8 @@ def ask(question: request.ApprovalRequest) -> bool:
     terminal.messages.print(terminal.table_of(PLAN, rows, title="Plan", right=NUMBERS))
     if rest := plan.beyond(terminal.MOST_SHOWN):
         terminal.messages.print(f"{rest} See them with --dry-run --json")
-    matches = [
-        MatchLine.of(plan.order_ref, match)
-        for plan in question.all
-        for match in plan.matches
-    ]
-    show_matches(matches, terminal.messages)
+    found = markdown.found_by_words(plan.matches, plan.matched)
+    terminal.show_markdown(found, terminal.messages)
     print_warnings(question.warnings)
     asked, *about = map(
         words.bare, words.question_words(question, plan, settings_now(), utc_now())
@@ -305,7 +300,7 @@ def print_report(report: BatchReport) -> None:
         show_plan(title, report)
     else:
         terminal.show_orders(title, report.orders, whole="sourcing status")
-    show_matches(report.matches, terminal.console)
+    terminal.show_markdown(markdown.matches_of(report))
     counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
     terminal.console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
     terminal.console.print(totals(report) if report.dry_run else _spent(report))
@@ -337,30 +332,6 @@ def _spent(report: BatchReport) -> str:
         return f"This run bought nothing; {total}"
     bought = pluralize(report.bought_this_run, "order")
     return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
-
-
-def show_matches(matches: Sequence[MatchLine], where: consoles.Console) -> None:
-    """One paragraph for each line found by words: what was taken, why, and how to make
-    it certain.
-    """
-    taken = [
-        match for match in matches if match.item_id
-    ]  # where nothing was taken, the order's own reason says so
-    for match in taken[: terminal.MOST_SHOWN]:
-        where.print(padding.Padding(_line(match), (0, 0, 0, 2)))
-    terminal.show_more(len(taken), "--json", where)
-
-
-def _line(match: MatchLine) -> text.Text:
-    price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
-    others = [item_id for item_id in match.candidates if item_id != match.item_id]
-    return text.Text.assemble(
-        (match.order_ref, "bold"),
-        f" {match.words!r} was taken to mean {match.item_id} ",
-        f"({match.title}{price}, sold by {match.seller}): {match.why}. ",
-        f"Others: {', '.join(others)}. " if others else "",
-        f"Pin with: {match.pin}",
-    )
 
 
 NARROW = ("order", "state", "goods and postage", "stock", "freight", "days")

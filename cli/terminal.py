@@ -90,6 +90,13 @@ def note(words: str) -> None:
     console.print(Text(words, style="yellow"))
 
 
+def show_markdown(words: str, where: Console = console) -> None:
+    """Print what the Prefect UI shows, with the addresses of its links."""
+    from rich.markdown import Markdown  # takes longer than all help
+
+    where.print(Markdown(words, hyperlinks=False))
+
+
 def print_json(document: object) -> None:
     """The one document that `--json` promises on stdout, in parts: of 100,000 orders
     the whole text is large.

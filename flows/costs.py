@@ -139,7 +139,7 @@ def markdown(report: CostReport) -> str:
 
 
 def _lines(amounts: Iterable[Money]) -> str:
-    return "<br>".join(map(str, amounts))
+    return ", ".join(map(str, amounts))
 
 
 @sourcing_flow("what orders cost")

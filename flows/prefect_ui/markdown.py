@@ -314,13 +314,14 @@ def markdown_report(
         links,
         dry_run_summary(report) if report.dry_run else "",
         warnings_list(report.warnings),
-        _found_by_words(report),
-        *map(_section, describe(report, records, leads)),
+        matches_of(report),
+        *map(section_text, describe(report, records, leads)),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _section(section: Section) -> str:
+def section_text(section: Section) -> str:
+    """A section with its table and its plots."""
     sides = ["--:" if name in NUMBERS else "---" for name in section.columns]
     rows = [map(inert, section.columns), sides]
     rows += [map(_cell, row) for row in section.rows]
@@ -382,6 +383,7 @@ def counts_of(report: BatchReport) -> str:
     )
 
 
-def _found_by_words(report: BatchReport) -> str:
+def matches_of(report: BatchReport) -> str:
+    """What words were taken to mean, in a report."""
     taken = [match for match in report.matches if match.item_id]
     return found_by_words(taken[:SHOWN_MATCHES], len(taken))

@@ -40,14 +40,14 @@ def bought(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("bought")
 def test_the_terminal_shows_the_figures_and_what_waits(sourcing: Sourcing) -> None:
-    """Words of the service are shown as they are."""
+    """Words of the service are no markup."""
     done = sourcing("report", "b")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("Batch b, as of 20")
     rows = [line.replace("│", "").split() for line in done.stdout.splitlines()]
     assert ["wait", "for", "you", "1"] in rows
     assert ["paid", "1", "12.34", "CNY"] in rows
-    assert "[bold]sold out[/]" in done.stdout
+    assert "［bold］sold out［/］" in done.stdout
 
 
 @pytest.mark.usefixtures("bought")

@@ -102,7 +102,7 @@ def test_the_dry_run_shows_candidates_choice_and_pin(merchant: Merchant) -> None
         pin,
         [first["item_id"], second["item_id"]],
     )
-    assert f"Pin with: {pin}" in " ".join(text.split())
+    assert f"To pin it: {pin}" in " ".join(text.split())
     rows = merchant.report(
         "sql",
         "select place, item_id, price_minor, taken from candidates order by place",
