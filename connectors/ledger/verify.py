@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import JSON, Connection, Table, inspect, text
 
@@ -17,42 +15,20 @@ from connectors.ledger.copying import damages
 from connectors.ledger.engine import reading, require_file, unusable
 from connectors.ledger.schema import metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
-from domain.effects import Action, EffectStatus, effect_key
+from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import CONTACT
-from domain.reasons import Reason, ReasonCode, read
+from domain.reasons import ReasonCode
 from domain.states import MOVES, REACHED_BOOKED, OrderState
 
 MOST_DAMAGES = 100
-NEEDS_ORDER_ID = (
-    OrderState.ORDERED,
-    OrderState.PAYMENT_PENDING,
-    OrderState.PAID,
-    *REACHED_BOOKED,
-    OrderState.REFUNDING,
-    OrderState.REFUNDED,
-)
 NEEDS_PAYMENT = (
     OrderState.PAID,
     *REACHED_BOOKED,
     OrderState.REFUNDING,
     OrderState.REFUNDED,
 )
-
-SLICED = ("orders", "receivers", "effects", "moves", "answers", "refunds")
-"""The tables that are checked by order, a slice of orders at a time: the ledger may be
-larger than the memory.
-"""
-ORDERS_A_SLICE = 500
-_TWICE = text(
-    "SELECT marketplace, order_id FROM orders WHERE order_id IS NOT NULL GROUP BY marketplace, order_id "
-    "HAVING count(*) > 1 ORDER BY 1, 2"
-)
-_OF_ID = text(
-    "SELECT order_ref FROM orders WHERE marketplace = :marketplace AND order_id = :order_id ORDER BY order_ref"
-)
-
-Row = Mapping[str, Any]
+NEEDS_ORDER_ID = (OrderState.ORDERED, OrderState.PAYMENT_PENDING, *NEEDS_PAYMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +48,17 @@ class Verification:
     faults: Sequence[Flaw]
 
 
+class Rule(NamedTuple):
+    """What is wrong with the rows of a table `where` this holds, in `words` with their
+    columns. `further` columns are computed.
+    """
+
+    table: str
+    where: str
+    words: str
+    further: str = ""
+
+
 def verify(url: str) -> Verification:
     """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it
     can't be read.
@@ -79,7 +66,14 @@ def verify(url: str) -> Verification:
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
         return Verification(rows={}, faults=damages)
     with reading(url) as connection:
-        return _verdict(connection)
+        counts = {
+            name: connection.scalar(text(f"SELECT count(*) FROM {name}")) or 0
+            for name in metadata.tables
+        }
+        faults = [*_schema(connection), *_foreign_keys(connection)]
+        for rule in _rules(is_sqlite=connection.dialect.name == "sqlite"):
+            faults += _breaches(connection, rule)
+    return Verification(rows=counts, faults=faults)
 
 
 def _damages(file: Path) -> list[Flaw]:
@@ -91,89 +85,6 @@ def _damages(file: Path) -> list[Flaw]:
             raise unusable(f"sqlite:///{file}", error) from error
         found = [words_of(error)]
     return [Flaw(table="", row="", words=words) for words in found]
-
-
-def _verdict(connection: Connection) -> Verification:
-    counts = {table.name: _count(connection, table) for table in metadata.sorted_tables}
-    of_no_order = (
-        table for table in metadata.sorted_tables if table.name not in SLICED
-    )
-    faults = [
-        *_schema(connection),
-        *_foreign_keys(connection),
-        *_twice_ordered(connection),
-        *(
-            fault
-            for table in of_no_order
-            for fault in _json(table, _streamed(connection, table))
-        ),
-        *(fault for rows in _slices(connection) for fault in check(rows)),
-    ]
-    return Verification(rows=counts, faults=faults)
-
-
-def _count(connection: Connection, table: Table) -> int:
-    return int(
-        connection.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one()
-    )
-
-
-def _streamed(connection: Connection, table: Table) -> Iterator[Row]:
-    statement = text(f"SELECT {_names(connection, table)} FROM {table.name}")
-    for row in connection.execute(
-        statement, execution_options={"yield_per": ORDERS_A_SLICE}
-    ).mappings():
-        yield dict(row)
-
-
-def _slices(connection: Connection) -> Iterator[dict[str, list[Row]]]:
-    """Some orders at a time with all rows about them; with the last ones also rows of
-    orders that are not there.
-    """
-    after = ""
-    while True:
-        orders = _between(
-            connection, metadata.tables["orders"], after, most=ORDERS_A_SLICE
-        )
-        until = orders[-1]["order_ref"] if len(orders) == ORDERS_A_SLICE else None
-        others = (metadata.tables[name] for name in SLICED if name != "orders")
-        yield {
-            "orders": orders,
-            **{
-                table.name: _between(connection, table, after, until)
-                for table in others
-            },
-        }
-        if until is None:
-            return
-        after = until
-
-
-def _between(
-    connection: Connection,
-    table: Table,
-    after: str,
-    until: str | None = None,
-    *,
-    most: int | None = None,
-) -> list[Row]:
-    """The rows of orders after one and up to another, with raw values: an unreadable
-    one is a fault of its row.
-    """
-    which = "order_ref > :after" + (" AND order_ref <= :until" if until else "")
-    limit = f" ORDER BY order_ref LIMIT {most}" if most else ""
-    statement = (
-        f"SELECT {_names(connection, table)} FROM {table.name} WHERE {which}{limit}"
-    )
-    given = {"after": after, **({"until": until} if until else {})}
-    return [dict(row) for row in connection.execute(text(statement), given).mappings()]
-
-
-def _names(connection: Connection, table: Table) -> str:
-    return ", ".join(
-        connection.dialect.identifier_preparer.quote(column.name)
-        for column in table.columns
-    )
 
 
 def _schema(connection: Connection) -> Iterator[Flaw]:
@@ -208,280 +119,204 @@ def _foreign_keys(connection: Connection) -> Iterator[Flaw]:
         )
 
 
-def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
-    """The faults of some orders' rows, by table."""
-    orders = {row["order_ref"]: row for row in rows["orders"]}
-    effects: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows["effects"]:
-        effects[row["order_ref"]].append(row)
-    moves: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows["moves"], key=lambda row: int(row["id"])):
-        moves[row["order_ref"]].append(row)
-    answered = {row["order_ref"] for row in rows["answers"]}
-    named = {row["order_ref"] for row in rows["receivers"]}
-    back: defaultdict[str, int] = defaultdict(int)
-    for row in rows["refunds"]:
-        back[row["order_ref"]] += row["refunded_minor"]
-    for name in SLICED:
-        yield from _json(metadata.tables[name], rows[name])
-    for ref, order in orders.items():
-        yield from _order(order)
-        yield from _receiver(order, has_row=ref in named)
-        yield from _ordered_as(order, effects[ref], answered=ref in answered)
-        yield from _payment(order, effects[ref], moves[ref], answered=ref in answered)
-        yield from _refunded(order, back[ref])
-        yield from _trail(order, moves[ref])
-    for listed in effects.values():
-        for effect in listed:
-            yield from _effect(effect)
-        yield from _attempts(listed)
+def _breaches(connection: Connection, rule: Rule) -> Iterator[Flaw]:
+    """The rows that break a rule, with raw values: an unreadable one is a fault."""
+    rows = f"(SELECT * {rule.further} FROM {rule.table}) AS ruled"
+    statement = text(f"SELECT * FROM {rows} WHERE {rule.where}")
+    keys = metadata.tables[rule.table].primary_key.columns.keys()
+    for row in connection.execute(statement).mappings():
+        yield Flaw(
+            table=rule.table,
+            row="/".join(str(row[key]) for key in keys),
+            words=rule.words.format(**row),
+        )
 
 
-def _json(table: Table, rows: Iterable[Row]) -> Iterator[Flaw]:
-    if columns := [
-        column.name for column in table.columns if isinstance(column.type, JSON)
-    ]:
-        for row in rows:
-            for column in columns:
-                if isinstance(row[column], str) and not _is_json(row[column]):
-                    yield Flaw(
-                        table=table.name,
-                        row=_key(table, row),
-                        words=f"{column} is not JSON",
-                    )
+def _rules(*, is_sqlite: bool) -> Iterator[Rule]:
+    """The rules between rows. PostgreSQL holds by itself that JSON is JSON."""
+
+    def field(column: str, *path: str) -> str:
+        if not is_sqlite:
+            return f"{column} #>> '{{{','.join(path)}}}'"
+        return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$.{'.'.join(path)}') END"
+
+    if is_sqlite:
+        yield from map(_json_rule, _json_columns())
+    states, paying = _listed(OrderState), _listed(COUNTS_AS_SPENT)
+    yield from (
+        Rule(
+            "orders",
+            f"marketplace NOT IN {_listed(Marketplace)}",
+            "marketplace {marketplace!r} does not exist",
+        ),
+        Rule("orders", f"state NOT IN {states}", "state {state!r} does not exist"),
+        Rule(
+            "orders",
+            f"state IN {_listed(NEEDS_ORDER_ID)} AND order_id IS NULL",
+            "is {state} and has no order id",
+        ),
+        Rule(
+            "orders",
+            f"state IN {_listed(NEEDS_PAYMENT)} AND paid_minor IS NULL",
+            "is {state} and has no paid amount",
+        ),
+        Rule(
+            "orders",
+            f"state IN {_listed(REACHED_BOOKED)} AND shipment_order_id IS NULL",
+            "is {state} and has no shipment",
+        ),
+        Rule(
+            "orders",
+            "payable_minor < coalesce(approved_minor, 0)",
+            "may cost {payable_minor} fen, less than the {approved_minor} that are approved",
+        ),
+        # one that was erased has empty parts
+        Rule(
+            "orders",
+            f"{field('request', 'receiver')} IS NOT NULL"
+            f" AND {field('request', 'receiver', CONTACT[0])} IS NULL"
+            " AND order_ref NOT IN (SELECT order_ref FROM receivers)",
+            "has no receiver: its row in receivers is missing",
+        ),
+        Rule(
+            "orders",
+            "order_id IS NOT NULL AND first_ref <> order_ref",
+            "has order id {order_id}, which {first_ref} has too",
+            ", min(order_ref) OVER (PARTITION BY marketplace, order_id) AS first_ref",
+        ),
+        Rule(
+            "orders",
+            f"order_id IS NOT NULL AND {_ANSWERED} AND given IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM effects WHERE action = 'create'"
+            " AND effects.order_ref = ruled.order_ref"
+            " AND CAST(answer AS text) LIKE '%\"' || order_id || '\"%')",
+            "has order id {order_id}, the service gave it {given}",
+            ", (SELECT max(CAST(answer AS text)) FROM effects WHERE action = 'create'"
+            " AND effects.order_ref = orders.order_ref"
+            f" AND coalesce({field('answer', 'order_ids')}, {field('answer', 'found')},"
+            f" {field('answer', 'order_id')}) IS NOT NULL) AS given",
+        ),
+        Rule(
+            "orders",
+            f"paid_minor IS NOT NULL AND {_ANSWERED} AND order_ref NOT IN"
+            f" (SELECT order_ref FROM effects WHERE action = 'pay' AND status IN {paying})"
+            f" AND {_without_reason(ReasonCode.PAID_ELSEWHERE)}",
+            "is paid with {paid_minor} fen, and neither a payment nor an answer accounts for it",
+        ),
+        Rule(
+            "orders",
+            "paid_minor > may_cost"
+            f" AND {_without_reason(ReasonCode.TAKEN_ABOVE_APPROVED)}",
+            "is paid with {paid_minor} fen, {may_cost} may be paid, and nothing says why",
+            ", coalesce(payable_minor, approved_minor, 0) AS may_cost",
+        ),
+        # one refund may be shown under two ids
+        Rule(
+            "orders",
+            "came_back <> of_refunds AND NOT"
+            " (came_back = coalesce(paid_minor, -1) AND paid_minor < of_refunds)",
+            "{came_back} fen came back, its refunds sum to {of_refunds}",
+            ", coalesce(refunded_minor, 0) AS came_back,"
+            " (SELECT coalesce(sum(refunds.refunded_minor), 0) FROM refunds"
+            " WHERE refunds.order_ref = orders.order_ref) AS of_refunds",
+        ),
+        Rule(
+            "orders",
+            "refunded_minor > coalesce(paid_minor, 0)",
+            "{refunded_minor} fen came back, more than was paid",
+        ),
+        Rule(
+            "orders",
+            "state <> coalesce(led_to, '')",
+            "is {state}, its last move led to {led_to}",
+            ", (SELECT new_state FROM moves WHERE moves.order_ref = orders.order_ref"
+            " ORDER BY id DESC LIMIT 1) AS led_to",
+        ),
+        Rule(
+            "moves",
+            "coalesce(old_state, '') <> coalesce(before, '')",
+            "{order_ref} left {old_state}, it was {before}",
+            ", lag(new_state) OVER (PARTITION BY order_ref ORDER BY id) AS before",
+        ),
+        Rule(
+            "moves",
+            "old_state <> new_state"
+            f" AND old_state || '>' || new_state NOT IN {_listed(_legal_moves())}",
+            "{order_ref} can't go from {old_state} to {new_state}",
+        ),
+        Rule(
+            "effects",
+            f"action NOT IN {_listed(Action)}",
+            "action {action!r} does not exist",
+        ),
+        Rule(
+            "effects",
+            f"status NOT IN {_listed(EffectStatus)}",
+            "status {status!r} does not exist",
+        ),
+        Rule(
+            "effects",
+            "fence < 1 OR attempt < 1",
+            "fence {fence}, attempt {attempt}: both begin at 1",
+        ),
+        Rule(
+            "effects",
+            "status IN ('done', 'refused', 'unsent') AND settled_at IS NULL",
+            "is {status} and was never settled",
+        ),
+        Rule(
+            "effects",
+            "substr(key, 1, length(named)) <> named"
+            " OR attempt > 1 AND key NOT LIKE '%:' || attempt",
+            "the key does not name {named} and attempt {attempt}",
+            ", order_ref || ':' || action AS named",
+        ),
+        Rule(
+            "effects",
+            "attempt <> place",
+            "of {slot} not every attempt is there",
+            _ATTEMPTS,
+        ),
+        # only one attempt can be live
+        Rule(
+            "effects",
+            "later IS NOT NULL AND status <> 'refused'",
+            "is {status}, and a later attempt was made all the same",
+            _ATTEMPTS,
+        ),
+    )
 
 
-def _receiver(order: Row, *, has_row: bool) -> Iterator[Flaw]:
-    """An order keeps its receiver, or has it erased: one that lost it could neither be
-    ordered nor be read.
-    """
-    request = _read(order["request"])
-    receiver = request.get("receiver") if isinstance(request, Mapping) else None
-    if receiver is not None and not has_row and CONTACT[0] not in receiver:
-        yield _at_order(order, "has no receiver: its row in receivers is missing")
+_ANSWERED = "order_ref NOT IN (SELECT order_ref FROM answers)"
+_SLOT = "CASE WHEN attempt > 1 THEN substr(key, 1, length(key) - length(':' || attempt)) ELSE key END"
+_ATTEMPTS = (
+    f", {_SLOT} AS slot, row_number() OVER (PARTITION BY {_SLOT} ORDER BY attempt) AS place,"
+    f" lead(attempt) OVER (PARTITION BY {_SLOT} ORDER BY attempt) AS later"
+)
 
 
-def _read(content: object) -> object:
-    """A raw JSON value, which drivers give as text or decoded."""
+def _without_reason(code: ReasonCode) -> str:
     return (
-        json.loads(content)
-        if isinstance(content, str) and _is_json(content)
-        else content
+        f"order_ref NOT IN (SELECT order_ref FROM moves WHERE reason_code = '{code}')"
     )
 
 
-def _is_json(content: str) -> bool:
-    try:
-        json.loads(content)
-    except ValueError:
-        return False
-    return True
+def _listed(words: Iterable[str]) -> str:
+    return str(tuple(map(str, words)))
 
 
-def _key(table: Table, row: Row) -> str:
-    return "/".join(str(row[column.name]) for column in table.primary_key.columns)
+def _legal_moves() -> Iterator[str]:
+    for old, allowed in MOVES.items():
+        yield from (f"{old}>{new}" for new in allowed)
 
 
-def _twice_ordered(connection: Connection) -> Iterator[Flaw]:
-    for marketplace, order_id in connection.execute(_TWICE).all():
-        first, *others = (
-            connection.execute(
-                _OF_ID, {"marketplace": marketplace, "order_id": order_id}
-            )
-            .mappings()
-            .all()
-        )
-        for row in others:
-            yield _at_order(
-                dict(row),
-                f"has order id {order_id}, which {first['order_ref']} has too",
-            )
+def _json_columns() -> Iterator[tuple[Table, str]]:
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, JSON):
+                yield table, column.name
 
 
-def _at_order(order: Row, words: str) -> Flaw:
-    return Flaw(table="orders", row=order["order_ref"], words=words)
-
-
-def _order(order: Row) -> Iterator[Flaw]:
-    state = order["state"]
-    if order["marketplace"] not in set(Marketplace):
-        yield _at_order(order, f"marketplace {order['marketplace']!r} does not exist")
-    if state not in set(OrderState):
-        yield _at_order(order, f"state {state!r} does not exist")
-    if state in NEEDS_ORDER_ID and order["order_id"] is None:
-        yield _at_order(order, f"is {state} and has no order id")
-    if state in NEEDS_PAYMENT and order["paid_minor"] is None:
-        yield _at_order(order, f"is {state} and has no paid amount")
-    if state in REACHED_BOOKED and order["shipment_order_id"] is None:
-        yield _at_order(order, f"is {state} and has no shipment")
-    approved, payable = order["approved_minor"], order["payable_minor"]
-    if payable is not None and payable < (approved or 0):
-        yield _at_order(
-            order, f"may cost {payable} fen, less than the {approved} that are approved"
-        )
-
-
-def _ordered_as(
-    order: Row, effects: Sequence[Row], *, answered: bool
-) -> Iterator[Flaw]:
-    """An order's id must be one that the service gave it, unless a person has answered
-    otherwise.
-    """
-    if order["order_id"] is None or answered:
-        return
-    given = [
-        one
-        for effect in effects
-        if effect["action"] == Action.CREATE
-        for one in _order_ids(effect["answer"])
-    ]
-    if given and order["order_id"] not in given:
-        yield _at_order(
-            order,
-            f"has order id {order['order_id']}, the service gave it {', '.join(given)}",
-        )
-
-
-def _order_ids(answer: object) -> list[str]:
-    """The order ids in the stored answer to a create."""
-    told = _read(answer)
-    if not isinstance(told, Mapping):
-        return []
-    several = told.get("order_ids")
-    ids = (
-        several
-        if isinstance(several, list)
-        else [told.get("found"), told.get("order_id")]
-    )
-    return [str(one) for one in ids if one]
-
-
-def _payment(
-    order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool
-) -> Iterator[Flaw]:
-    paid = order["paid_minor"]
-    if paid is None:
-        return
-    ours = any(
-        effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT
-        for effect in effects
-    )
-    told = answered or _was_given(ReasonCode.PAID_ELSEWHERE, moves)
-    if not ours and not told:
-        yield _at_order(
-            order,
-            f"is paid with {paid} fen, and neither a payment nor an answer accounts for it",
-        )
-    most = (
-        order["approved_minor"]
-        if order["payable_minor"] is None
-        else order["payable_minor"]
-    )
-    if paid > (most or 0) and not _was_given(ReasonCode.TAKEN_ABOVE_APPROVED, moves):
-        yield _at_order(
-            order,
-            f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why",
-        )
-
-
-def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
-    return any(one and one.code is code for one in map(_reason, moves))
-
-
-def _reason(move: Row) -> Reason | None:
-    facts = move["reason_facts"]
-    return read(
-        move["reason_code"],
-        json.loads(facts) if isinstance(facts, str) else facts,
-    )
-
-
-def _refunded(order: Row, back: int) -> Iterator[Flaw]:
-    told, paid = order["refunded_minor"] or 0, order["paid_minor"]
-    if told not in (
-        back,
-        back if paid is None else min(back, paid),
-    ):  # one refund may be shown under two ids
-        yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
-    if told > (paid or 0):
-        yield _at_order(order, f"{told} fen came back of {paid or 0} paid")
-
-
-def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Flaw]:
-    """The moves of an order must lead, by legal steps, to its present state."""
-    before = None
-    for move in moves:
-        old, new = move["old_state"], move["new_state"]
-        if old != before:
-            yield Flaw(
-                table="moves",
-                row=str(move["id"]),
-                words=f"{order['order_ref']} left {old}, it was {before}",
-            )
-        elif old is not None and new != old and not _is_legal(old, new):
-            yield Flaw(
-                table="moves",
-                row=str(move["id"]),
-                words=f"{order['order_ref']} can't go from {old} to {new}",
-            )
-        before = new
-    if before != order["state"]:
-        yield _at_order(order, f"is {order['state']}, its last move led to {before}")
-
-
-def _is_legal(old: str, new: str) -> bool:
-    return old in set(OrderState) and new in MOVES[OrderState(old)]
-
-
-def _at_effect(effect: Row, words: str) -> Flaw:
-    return Flaw(table="effects", row=effect["key"], words=words)
-
-
-def _effect(effect: Row) -> Iterator[Flaw]:
-    if effect["action"] not in set(Action):
-        yield _at_effect(effect, f"action {effect['action']!r} does not exist")
-        return
-    if effect["status"] not in set(EffectStatus):
-        yield _at_effect(effect, f"status {effect['status']!r} does not exist")
-    if effect["fence"] < 1 or effect["attempt"] < 1:
-        yield _at_effect(
-            effect,
-            f"fence {effect['fence']}, attempt {effect['attempt']}: both begin at 1",
-        )
-    if (
-        effect["status"]
-        in (EffectStatus.DONE, EffectStatus.REFUSED, EffectStatus.UNSENT)
-        and not effect["settled_at"]
-    ):
-        yield _at_effect(effect, f"is {effect['status']} and was never settled")
-    start = effect_key(effect["order_ref"], Action(effect["action"]))
-    end = f":{effect['attempt']}" if effect["attempt"] > 1 else ""
-    if not effect["key"].startswith(start) or not effect["key"].endswith(end):
-        yield _at_effect(
-            effect, f"the key does not name {start} and attempt {effect['attempt']}"
-        )
-
-
-def _attempts(effects: Sequence[Row]) -> Iterator[Flaw]:
-    """All attempts of an effect but the last must be refused, so that only one can be
-    live.
-    """
-    slots: defaultdict[str, list[Row]] = defaultdict(list)
-    for effect in effects:
-        slots[
-            effect["key"].removesuffix(
-                f":{effect['attempt']}" if effect["attempt"] > 1 else ""
-            )
-        ].append(effect)
-    for slot, attempts in slots.items():
-        attempts.sort(key=lambda effect: int(effect["attempt"]))
-        if [effect["attempt"] for effect in attempts] != list(
-            range(1, len(attempts) + 1)
-        ):
-            yield _at_effect(attempts[0], f"of {slot} not every attempt is there")
-        for effect in attempts[:-1]:
-            if effect["status"] != EffectStatus.REFUSED:
-                yield _at_effect(
-                    effect,
-                    f"is {effect['status']}, and a later attempt was made all the same",
-                )
+def _json_rule(column: tuple[Table, str]) -> Rule:
+    table, name = column
+    return Rule(table.name, f'NOT json_valid("{name}")', f"{name} is not JSON")

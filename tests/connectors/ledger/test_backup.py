@@ -502,6 +502,27 @@ def test_a_ledger_goes_on_in_postgresql_and_back_in_a_file(
     assert verify(in_postgresql).faults == verify(back).faults == []
 
 
+def test_faults_are_found_in_postgresql_too(in_postgresql: str) -> None:
+    with (
+        Ledger(in_postgresql, clock=MovableClock(), owner="x") as ledger,
+        ledger.transaction() as connection,
+    ):
+        connection.execute(
+            text(
+                "UPDATE orders SET order_id = '78', paid_minor = 9 WHERE order_ref = 'A-1'"
+            )
+        )
+        connection.execute(text("DELETE FROM moves WHERE order_ref = 'A-2'"))
+        connection.execute(text("DELETE FROM receivers WHERE order_ref = 'B-0'"))
+    words = {
+        (flaw.row, flaw.words.split(",")[0]) for flaw in verify(in_postgresql).faults
+    }
+    assert words >= {
+        ("A-1", "is paid with 9 fen"),
+        ("A-2", "is planned"),
+    }
+
+
 def test_a_backup_goes_into_an_empty_database_only(
     in_postgresql: str, tmp_path: Path
 ) -> None:
