@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +28,7 @@ from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
-from connectors.request_files.without_orders import without_orders
 from connectors.settings import SourcingSettings
-from connectors.shop_files import profiles_in
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.local_server import (
     RUNS_KEPT_FOR,
@@ -40,7 +39,6 @@ from deployments.local_server import (
     without_password,
 )
 from domain.forgetting import FORGOTTEN, Erased, Mentions
-from domain.shop_files import Profile
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -65,12 +63,9 @@ def forget(
     second call goes on.
     """
     erasure, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
-    profiles = profiles_in(settings.data_dir)
     with _server(settings, records, erasure) as url:
         runs = (
-            runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles)
-            if url
-            else []
+            runs_with(url, order_refs, ledger.parts.wholes(order_refs)) if url else []
         )
         named = set[str]().union(*(run.order_refs for run in runs))
         for ref in order_refs:
@@ -249,88 +244,56 @@ def _unfinished(source: Path, mark: str) -> set[Path]:
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
-LINES = "lines"
 PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class PastedRun:
-    """A run with pasted lines of some orders, and its `parameters` without them."""
+    """A run whose pasted lines name some orders."""
 
     id: str
     name: str
     state: str
-    order_refs: frozenset[str]
-    parameters: Any
-
-
-def without_lines(
-    parameters: Any,
-    order_refs: Collection[str],
-    wholes: Mapping[str, str],
-    profiles: Sequence[Profile],
-) -> tuple[Any, set[str]]:
-    """Parameters without the orders' rows in any pasted lines, and which orders these
-    had.
-
-    A run that is started again with them is still the same batch.
-    """
-    had: set[str] = set()
-
-    def walk(value: Any, name: str = "") -> Any:
-        if isinstance(value, str) and name == LINES:
-            kept, found = without_orders(value, order_refs, wholes, profiles)
-            had.update(found)
-            return kept
-        if isinstance(value, dict):
-            return {key: walk(one, key) for key, one in value.items()}
-        return [walk(one) for one in value] if isinstance(value, list) else value
-
-    kept = walk(parameters)
-    if had and isinstance(kept, dict) and kept.get("batch") == "":
-        kept["batch"] = _batch_of(parameters)
-    return kept, had
-
-
-def _batch_of(parameters: Mapping[str, Any]) -> str:
-    """The batch of a run of pasted lines, named by its content."""
-    from flows.batch.request_batches import PASTED, batch_id_of  # loads Prefect
-
-    lines = (parameters.get("requests") or {}).get(LINES) or ""
-    return batch_id_of(PASTED, lines.strip().encode())
+    order_refs: Collection[str]
 
 
 def runs_with(
-    url: str,
-    order_refs: Collection[str],
-    wholes: Mapping[str, str],
-    profiles: Sequence[Profile],
+    url: str, order_refs: Collection[str], wholes: Mapping[str, str]
 ) -> list[PastedRun]:
-    """All runs of a server with pasted lines of these orders, in one reading. Raises
+    """All runs of a server whose pasted lines name these orders, in one reading. Raises
     `ServerFailed`.
+
+    An order that was split from another has the lines of the whole, which `wholes`
+    names.
     """
     found = []
     with _asking(url) as client:
         for run in _pages(client, "/flow_runs/filter"):
-            kept, had = without_lines(run["parameters"], order_refs, wholes, profiles)
-            if had:
-                found.append(
-                    PastedRun(
-                        run["id"],
-                        run["name"],
-                        str(run["state_type"]),
-                        frozenset(had),
-                        kept,
-                    )
-                )
+            match run["parameters"]:
+                case {"requests": {"lines": str(lines)}}:
+                    named = [
+                        ref
+                        for ref in order_refs
+                        if is_named(ref, lines) or is_named(wholes.get(ref, ref), lines)
+                    ]
+                    if named:
+                        state = str(run["state_type"])
+                        found.append(PastedRun(run["id"], run["name"], state, named))
     return found
+
+
+def is_named(order_ref: str, lines: str) -> bool:
+    """Whether a text names this order, and not only one whose reference begins or ends
+    so.
+    """
+    return bool(re.search(rf"(?<![\w.-]){re.escape(order_ref)}(?![\w.-])", lines))
 
 
 def erase_runs(
     url: str, runs: Sequence[PastedRun], texts: Collection[str], erasure: Erased
 ) -> None:
-    """Erase these orders' lines from runs that have ended, with all their inputs, and
-    these texts from all artifacts.
+    """Delete runs that have ended, with all their inputs, and erase these texts from
+    all artifacts.
 
     Raises `ServerFailed`.
     """
@@ -344,17 +307,8 @@ def erase_runs(
                     f"{words}; give the same command again when it has ended"
                 )
                 continue
-            _send(
-                client, "PATCH", f"/flow_runs/{run.id}", {"parameters": run.parameters}
-            )
-            for one in _send(
-                client,
-                "POST",
-                f"/flow_runs/{run.id}/input/filter",
-                {"prefix": "", "limit": PAGE},
-            ).json():
-                _send(client, "DELETE", f"/flow_runs/{run.id}/input/{one['key']}")
-            erasure.erased.append(f"parameters of run {run.name}")
+            _send(client, "DELETE", f"/flow_runs/{run.id}")
+            erasure.erased.append(f"run {run.name}")
         for artifact in list(_pages(client, "/artifacts/filter")) if texts else ():
             told_there = {name: artifact[name] for name in ("data", "description")}
             kept = {name: _without(value, texts) for name, value in told_there.items()}

@@ -203,7 +203,6 @@ HARMLESS = frozenset(
     {
         ("connectors/ledger/engine.py", "str(error)"),
         ("connectors/ledger/verify.py", "str(error)"),
-        ("connectors/request_files/without_orders.py", "str(error)"),
         ("connectors/snapshots/reader.py", "str(error)"),
         ("connectors/snapshots/frames.py", "{error}"),
     }

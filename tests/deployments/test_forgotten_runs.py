@@ -1,20 +1,19 @@
-"""Pasted lines lose forgotten orders, and a run is still what Prefect reads."""
+"""Which pasted lines name an order."""
 
 from __future__ import annotations
 
-from deployments.forgetting import without_lines
+import pytest
 
-LINES = "order_ref,receiver_name\nA-1,Quentin\nA-2,Ann\nA-3,Bo\n"
+from deployments.forgetting import is_named
+
+LINES = 'order_ref,receiver_name\nA-1,Quentin\n#1001,Ann\n"B-2",Bo\nC-3\tCe\n'
 
 
-def test_pasted_lines_lose_the_orders_and_the_run_stays_its_batch() -> None:
-    """Started again it goes on with the same batch, which was named by the lines."""
-    pasted = {"requests": {"lines": LINES, "file": ""}, "batch": "", "yes": True}
-    kept, had = without_lines(pasted, ["A-1", "A-3", "A-9"], {}, [])
-    assert kept["requests"] == {
-        "lines": "order_ref,receiver_name\nA-2,Ann\n",
-        "file": "",
-    }
-    assert (kept["batch"][:13], had) == ("pasted-lines-", {"A-1", "A-3"})
-    other = {"requests": {"lines": LINES}, "batch": "mine", "line": [1], "lines": [2]}
-    assert without_lines(other, ["A-9"], {}, []) == (other, set())
+@pytest.mark.parametrize("order_ref", ["A-1", "1001", "B-2", "C-3"])
+def test_an_order_is_named_in_any_cell(order_ref: str) -> None:
+    assert is_named(order_ref, LINES)
+
+
+@pytest.mark.parametrize("order_ref", ["A", "1", "100", "B-", "2", "-3"])
+def test_a_part_of_a_reference_is_none(order_ref: str) -> None:
+    assert not is_named(order_ref, LINES)
