@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from connectors.foreign import prefect_errors
-from connectors.ledger.plans import approved_by, plan_hash
+from connectors.ledger.plans import approved_by
 from connectors.ledger.questions import question_hash, waiting_refs
 from connectors.ledger.records import BEFOREHAND, OrderRecord
 from connectors.ledger.store import Ledger
@@ -29,7 +29,7 @@ from domain.plan import PlannedOrder, PlanSummary
 from domain.states import OrderState
 from flows.approval.request import ApprovalRequest
 from flows.approval.words import AskedPlan, bare, plan_markdown, question_words
-from flows.batch.plan_sources import StoredPlans, plan_in
+from flows.batch.plan_sources import StoredPlans, plan_in, summary_of
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import PATIENCE_S, best_effort
@@ -41,6 +41,9 @@ HOW = (
     "The form opens with *none*, which approves nothing: choose *all*, *only* or "
     "*all but* there. Nothing of this is bought before, and the question does not expire."
 )
+
+
+BEFORE_HELD: dict[str, Any] = {"state": OrderState.PLANNED, "why": None}
 
 
 class Opened(Protocol):
@@ -58,7 +61,7 @@ class WaitingPlans(StoredPlans):
 
     def __iter__(self) -> Iterator[PlannedOrder]:
         for plan in super().__iter__():
-            yield replace(plan, state=OrderState.PLANNED, why=None)
+            yield replace(plan, **BEFORE_HELD)
 
 
 def question_of(opened: Opened, batch_id: str) -> ApprovalRequest:
@@ -69,7 +72,8 @@ def question_of(opened: Opened, batch_id: str) -> ApprovalRequest:
     to_ship = list[PlannedOrder]()
     for order in ledger.each_order(refs):
         if order.order_id is None:
-            summaries.append(_summary_of(plan_in(order)))
+            # held until it is answered; what is asked about is the plan before that
+            summaries.append(summary_of(replace(plan_in(order), **BEFORE_HELD)))
         else:
             to_ship.append(_begun_plan(order))
     allowed = approved_by(ledger, batch_id, BEFOREHAND)
@@ -81,16 +85,6 @@ def question_of(opened: Opened, batch_id: str) -> ApprovalRequest:
         paused=ledger.buying_paused(),
         allowed=[plan for plan in allowed if plan.order_ref not in {*refs}],
         pictures=XportcnSettings().pictures,
-    )
-
-
-def _summary_of(plan: PlannedOrder) -> PlanSummary:
-    return PlanSummary(
-        order_ref=plan.order_ref,
-        plan_hash=plan_hash(plan),
-        total=plan.total,
-        freight=plan.freight_service.price if plan.freight_service else None,
-        is_fine=True,
     )
 
 
