@@ -11,18 +11,25 @@ import typer
 from cli.failures import (
     COULD_NOT_RUN,
     NEEDS_A_PERSON,
-    BadUsage,
     agrees,
     awaited,
-    money_of,
     say,
     settings_now,
 )
 from cli.lazily import lazily
-from domain.effects import Resolution, ResolutionKind, ResolutionRefused
+from domain.effects import Resolution, ResolutionRefused
+from domain.effects import ResolutionKind as K
 from domain.holds import Topic
 from domain.marketplace import Marketplace
-from flows.prefect_ui.remedy_parameters import FirstPaymentOtherwise
+from flows.prefect_ui.remedy_parameters import (
+    NO_TEXTS,
+    AnswerGiven,
+    AnswerTracking,
+    AnswerUpTo,
+    AnswerValue,
+    FirstPaymentOtherwise,
+    resolution_of,
+)
 
 with lazily():
     from cli import status, terminal
@@ -43,128 +50,25 @@ ASKS = {
 }
 
 
-def resolve(  # noqa: PLR0913 - one option an answer
+def resolve(
     order_ref: str,
+    answer: AnswerGiven = K.SHOW,
+    value: AnswerValue = "",
     *,
-    ordered: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ORDER_ID", help="It was ordered: the marketplace's order id."
-        ),
-    ] = None,
-    up_to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AMOUNT_CNY",
-            help="With --ordered: what it may cost, if nothing is approved or goods lack.",
-        ),
-    ] = None,
-    not_ordered: Annotated[
-        bool, typer.Option("--not-ordered", help="It was not; the next run orders it.")
-    ] = False,
-    paid: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AMOUNT_CNY", help="It was paid: how much left the wallet, in yuan."
-        ),
-    ] = None,
-    not_paid: Annotated[
-        bool, typer.Option("--not-paid", help="No money left; the next run pays it.")
-    ] = False,
-    booked: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHIPMENT_ORDER_ID", help="It was booked: the warehouse's order id."
-        ),
-    ] = None,
-    tracking: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="With --booked: the international tracking number; one for each parcel.",
-        ),
-    ] = None,
-    not_booked: Annotated[
-        bool,
-        typer.Option("--not-booked", help="It was not booked; the next run books it."),
-    ] = False,
-    cancelled: Annotated[
-        bool, typer.Option("--cancelled", help="The order is closed.")
-    ] = False,
-    not_cancelled: Annotated[
-        bool, typer.Option("--not-cancelled", help="The order is not closed.")
-    ] = False,
-    refund_asked: Annotated[
-        str | None,
-        typer.Option(metavar="REFUND_ID", help="The refund was asked for: its id."),
-    ] = None,
-    not_refunded: Annotated[
-        bool, typer.Option("--not-refunded", help="The refund was not asked for.")
-    ] = False,
-    came_back: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AMOUNT_CNY",
-            help="So much has come back in all, also unasked; 0: nothing will.",
-        ),
-    ] = None,
-    done: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EFFECT", help="Any other effect, by its key: it happened."
-        ),
-    ] = None,
-    not_done: Annotated[
-        str | None, typer.Option(metavar="EFFECT", help="It did not happen.")
-    ] = None,
+    tracking: AnswerTracking = NO_TEXTS,
+    up_to: AnswerUpTo = "",
 ) -> int:
     """Answer what only a person can find out about an order; without an answer show
     what is asked.
     """
-    given = locals()  # before any other name is bound: the options alone
-    answers = {kind: given[kind.replace("-", "_")] for kind in ResolutionKind}
-    answer = answer_of(answers, tracking or [], up_to)
+    said = resolution_of(answer, value, tracking, up_to)
     try:
         return (
-            _show_questions(order_ref) if answer is None else _take(order_ref, answer)
+            _show_questions(order_ref) if answer is K.SHOW else _take(order_ref, said)
         )
     except ResolutionRefused as error:
         say(str(error))
         return COULD_NOT_RUN
-
-
-def answer_of(
-    given: dict[ResolutionKind, str | bool | None],
-    tracking: list[str],
-    up_to: str | None,
-) -> Resolution | None:
-    """The one answer that these options make, None for none. Raises `BadUsage`."""
-    said = {kind: value for kind, value in given.items() if value not in (None, False)}
-    if len(said) > 1:
-        raise BadUsage(
-            f"give one answer, not {len(said)}: {', '.join(f'--{kind}' for kind in said)}"
-        )
-    kind, value = next(iter(said.items()), (None, None))
-    if tracking and kind is not ResolutionKind.BOOKED:
-        raise BadUsage("--tracking goes with --booked SHIPMENT_ORDER_ID")
-    if up_to is not None and kind is not ResolutionKind.ORDERED:
-        raise BadUsage("--up-to goes with --ordered ORDER_ID")
-    if kind is None:
-        return None
-    if kind is ResolutionKind.BOOKED and not tracking:
-        raise BadUsage(
-            "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
-        )
-    if kind in (ResolutionKind.PAID, ResolutionKind.CAME_BACK):
-        least = int(kind is ResolutionKind.PAID)
-        return Resolution(
-            kind=kind, amount=money_of(f"--{kind}", str(value), least=least)
-        )
-    amount = money_of("--up-to", up_to) if up_to is not None else None
-    text = value.strip() if isinstance(value, str) else ""
-    if isinstance(value, str) and not text:
-        raise BadUsage(f"--{kind} needs an id")
-    return Resolution(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
 
 
 def _take(order_ref: str, answer: Resolution) -> int:

@@ -171,7 +171,7 @@ def orphan(
         )
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
-        answer = f"sourcing resolve {ours.order_ref} --ordered {order.order_id}"
+        answer = f"sourcing resolve {ours.order_ref} ordered {order.order_id}"
         if (
             order.total.currency == "CNY"
         ):  # a ledger that lost the order may have lost its approval too
@@ -199,7 +199,7 @@ def several(ours: LedgerOrder, orders: list[ServiceOrder]) -> Finding:
         expected="one order",
         seen=f"{len(orders)} orders under {ours.order_ref}: {listed}",
         remedy="cancel all but one at the console, paid ones by asking for the money back; then tell which is left: "
-        f"sourcing resolve {ours.order_ref} --ordered ORDER_ID",
+        f"sourcing resolve {ours.order_ref} ordered ORDER_ID",
     )
 
 
@@ -288,7 +288,7 @@ def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
         expected="a payment, which the service had accepted",
         seen=standing(theirs),
         remedy=f"look in the wallet's statement. If no money {if_none}: "
-        f"sourcing resolve {ours.order_ref} --not-paid{then}",
+        f"sourcing resolve {ours.order_ref} not-paid{then}",
         expected_amount=ours.total,
     )
 
@@ -316,7 +316,7 @@ def _of_closed(ours: LedgerOrder) -> str:
     if ours.paid is not None:
         ref = ours.order_ref
         return (
-            f"look whether the money came back. If it did: sourcing resolve {ref} --came-back AMOUNT_CNY; if not: "
+            f"look whether the money came back. If it did: sourcing resolve {ref} came-back AMOUNT_CNY; if not: "
             f"sourcing refund {ref}, or ask the marketplace"
         )
     return f"sourcing cancel {ours.order_ref} closes it here too; to buy it after all, give it a new order_ref"

@@ -97,8 +97,9 @@ def effect_key(
 
 
 class ResolutionKind(StrEnum):
-    """A person's answer; the value is the option of `sourcing resolve`."""
+    """A person's answer, as `sourcing resolve` takes it; `SHOW` asks what is asked."""
 
+    SHOW = "show"
     ORDERED = "ordered"
     NOT_ORDERED = "not-ordered"
     PAID = "paid"
@@ -115,6 +116,17 @@ class ResolutionKind(StrEnum):
 
 
 K = ResolutionKind
+
+ANSWERED_WITH = {
+    K.ORDERED: "ORDER_ID",
+    K.PAID: "AMOUNT_CNY",
+    K.BOOKED: "SHIPMENT_ORDER_ID --tracking NUMBER",
+    K.REFUND_ASKED: "REFUND_ID",
+    K.CAME_BACK: "AMOUNT_CNY",
+    K.DONE: "EFFECT",
+    K.NOT_DONE: "EFFECT",
+}
+"""What a person adds to the answer."""
 
 
 class ResolutionRefused(Exception):
@@ -139,8 +151,8 @@ class Resolution:
         """The answer as it is typed, for the audit trail."""
         amount = str(self.amount.major) if self.amount is not None else ""
         parts = [
-            f"--{self.kind}",
-            self.value or (amount if self.kind in (K.PAID, K.CAME_BACK) else ""),
+            self.kind,
+            self.value or (amount if self.kind is not K.ORDERED else ""),
         ]
         parts += [f"--tracking {number}" for number in self.tracking]
         parts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []

@@ -16,13 +16,13 @@ AGAIN = (
     "wait for the next run of its schedule]"
 )
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
-IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
+IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF came-back AMOUNT_CNY"
 ASK_AGAIN = (
     "sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
     "--reason REASON"
 )
 OR_ASK = f"ask again: {ASK_AGAIN}"
-KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
+KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] ordered ORDER_ID; with all cancelled, any id"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing confirm {marketplace}"
 
 note, waits, choice, request, limit, doubt, money, other = (
@@ -554,7 +554,7 @@ class ReasonCode(StrEnum):
             "order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
             "service said: {failure})]. {remedy}",
             "Let it close unpaid and order again under a new order_ref, or take it "
-            "as it is: sourcing resolve {order_ref} --ordered {order_id} --up-to {total}",
+            "as it is: sourcing resolve {order_ref} ordered {order_id} --up-to {total}",
             "resolve",
         ),
     )
@@ -572,9 +572,9 @@ class ReasonCode(StrEnum):
         "may_be_there",
         doubt(
             "{doubt}: one may be this order, bought with another ledger. Look them up in "
-            "the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that no other "
+            "the console and take ours over (sourcing resolve ORDER_REF ordered ORDER_ID), then say once that no other "
             "is ours: sourcing confirm {marketplace}",
-            "take ours over (sourcing resolve ORDER_REF --ordered "
+            "take ours over (sourcing resolve ORDER_REF ordered "
             "ORDER_ID), then: sourcing confirm {marketplace}",
             "resolve confirm",
         ),
@@ -610,7 +610,7 @@ class ReasonCode(StrEnum):
             "look in the "
             "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
             "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
-            "{order_ref} --not-paid[closed?, else ask the service for the money]",
+            "{order_ref} not-paid[closed?, else ask the service for the money]",
             "resolve",
         ),
     )
@@ -694,7 +694,7 @@ class ReasonCode(StrEnum):
         money(
             "the warehouse shows {count} shipments for this order: {ids}. {remedy}",
             "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
-            "others: sourcing resolve ORDER_REF --booked SHIPMENT_ORDER_ID --tracking NUMBER",
+            "others: sourcing resolve ORDER_REF booked SHIPMENT_ORDER_ID --tracking NUMBER",
             "resolve",
         ),
     )

@@ -10,16 +10,17 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.effects import Resolution, ResolutionRefused
+from domain.effects import ResolutionKind as K
 from domain.holds import Topic, by_whom
 from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
 from flows.answers.marketplaces import answered
 from flows.answers.pausing import NOTHING_LEAVES, RESUMED, pause, resumed_words
 from flows.answers.questions import open_questions
-from flows.answers.resolve import checked_answer, order_of, resolve
+from flows.answers.resolve import order_of, resolve
 from flows.batch.opening import opened, requested_at
 from flows.prefect_ui import remedy_parameters as form
-from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
+from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import (
     best_effort,
@@ -139,12 +140,11 @@ NOTHING_ASKED = "nothing about it waits for an answer"
 @sourcing_flow("resolve {order_ref}", ResolutionRefused)
 async def resolve_order(
     order_ref: form.OrderRef = "",
-    answer: form.AnswerGiven = form.Answer.NONE_YET,
-    named: form.AnswerId = "",
-    amount_cny: form.AnswerAmount = "",
-    tracking: form.AnswerTracking = "",
+    answer: form.AnswerGiven = K.SHOW,
+    value: form.AnswerValue = "",
+    tracking: form.AnswerTracking = form.NO_TEXTS,
+    up_to: form.AnswerUpTo = "",
     by: form.AnsweredBy = "",
-    only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> str:
     """Answer what only a person can find out about an order: whether something without
     an answer has happened.
@@ -153,24 +153,14 @@ async def resolve_order(
     seen, and nothing is written.
     """
     order_ref, by = form.one_order(order_ref), by.strip()
-    said = (
-        None
-        if answer is form.Answer.NONE_YET
-        else form.resolution_of(answer, named, amount_cny, tracking)
-    )
-    if not (said or only_show):
-        raise BadInput(
-            "choose your answer: what you saw in the console. Nothing was written"
-        )
-    if not (by or only_show):
+    said = form.resolution_of(answer, value, tracking, up_to)
+    if not (by or answer is K.SHOW):
         raise BadInput(
             "say who answers: fill in your name, it is kept with the answer. Nothing was written"
         )
     async with opened() as resources:
-        if said is None:
+        if answer is K.SHOW:
             words, rows = await _asked(resources, order_ref)
-        elif only_show:
-            words, rows = await _dry_run(resources, order_ref, said, by_whom(by))
         else:
             words, rows = await _taken(resources, order_ref, said, by)
     run_logger().info("%s: %s", order_ref, words)
@@ -203,23 +193,6 @@ async def _asked(
     ), rows
 
 
-async def _dry_run(
-    resources: Resources, order_ref: str, answer: Resolution, by: str
-) -> tuple[str, list[dict[str, str]]]:
-    record = await checked_answer(resources, order_ref, answer, by=by)
-    was = order_of(resources, order_ref)
-    would = record.change.state or was.state
-    words = f"only shown: nothing contradicts it, it would be {would}"
-    return words, [
-        {
-            "question": record.question,
-            "is": was.state,
-            "would be": would,
-            "reason": str(record.why),
-        }
-    ]
-
-
 async def _taken(
     resources: Resources, order_ref: str, answer: Resolution, by: str
 ) -> tuple[str, list[dict[str, str]]]:
@@ -239,8 +212,5 @@ async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:
     told = f"{order_ref}: {words}"
     if rows:
         table = [{"order": order_ref, **row} for row in rows]
-        description = (
-            f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
-        )
-        await show_table("answer", table, description)
+        await show_table("answer", table, told)
     await rename_run(f"resolve {told}")

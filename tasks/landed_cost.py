@@ -50,7 +50,7 @@ OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
 NO_LINE: Row = {**dict.fromkeys(OF_THE_LINE), "line_no": 0, "amount_minor": 0}
 CLOSED = (
     "the marketplace closed it, and whether its money came back is not known: ask for it (sourcing refund), or say how "
-    "much did (sourcing resolve ORDER_REF --came-back AMOUNT_CNY)"
+    "much did (sourcing resolve ORDER_REF came-back AMOUNT_CNY)"
 )
 
 BILLS = """

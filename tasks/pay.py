@@ -483,7 +483,7 @@ async def _named(resources: Resources, order_refs: Sequence[str]) -> set[str]:
 
 
 def _names_an_order(answer: Mapping[str, object]) -> bool:
-    return str(answer["answer"]).startswith(f"--{ResolutionKind.ORDERED} ")
+    return str(answer["answer"]).startswith(f"{ResolutionKind.ORDERED} ")
 
 
 async def confirm_payments(

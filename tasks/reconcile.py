@@ -246,7 +246,7 @@ async def unknown_refunds(
                 ]
             ),
             remedy="see in the console by whom it was asked for. Once its money came back: "
-            f"sourcing resolve {ours[order_id]} --came-back AMOUNT_CNY",
+            f"sourcing resolve {ours[order_id]} came-back AMOUNT_CNY",
             marketplace=marketplace,
             order_ref=ours[order_id],
             order_id=order_id,

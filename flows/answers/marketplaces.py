@@ -84,6 +84,8 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     is known.
     """
     asked = ledger.first_orders.asked()
+    if not asked:
+        return {}
     orders = ledger.orders(asked.values())
     paying = {
         one.order_ref: one

@@ -359,7 +359,7 @@ async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
     amount = _believed_taken(owed, shown)
     if amount is not None and amount != told:
         raise case.contradicted(
-            f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}"
+            f"order {order.order_id} is paid with {amount}: answer paid {amount.major}"
         )
     verdict = Paid(
         order=Statement(source=Source.PERSON, value=told),

@@ -135,7 +135,7 @@ def _taking_over(order_ref: str, alive: Sequence[ServiceOrder]) -> str:
         if len(alive) == 1
         else ("ORDER_ID", "AMOUNT_CNY")
     )
-    return f"sourcing resolve {order_ref} --ordered {order_id} --up-to {most}"
+    return f"sourcing resolve {order_ref} ordered {order_id} --up-to {most}"
 
 
 def _listed(orders: Sequence[ServiceOrder]) -> str:

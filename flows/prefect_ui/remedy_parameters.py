@@ -9,64 +9,23 @@ sentence, before anything is sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from domain.after_sale import RefundKind
-from domain.effects import Resolution, ResolutionKind
+from domain.effects import ANSWERED_WITH, Resolution
+from domain.effects import ResolutionKind as K
 from domain.holds import Topic
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
 from domain.request_remarks import BadInput
 from domain.wording import references_in
 
-K = ResolutionKind
 NO_TEXTS: list[str] = []
 NO_LINES: list[int] = []
 NOTHING_CHECKED: list[Topic] = []
 CHANGED_MY_MIND = "不想要了"
-
-
-class Answer(StrEnum):
-    """The answers that the form lists; the first is no answer, so that none is
-    preselected.
-    """
-
-    NONE_YET = "no answer yet: show what is asked"
-    ORDERED = "it was ordered"
-    NOT_ORDERED = "it was not ordered"
-    PAID = "it was paid"
-    NOT_PAID = "it was not paid"
-    BOOKED = "its shipment was booked"
-    NOT_BOOKED = "its shipment was not booked"
-    CANCELLED = "it is cancelled"
-    NOT_CANCELLED = "it is not cancelled"
-    REFUND_ASKED = "the refund was asked for"
-    NOT_REFUNDED = "the refund was not asked for"
-    CAME_BACK = "money came back that was not asked for here, or none will"
-    DONE = "something else happened"
-    NOT_DONE = "something else did not happen"
-
-    @property
-    def kind(self) -> ResolutionKind:
-        return ResolutionKind[self.name]
-
-
-NAMED_BY = {
-    K.ORDERED: "the marketplace's order id, as its console shows it",
-    K.BOOKED: "the warehouse's order id, as its console shows it",
-    K.REFUND_ASKED: "the id of the refund, as the marketplace's console shows it",
-    K.DONE: "what it is about, as the question names it",
-    K.NOT_DONE: "what it is about, as the question names it",
-}
-
-
-AMOUNTS = {
-    K.PAID: "what left the wallet",
-    K.CAME_BACK: "what has come back in all, 0 if nothing will",
-}
 
 
 def field(
@@ -204,33 +163,37 @@ FirstPaymentOtherwise = Annotated[
     ),
 ]
 AnswerGiven = Annotated[
-    Answer,
+    K,
     field(
         "Your answer",
-        "What you saw in the console yourself. The service is read first: what it contradicts is not written down.",
+        "What you saw in the console yourself; show: what is asked. The service is read first: what it contradicts is "
+        "not written down.",
+        Argument,
     ),
 ]
-AnswerId = Annotated[
+AnswerValue = Annotated[
     str,
     field(
-        "Id",
-        "Ordered: the marketplace's order id. Booked: the warehouse's order id. Refund asked for: its id. "
-        "Something else: what the question names. Otherwise empty.",
-    ),
-]
-AnswerAmount = Annotated[
-    str,
-    field(
-        "Amount in yuan",
-        "Paid: what left the wallet. Came back: how much in all. Ordered, where nothing is approved or goods lack: "
-        "what it may cost. Otherwise empty.",
+        "Id or amount",
+        "ordered, booked and refund-asked: the id that the console shows. paid: what left the wallet, in yuan. "
+        "came-back: how much in all, 0 if nothing will. done, not-done: what the question names.",
+        Argument,
     ),
 ]
 AnswerTracking = Annotated[
-    str,
+    list[str],
     field(
         "Tracking numbers",
-        "Booked: the international ones, with blanks or commas between them. Otherwise empty.",
+        "With booked: the international tracking number; one for each parcel.",
+        metavar="NUMBER",
+    ),
+]
+AnswerUpTo = Annotated[
+    str,
+    field(
+        "It may cost",
+        "With ordered: what it may cost in yuan, if nothing is approved or goods lack.",
+        metavar="AMOUNT_CNY",
     ),
 ]
 
@@ -266,34 +229,26 @@ def an_amount(text: str, *, least: int = 1) -> Money | None:
 
 
 def resolution_of(
-    answer: Answer, named: str, amount_cny: str, tracking: str
+    answer: K, value: str, tracking: Sequence[str], up_to: str
 ) -> Resolution:
-    """The answer that these fields make. Raises `BadInput` for a missing field, or one
-    that does not belong to it.
+    """The answer that these fields make. Raises `BadInput` for half an answer, and for
+    what does not belong to it.
     """
-    kind, named = answer.kind, named.strip()
-    amount = an_amount(amount_cny, least=int(kind is not K.CAME_BACK))
-    numbers = tuple(references_in(tracking))
-    given = {
-        "Id": (bool(named), kind in NAMED_BY, NAMED_BY.get(kind, "")),
-        "Amount in yuan": (amount is not None, kind in AMOUNTS, AMOUNTS.get(kind, "")),
-        "Tracking numbers": (
-            bool(numbers),
-            kind is K.BOOKED,
-            "the international ones, as the console shows them",
+    value = value.strip()
+    numbers = tuple(references_in(" ".join(tracking)))
+    is_amount = answer in (K.PAID, K.CAME_BACK)
+    is_whole = (bool(value), bool(numbers)) == (
+        answer in ANSWERED_WITH,
+        answer is K.BOOKED,
+    )
+    if not is_whole or (up_to and answer is not K.ORDERED):
+        whole = f"{answer} {ANSWERED_WITH.get(answer, '')}".rstrip()
+        raise BadInput(f"the whole answer is: {whole}. Nothing was written")
+    return Resolution(
+        kind=answer,
+        value="" if is_amount else value,
+        tracking=numbers,
+        amount=an_amount(
+            value if is_amount else up_to, least=int(answer is not K.CAME_BACK)
         ),
-    }
-    for field, (is_given, is_needed, what) in given.items():
-        if is_needed and not is_given:
-            raise BadInput(
-                f"for the answer '{answer}' fill in {field}: {what}. Nothing was written"
-            )
-        if (
-            is_given
-            and not is_needed
-            and not (field == "Amount in yuan" and kind is K.ORDERED)
-        ):
-            raise BadInput(
-                f"{field} does not belong to the answer '{answer}': leave it empty. Nothing was written"
-            )
-    return Resolution(kind=kind, value=named, tracking=numbers, amount=amount)
+    )

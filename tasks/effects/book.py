@@ -85,10 +85,6 @@ class Book(EffectKind):
     absence_proves: ClassVar[bool] = False
     refusals: ClassVar[Set[str]] = CHECKED
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
-    answered_with: ClassVar[tuple[str, ...]] = (
-        "SHIPMENT_ORDER_ID",
-        "--tracking NUMBER",
-    )
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
     asks: ClassVar[str] = (
         "Does the warehouse console show a shipment for order {order_id}?"

@@ -107,7 +107,6 @@ class CreateByReference(EffectKind):
     action: ClassVar[Action] = Action.CREATE
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
-    answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
     asks: ClassVar[str] = (
         "Does the marketplace's console show an order with reference {order_ref}?"

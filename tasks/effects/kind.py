@@ -14,7 +14,7 @@ from connectors.marketplaces.refusals import means_no
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
 from domain.absence import Unseen
 from domain.decisions import unread
-from domain.effects import Action, Claim, ResolutionKind
+from domain.effects import ANSWERED_WITH, Action, Claim, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Open
@@ -64,8 +64,8 @@ class EffectKind(ABC):
     price, is not begun once that is older than a lease.
 
     `before` is the order's state while it has not happened. The question that it `asks`
-    a person may name `{order_ref}`, `{order_id}` and `{part}`; it is answered with the
-    options `happened` (with what it is `answered_with`) or `did_not_happen`. One that
+    a person may name `{order_ref}`, `{order_id}` and `{part}`; it is answered with
+    `happened` or `did_not_happen`. One that
     is done is `reported` by remedies in these words, which may name its refund as
     `{what}`, and what its proof says.
     """
@@ -83,7 +83,6 @@ class EffectKind(ABC):
     may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
-    answered_with: ClassVar[tuple[str, ...]] = ()
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
     reported: ClassVar[str] = ""
 
@@ -160,13 +159,11 @@ class EffectKind(ABC):
         """The commands that answer the question: that it happened, and that it did
         not.
         """
-        by_key = (key,) if cls.did_not_happen is ResolutionKind.NOT_DONE else ()
-        answers = (
-            (f"--{cls.happened}", *cls.answered_with, *by_key),
-            (f"--{cls.did_not_happen}", *by_key),
-        )
+        by_key = {ResolutionKind.DONE: key, ResolutionKind.NOT_DONE: key}
         return [
-            " ".join(["sourcing resolve", order_ref, *answer]) for answer in answers
+            " ".join(["sourcing resolve", order_ref, answer, needs]).rstrip()
+            for answer in (cls.happened, cls.did_not_happen)
+            for needs in [by_key.get(answer) or ANSWERED_WITH.get(answer, "")]
         ]
 
     @classmethod

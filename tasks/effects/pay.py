@@ -62,7 +62,6 @@ class Pay(EffectKind):
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
     rests_on_a_reading: ClassVar[bool] = True
     happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
-    answered_with: ClassVar[tuple[str, ...]] = ("AMOUNT_CNY",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
     may_show_later: ClassVar[bool] = True
     refusals: ClassVar[Set[str]] = NOT_PAID

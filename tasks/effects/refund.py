@@ -124,7 +124,6 @@ class AskRefund(OnRefund):
     action: ClassVar[Action] = Action.REFUND
     state_while_unknown: ClassVar[OrderState | None] = OrderState.REFUNDING
     happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
-    answered_with: ClassVar[tuple[str, ...]] = ("REFUND_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
     asks: ClassVar[str] = (
         "Does the console show a refund of order {order_id} that this ledger does not know?"

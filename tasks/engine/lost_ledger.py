@@ -128,7 +128,7 @@ async def _not_denied(
     }
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     words = f"nothing was sent, since the ledger was put back at {at}, and it may have been {done} before"
-    return {ref: words for ref in doubtful if f"--{denial}" not in newer[ref]}
+    return {ref: words for ref in doubtful if denial not in newer[ref]}
 
 
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
 @pytest.mark.parametrize(
     ("given", "read"),
     [
-        ("resolve -1001 --not-paid", "resolve --not-paid -- -1001"),
+        ("resolve -1001 not-paid", "resolve -- -1001 not-paid"),
         ("drop -1 A-2 -3b", "drop -- -1 A-2 -3b"),
         ("call -1001 Where? --confirm", "call --confirm -- -1001 Where?"),
         ("cancel -12 --yes --json", "cancel --yes --json -- -12"),
@@ -103,17 +103,20 @@ def test_an_option_out_of_range_is_bad_usage(
     ("answers", "words"),
     [
         (
-            ("--booked", "21"),
-            "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked",
+            ("booked", "21"),
+            "the whole answer is: booked SHIPMENT_ORDER_ID --tracking NUMBER. Nothing was written",
         ),
         (
-            ("--booked", "21", "--tracking", "LP1", "--not-booked"),
-            "give one answer, not 2: --booked, --not-booked",
+            ("not-booked", "--tracking", "LP1"),
+            "the whole answer is: not-booked. Nothing was written",
         ),
-        (("--paid", "0"), "--paid '0' is not above 0"),
         (
-            ("--paid", "9.90", "--not-paid"),
-            "give one answer, not 2: --paid, --not-paid",
+            ("paid", "0"),
+            "mend the amount: '0' is not above 0. Nothing was sent",
+        ),
+        (
+            ("paid", "9.90", "--up-to", "9.90"),
+            "the whole answer is: paid AMOUNT_CNY. Nothing was written",
         ),
     ],
 )
@@ -127,7 +130,7 @@ def test_resolve_takes_one_whole_answer(
 
 @pytest.mark.usefixtures("empty_ledger")
 @pytest.mark.parametrize(
-    "answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--came-back", "0")]
+    "answer", [(), ("booked", "21", "--tracking", "LP1"), ("came-back", "0")]
 )
 def test_resolve_of_an_unknown_order(
     sourcing: Sourcing, answer: tuple[str, ...]

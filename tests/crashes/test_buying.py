@@ -102,7 +102,7 @@ def test_the_first_order_at_a_marketplace_that_may_have_left_is_asked_about(
         report = run(replace(job, clock=clock))
         [ref] = [ref for ref, state in states(report).items() if state == "unknown"]
         assert (
-            f"sourcing resolve {ref} --ordered ORDER_ID, or --not-ordered"
+            f"sourcing resolve {ref} ordered ORDER_ID, or not-ordered"
             in reasons(report, [ref])[0]
         )
     assert len(sandbox.books()["orders"]) == 2
@@ -122,7 +122,7 @@ def test_a_booking_that_may_have_left_is_asked_about_for_ever(
         [order] = [order for order in report["orders"] if order["state"] == "unknown"]
         assert order["reason"] == (
             f"no answer to book. Does the warehouse console show a shipment for order {order['order_id']}? Answer "
-            f"with: sourcing resolve {order['order_ref']} --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
+            f"with: sourcing resolve {order['order_ref']} booked SHIPMENT_ORDER_ID --tracking NUMBER, or not-booked"
         )
     assert len(sandbox.books()["shipments"]) == 2
     assert_books_are_exact(sandbox, job)

@@ -119,7 +119,7 @@ def test_a_run_that_slept_through_its_lease_may_not_send(
         # proved that nothing left
         assert states(other) == {"1688-000": "unknown"}
         assert other["orders"][0]["reason"].endswith(
-            "--booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
+            "booked SHIPMENT_ORDER_ID --tracking NUMBER, or not-booked"
         )
     else:
         assert states(other) == states(one_order.told(pid)) == {"1688-000": "booked"}

@@ -126,7 +126,7 @@ def test_a_run_that_a_person_starts_plans_only() -> None:
     assert all(
         DEPLOYMENTS[name]["parameters"] == {"only_show": True} for name in showing
     )
-    assert "resolve-order" in showing
+    assert "cancel-orders" in showing
 
 
 def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:

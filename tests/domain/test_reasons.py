@@ -177,7 +177,7 @@ def test_a_remedy_that_is_answered_with_resolve_says_of_which_order_and_with_wha
     assert [
         code
         for code, words in told.items()
-        if re.search(r"--came-back(?! AMOUNT_CNY)", words)
+        if re.search(r"came-back(?! AMOUNT_CNY)", words)
     ] == []
 
 

@@ -136,7 +136,7 @@ def test_an_order_that_the_ledger_knows_as_not_ordered(state: OrderState) -> Non
     )
     assert finding.expected == f"A-1 is {state}, without this order"
     assert finding.remedy.startswith(
-        "if it is this order: sourcing resolve A-1 --ordered 77 --up-to 12.00. If it is not"
+        "if it is this order: sourcing resolve A-1 ordered 77 --up-to 12.00. If it is not"
     )
 
 
@@ -267,7 +267,7 @@ def test_an_accepted_payment_that_was_dropped() -> None:
     pending = unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW)
     finding = only([pending], [theirs_unpaid()])
     assert finding.kind is FindingKind.PAYMENT_DIFFERS
-    assert "sourcing resolve A-1 --not-paid" in finding.remedy
+    assert "sourcing resolve A-1 not-paid" in finding.remedy
     waiting = replace(pending, payment_clear_at=NOW + timedelta(seconds=1))
     assert compared([waiting], [theirs_unpaid()]).findings == ()
     assert (
@@ -294,7 +294,7 @@ def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(
         "closed unpaid",
     )
     assert finding.remedy == (
-        "look in the wallet's statement. If no money is missing: sourcing resolve A-1 --not-paid"
+        "look in the wallet's statement. If no money is missing: sourcing resolve A-1 not-paid"
     )
 
 
@@ -311,7 +311,7 @@ def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(
             ours(),
             theirs(status=ServiceStatus.CLOSED),
             "closed, 12.00 CNY paid",
-            "look whether the money came back. If it did: sourcing resolve A-1 --came-back AMOUNT_CNY; if not: "
+            "look whether the money came back. If it did: sourcing resolve A-1 came-back AMOUNT_CNY; if not: "
             "sourcing refund A-1, or ask the marketplace",
         ),
         (

@@ -17,7 +17,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from cli import after_sale
-from domain.effects import Resolution, ResolutionKind
+from domain.effects import Resolution
+from domain.effects import ResolutionKind as K
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
@@ -28,7 +29,7 @@ from flows.after_sale import (
 )
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
-from flows.prefect_ui.remedy_parameters import Answer, resolution_of
+from flows.prefect_ui.remedy_parameters import resolution_of
 from flows.remedies import resolve_order
 from tasks.engine.resources import utc_now
 
@@ -61,21 +62,24 @@ ORDERS = "say which orders: add their references, as they stand in the request f
             "say which parcel: fill in its carrier and its tracking number. Nothing was sent",
         ),
         (
-            resolve_order.fn("A-1", Answer.NOT_PAID, only_show=False),
+            resolve_order.fn("A-1", K.NOT_PAID),
             "say who answers: fill in your name, it is kept with the answer. Nothing was written",
         ),
         (
-            resolve_order.fn("A-1", Answer.PAID),
-            "for the answer 'it was paid' fill in Amount in yuan: what left the wallet. Nothing was written",
+            resolve_order.fn("A-1", K.PAID, by="Ann"),
+            "the whole answer is: paid AMOUNT_CNY. Nothing was written",
         ),
         (
-            resolve_order.fn("A-1", Answer.NOT_BOOKED, tracking="T1"),
-            "Tracking numbers does not belong to the answer 'its shipment was not booked': leave it empty. Nothing was "
-            "written",
+            resolve_order.fn("A-1", K.NOT_BOOKED, tracking=["T1"], by="Ann"),
+            "the whole answer is: not-booked. Nothing was written",
         ),
         (
-            resolve_order.fn("A-1", Answer.NONE_YET, by="Ann", only_show=False),
-            "choose your answer: what you saw in the console. Nothing was written",
+            resolve_order.fn("A-1", K.NOT_PAID, "9.90", by="Ann"),
+            "the whole answer is: not-paid. Nothing was written",
+        ),
+        (
+            resolve_order.fn("A-1", K.PAID, "9.90", up_to="9.90", by="Ann"),
+            "the whole answer is: paid AMOUNT_CNY. Nothing was written",
         ),
     ],
 )
@@ -91,51 +95,47 @@ async def test_bad_input_is_one_sentence_that_says_what_to_do(
     ("answer", "fields", "resolution"),
     [
         (
-            Answer.PAID,
-            ("", "12.50", ""),
-            Resolution(kind=ResolutionKind.PAID, amount=Money(1250)),
+            K.PAID,
+            ("12.50", [], ""),
+            Resolution(kind=K.PAID, amount=Money(1250)),
         ),
         (
-            Answer.CAME_BACK,
-            ("", "0", ""),
-            Resolution(kind=ResolutionKind.CAME_BACK, amount=Money(0)),
+            K.CAME_BACK,
+            ("0", [], ""),
+            Resolution(kind=K.CAME_BACK, amount=Money(0)),
         ),
         (
-            Answer.ORDERED,
-            (" 77 ", "9", ""),
-            Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(900)),
+            K.ORDERED,
+            (" 77 ", [], "9"),
+            Resolution(kind=K.ORDERED, value="77", amount=Money(900)),
         ),
         (
-            Answer.BOOKED,
-            ("9", "", "T1，T2"),
-            Resolution(kind=ResolutionKind.BOOKED, value="9", tracking=("T1", "T2")),
+            K.BOOKED,
+            ("9", ["T1，T2"], ""),
+            Resolution(kind=K.BOOKED, value="9", tracking=("T1", "T2")),
         ),
         (
-            Answer.NOT_DONE,
-            ("A-1:return:all.1", "", ""),
-            Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:return:all.1"),
+            K.NOT_DONE,
+            ("A-1:return:all.1", [], ""),
+            Resolution(kind=K.NOT_DONE, value="A-1:return:all.1"),
         ),
         (
-            Answer.NOT_CANCELLED,
-            ("", "", ""),
-            Resolution(kind=ResolutionKind.NOT_CANCELLED),
+            K.NOT_CANCELLED,
+            ("", [], ""),
+            Resolution(kind=K.NOT_CANCELLED),
         ),
     ],
 )
 def test_the_fields_of_an_answer_make_what_the_command_makes(
-    answer: Answer, fields: tuple[str, str, str], resolution: Resolution
+    answer: K, fields: tuple[str, list[str], str], resolution: Resolution
 ) -> None:
     assert resolution_of(answer, *fields) == resolution
 
 
-def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
-    """And none is filled in beforehand."""
-    assert [one.kind for one in Answer if one is not Answer.NONE_YET] == list(
-        ResolutionKind
-    )
-    assert resolve_order.parameters.properties["answer"]["default"] == Answer.NONE_YET
+def test_no_answer_is_filled_in_beforehand() -> None:
+    assert resolve_order.parameters.properties["answer"]["default"] == K.SHOW
     with pytest.raises(BadInput):
-        resolution_of(Answer.BOOKED, "9", "", "")
+        resolution_of(K.BOOKED, "9", [], "")
 
 
 def test_what_would_happen_stands_in_the_name_of_the_run() -> None:

@@ -384,7 +384,7 @@ def _asks(order: Any) -> bool:
     """Nobody but a person can tell: the one question there may be about a booking."""
     return (
         order.state is OrderState.UNKNOWN
-        and f"sourcing resolve {order.order_ref} --booked" in order.reason
+        and f"sourcing resolve {order.order_ref} booked" in order.reason
     )
 
 

@@ -85,7 +85,7 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
         if order["state"] == "held":
             theirs = by_reference[order["order_ref"]]
             answer = [
-                "--ordered",
+                "ordered",
                 theirs["order_id"],
                 "--up-to",
                 str(theirs["amount_fen"] / 100),
@@ -98,7 +98,7 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert_books_are_exact(books, report)
     verdict = merchant.sourcing("ledger", "verify", "--json")
     assert (verdict.exit_code, json.loads(verdict.stdout)["faults"]) == (0, [])
-    assert "--ordered" in merchant.sourcing("status", "1688-000").stdout
+    assert "ordered" in merchant.sourcing("status", "1688-000").stdout
 
 
 @pytest.mark.endurance

@@ -14,11 +14,10 @@ from unittest.mock import patch
 import pytest
 
 from connectors.ledger.store import Ledger
-from domain.effects import ResolutionRefused
+from domain.effects import ResolutionKind, ResolutionRefused
 from flows.after_sale import request_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
-from flows.prefect_ui.remedy_parameters import Answer
 from flows.remedies import resolve_order
 from tests.history import all_orders
 from tests.running import Merchant, single_line_orders, write_csv
@@ -93,32 +92,28 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     form and by the command alike.
     """
     before = bought.sent(), bought.written()
-    listed, asked, cancelled, question, answer = run(
+    listed, asked, cancelled, question = run(
         request_refund.fn(bought.booked[0]),
         request_refund.fn(bought.booked[0], reason="101"),
         cancel_orders.fn([*bought.booked, bought.unknown, "NOPE-1"]),
         resolve_order.fn(bought.unknown),
-        resolve_order.fn(bought.unknown, Answer.BOOKED, "9", tracking="T1"),
     )
     assert (bought.sent(), bought.written()) == before
     assert (listed.troubles, asked.troubles) == ([], [])
     assert (cancelled.name, cancelled.is_completed()) == (NEEDS_ATTENTION, True)
     assert "NOPE-1: no such order in the ledger" in cancelled.message
-    assert (question, answer) == (
-        "1 to answer",
-        "only shown: nothing contradicts it, it would be booked",
-    )
+    assert question == "1 to answer"
 
     bought.merchant.sandbox.advance(AN_HOUR_S + 60)
     (state,) = run(
         resolve_order.fn(
-            bought.unknown, Answer.BOOKED, "9", tracking="T1", by="Ann", only_show=False
+            bought.unknown, ResolutionKind.BOOKED, "9", tracking=["T1"], by="Ann"
         )
     )
     assert isinstance(state.data, ResolutionRefused)
     assert state.message.startswith("the service shows the opposite: shipment ")
     told = bought.merchant.sourcing(
-        "resolve", bought.unknown, "--booked", "9", "--tracking", "T1"
+        "resolve", bought.unknown, "booked", "9", "--tracking", "T1"
     )
     assert (told.exit_code, told.stderr) == (1, f"sourcing: {state.message}\n")
     assert bought.written() == before[1]

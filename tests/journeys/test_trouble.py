@@ -266,7 +266,7 @@ def test_an_answer_is_told_to_who_listens(merchant: Merchant) -> None:
     )
     assert merchant.report("run", file, "--yes")["counts"] == {"unknown": 1}
     assert events(merchant, "sourcing.effect.settled", "asked-about") == []
-    answer = ("--booked", "3001", "--tracking", "UT300900001")
+    answer = ("booked", "3001", "--tracking", "UT300900001")
     answered = merchant.sourcing("resolve", "asked-about", *answer)
     assert answered.exit_code == 0, answered.stderr
     wait_for(

@@ -112,10 +112,10 @@ FINAL = REACHED_BOOKED | {
     OrderState.REFUNDED,
 }
 ASKED = {
-    Action.BOOK: "--booked",
-    Action.CREATE: "--ordered",
-    Action.PAY: "--paid",
-    Action.CANCEL: "--cancelled",
+    Action.BOOK: "booked",
+    Action.CREATE: "ordered",
+    Action.PAY: "paid",
+    Action.CANCEL: "cancelled",
 }
 """What may end as a question, and the answer that it asks for."""
 NO_QUERY = Fields({})

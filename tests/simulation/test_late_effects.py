@@ -31,13 +31,13 @@ MARKETPLACES = pytest.mark.parametrize(
 )
 QUESTION = (
     "no answer to book. Does the warehouse console show a shipment for order {order_id}? Answer with: "
-    "sourcing resolve R-1 --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"
+    "sourcing resolve R-1 booked SHIPMENT_ORDER_ID --tracking NUMBER, or not-booked"
 )
 
 ASKED_ABOUT_CREATING = (
     "no answer to create: nothing shows it, but this ledger knows no older order of ours there, so that is no proof. "
-    "Does the marketplace's console show an order with reference R-1? Answer with: sourcing resolve R-1 --ordered "
-    "ORDER_ID, or --not-ordered"
+    "Does the marketplace's console show an order with reference R-1? Answer with: sourcing resolve R-1 ordered "
+    "ORDER_ID, or not-ordered"
 )
 
 

@@ -139,7 +139,7 @@ def test_what_was_booked_since_is_asked_about_where_its_order_does_not_show_it(
     shop.run(after_it_was_put_back(shop))
     assert (shop.counted, shop.states) == ((1, 1), {"R-1": "unknown", "R-2": "booked"})
     assert "Does the warehouse console show a shipment for order" in shop.reason("R-1")
-    assert "sourcing resolve R-1 --booked SHIPMENT_ORDER_ID" in shop.reason("R-1")
+    assert "sourcing resolve R-1 booked SHIPMENT_ORDER_ID" in shop.reason("R-1")
 
 
 def test_what_was_booked_since_is_taken_on_where_its_order_shows_it(

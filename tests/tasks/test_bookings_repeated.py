@@ -297,7 +297,7 @@ async def test_a_refused_second_call_books_nothing_more_and_asks_for_the_first(
         scene.clock.advance(100)
         await settle_open(scene.runs[1], ["A-1"])
         assert (
-            "--booked SHIPMENT_ORDER_ID" in now(scene.runs[1]).reason
+            "booked SHIPMENT_ORDER_ID" in now(scene.runs[1]).reason
         )  # at once, and from then on
     assert (scene.end[:2], len(scene.warehouse.renders)) == (("unknown", "unknown"), 2)
 

@@ -98,7 +98,7 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     one whose freight is booked. A second night writes nothing: since when it waits is
     still known.
     """
-    told = because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 6.00")
+    told = because(ReasonCode.REST_IS_LOST, by="ann", answer="came-back 6.00")
     answered: dict[str, Any] = {
         "A-2": {"refunded_minor": 600},
         "A-3": {"shipment_order_id": "7"},

@@ -491,7 +491,7 @@ def test_an_accepted_cancellation_was_not_done_before_its_order_closed(
     waits = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
     bought = (
         "the order was paid before it closed; ask for 10.00 CNY back: sourcing refund C-3 --kind refund; if it came "
-        "back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
+        "back by itself (0: none will): sourcing resolve ORDER_REF came-back AMOUNT_CNY"
     )
     assert told == [{"C-3": waits}, {"C-3": bought}]
 

@@ -340,7 +340,7 @@ async def test_what_came_back_of_a_closed_order_is_not_asked_for_again_by_a_run(
     """Less than was paid did: the rest is lost, and the person's answer stands."""
     channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
     assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
-    told = because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 0.60")
+    told = because(ReasonCode.REST_IS_LOST, by="ann", answer="came-back 0.60")
     resources.ledger.change(
         [
             replace(
@@ -624,7 +624,7 @@ async def test_an_order_that_lacks_a_line_is_held_with_what_the_service_said(
     assert (now(resources).state, now(resources).order_id) == (OrderState.HELD, None)
     assert now(resources).reason == (
         "order 77 of A-1 lacks lid (6) × 1, and is not paid (the service said: failed lines ['6 库存不足']). Let it "
-        "close unpaid and order again under a new order_ref, or take it as it is: sourcing resolve A-1 --ordered 77 "
+        "close unpaid and order again under a new order_ref, or take it as it is: sourcing resolve A-1 ordered 77 "
         "--up-to 1.00"
     )
 

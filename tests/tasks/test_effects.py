@@ -282,7 +282,7 @@ async def test_of_two_lost_answers_the_second_becomes_a_question(
     )
     assert order.reason == (
         "no answer to create: sent 2 times without an answer, it is not sent again by itself. Did A-1 "
-        "happen? Answer with: sourcing resolve A-1 --done A-1:create, or --not-done A-1:create"
+        "happen? Answer with: sourcing resolve A-1 done A-1:create, or not-done A-1:create"
     )
 
 
@@ -298,8 +298,8 @@ async def test_without_a_lookup_only_a_person_can_tell(
     order = await run(next_run, service, BlindKind)
     assert (order.state, service.sent) == (OrderState.UNKNOWN, ["A-1:create"])
     assert order.reason == (
-        "no answer to create. Did A-1 happen? Answer with: sourcing resolve A-1 --done A-1:create, or "
-        "--not-done A-1:create"
+        "no answer to create. Did A-1 happen? Answer with: sourcing resolve A-1 done A-1:create, or "
+        "not-done A-1:create"
     )
 
 

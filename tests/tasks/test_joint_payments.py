@@ -138,7 +138,7 @@ async def test_where_paying_may_be_a_submission_each_is_a_question(
     assert await both(next_run) == [OrderState.UNKNOWN, OrderState.UNKNOWN]
     assert channel.payments == ["77"]
     assert all(
-        "--not-paid" in order.reason
+        "not-paid" in order.reason
         for order in next_run.ledger.orders(["A-1", "A-2"]).values()
     )
 

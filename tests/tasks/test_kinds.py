@@ -321,12 +321,12 @@ def test_each_kind_has_its_question(kind: type[EffectKind]) -> None:
 @pytest.mark.parametrize(
     ("kind", "commands"),
     [
-        (CreateByReference, ["--ordered ORDER_ID", "--not-ordered"]),
-        (Pay, ["--paid AMOUNT_CNY", "--not-paid"]),
-        (Book, ["--booked SHIPMENT_ORDER_ID --tracking NUMBER", "--not-booked"]),
-        (Cancel, ["--cancelled", "--not-cancelled"]),
-        (AskRefund, ["--refund-asked REFUND_ID", "--not-refunded"]),
-        (ReturnParcel, ["--done KEY", "--not-done KEY"]),
+        (CreateByReference, ["ordered ORDER_ID", "not-ordered"]),
+        (Pay, ["paid AMOUNT_CNY", "not-paid"]),
+        (Book, ["booked SHIPMENT_ORDER_ID --tracking NUMBER", "not-booked"]),
+        (Cancel, ["cancelled", "not-cancelled"]),
+        (AskRefund, ["refund-asked REFUND_ID", "not-refunded"]),
+        (ReturnParcel, ["done KEY", "not-done KEY"]),
     ],
 )
 def test_each_question_has_its_answers(

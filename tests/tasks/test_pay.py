@@ -258,7 +258,7 @@ async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
 async def test_an_order_that_a_person_named_needs_no_reference(
     resources: Resources, channel: FakeChannel
 ) -> None:
-    """`sourcing resolve A-1 --ordered 77` is a person's word."""
+    """`sourcing resolve A-1 ordered 77` is a person's word."""
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(
@@ -309,7 +309,7 @@ async def test_an_order_that_lacks_goods_is_paid_once_a_person_takes_it(
     """
     lacks = (
         "order 77 of A-1 lacks cup (6) × 2, and is not paid. Let it close unpaid and order again under a new "
-        "order_ref, or take it as it is: sourcing resolve A-1 --ordered 77 --up-to 1.00"
+        "order_ref, or take it as it is: sourcing resolve A-1 ordered 77 --up-to 1.00"
     )
     ordered(resources, lines=[to_json(replace(LINE, quantity=2))])
     channel.show(

@@ -47,7 +47,7 @@ from tests.tasks.test_refund import FakeAfterSale
 ASKED = (
     "no answer to pay: the order is shown as unpaid, which proves nothing where paying may be a submission "
     "(XPORTCN_PAY_IS): look for a bill 支付扣款 of 1.00 CNY. Does the console show order 77 as paid, and did the money "
-    "leave the wallet (支付扣款)? Answer with: sourcing resolve A-1 --paid AMOUNT_CNY, or --not-paid"
+    "leave the wallet (支付扣款)? Answer with: sourcing resolve A-1 paid AMOUNT_CNY, or not-paid"
 )
 
 
@@ -228,7 +228,7 @@ async def test_a_person_who_found_the_bill_has_it_waited_for(
 NOT_TAKEN = (
     "the service accepted the payment at 2026-01-01 12:00 UTC and has not taken it; unpaid, the order closes at "
     "2026-01-02 12:00 UTC: look in the console whether order 77 waits for finance (待财务支付), and in the statement "
-    "for a bill 支付扣款 of 1.00 CNY; if none is there: sourcing resolve A-1 --not-paid"
+    "for a bill 支付扣款 of 1.00 CNY; if none is there: sourcing resolve A-1 not-paid"
 )
 
 
@@ -340,7 +340,7 @@ GONE = (
     "the service accepted the payment at 2026-01-01 12:00 UTC and has not taken it; its order was closed "
     "(BUYER_NO_PAY): look in the console whether order 77 waits for finance (待财务支付), and in the statement for a "
     "bill 支付扣款 of 1.00 CNY without one of its return (取消提交支付退款); if none is there: sourcing resolve A-1 "
-    "--not-paid, else ask the service for the money"
+    "not-paid, else ask the service for the money"
 )
 
 
@@ -394,7 +394,7 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
     assert standing(resources) == (OrderState.CANCELLED, GONE)
     clock.advance(100_000)
     await say(resources, ResolutionKind.NOT_PAID)
-    assert standing(resources) == (OrderState.CANCELLED, "ann answered: --not-paid")
+    assert standing(resources) == (OrderState.CANCELLED, "ann answered: not-paid")
 
 
 async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_answered_too(
@@ -410,7 +410,7 @@ async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_ans
     channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
     clock.advance(100_000)
     await say(resources, ResolutionKind.NOT_PAID)
-    assert standing(resources) == (OrderState.CANCELLED, "ann answered: --not-paid")
+    assert standing(resources) == (OrderState.CANCELLED, "ann answered: not-paid")
 
 
 async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(

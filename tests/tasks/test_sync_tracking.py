@@ -115,7 +115,7 @@ async def test_parcels_are_followed_while_money_is_asked_back(
 @pytest.mark.parametrize(
     ("told", "ends"),
     [
-        (because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 9.50"), True),
+        (because(ReasonCode.REST_IS_LOST, by="ann", answer="came-back 9.50"), True),
         (
             because(
                 ReasonCode.REFUND_CAME_BACK,
@@ -124,7 +124,7 @@ async def test_parcels_are_followed_while_money_is_asked_back(
             ),
             False,
         ),
-        (because(ReasonCode.ANSWERED, by="ann", answer="--not-refunded"), False),
+        (because(ReasonCode.ANSWERED, by="ann", answer="not-refunded"), False),
     ],
     ids=["told", "read", "told-of-another"],
 )

@@ -301,36 +301,29 @@ class Day:
         return order["paid_fen"] / 100, order["refunded_fen"] / 100
 
     def resolve(self, order_ref: str) -> dict[str, Any]:
-        """Ask what is asked, look into the warehouse's console, see what the answer
-        would do, then give it.
+        """Ask what is asked, look into the warehouse's console, then give the
+        answer.
         """
         asked = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
         self.ended(asked, "resolve-asked", "answer")
         assert not self.is_shipped(order_ref)
-        self._see_what_the_answer_would_do(order_ref)
-        self._answer(order_ref)
-        self.ui.switch("Only show", on=False)
-        return self.ended(self.ui.submit("resolve-order"), "resolve-done", "answer")
+        return self._answered(order_ref)
 
-    def _see_what_the_answer_would_do(self, order_ref: str) -> None:
+    def _answered(self, order_ref: str) -> dict[str, Any]:
         """Again until nothing may still arrive: two minutes and SOURCING_SETTLE_S after
         the booking.
         """
         for _ in range(12):
             self._answer(order_ref)
-            if (
-                self.ended(self.ui.submit("resolve-order"), "resolve-shown", "")[
-                    "state_type"
-                ]
-                == "COMPLETED"
-            ):
-                return
+            ended = self.ended(self.ui.submit("resolve-order"), "resolve-done", "")
+            if ended["state_type"] == "COMPLETED":
+                return ended
             self.ui.page.wait_for_timeout(20_000)
         raise AssertionError(f"nobody may say what became of {order_ref}")
 
     def _answer(self, order_ref: str) -> None:
         self.ui.open_form("resolve-order")
-        self.ui.choose("Your answer", "its shipment was not booked")
+        self.ui.choose("Your answer", "not-booked")
         self.ui.fill_in(Order=order_ref, Your_name="Mei Lin")
         self.shot("resolve-form")
 

@@ -275,7 +275,7 @@ def test_a_payment_that_was_answered_for_is_no_fault(lived: Ledger, url: str) ->
         url,
         "DELETE FROM effects WHERE action = 'pay'",
         "INSERT INTO answers (order_ref, effect_key, at, by, question, answer) "
-        "VALUES ('A-1', 'A-1:pay', '2026-01-01 12:00:00', 'ann', '?', '--paid 1.05')",
+        "VALUES ('A-1', 'A-1:pay', '2026-01-01 12:00:00', 'ann', '?', 'paid 1.05')",
     )
     assert verify(url).faults == []
 
@@ -288,7 +288,7 @@ def test_an_order_that_was_answered_for_has_the_id_of_the_answer(
         url,
         """UPDATE effects SET answer = '{"order_ids": ["78"]}' WHERE key = 'A-1:create'""",
         "INSERT INTO answers (order_ref, effect_key, at, by, question, answer) "
-        "VALUES ('A-1', 'A-1:create', '2026-01-01 12:00:00', 'ann', '?', '--ordered 77')",
+        "VALUES ('A-1', 'A-1:create', '2026-01-01 12:00:00', 'ann', '?', 'ordered 77')",
     )
     assert verify(url).faults == []
 

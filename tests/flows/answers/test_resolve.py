@@ -200,12 +200,12 @@ async def test_an_answer_is_kept_with_who_when_and_what(
         kept["question"]
         == "Does the marketplace's console show an order with reference A-1?"
     )
-    assert kept["answer"] == "--ordered 77"
+    assert kept["answer"] == "ordered 77"
     last = resources.ledger.moves_of("A-1")[-1]
     assert (last["new_state"], last["by"], last["reason"]) == (
         "ordered",
         "ann",
-        "ann answered: --ordered 77",
+        "ann answered: ordered 77",
     )
 
 
@@ -325,7 +325,7 @@ async def test_what_the_marketplace_gave_back_by_itself_is_told_by_a_person(
     assert (lost.state, lost.refunded_minor, lost.reason) == (
         "held",
         0,
-        "ann answered: --came-back 0.00",
+        "ann answered: came-back 0.00",
     )
     assert (lost.reason_code, lost.knows_what_came_back) == (
         ReasonCode.REST_IS_LOST,
@@ -336,7 +336,7 @@ async def test_what_the_marketplace_gave_back_by_itself_is_told_by_a_person(
         assert (part.state, part.refunded_minor, part.reason) == (
             "held",
             60,
-            "ann answered: --came-back 0.60",
+            "ann answered: came-back 0.60",
         )
     for amount in (59, 101):
         with pytest.raises(
@@ -604,7 +604,7 @@ async def test_a_payment_beyond_what_was_approved_is_held(
         (
             ServiceStatus.PAID,
             Money(90),
-            "order 77 is paid with 0.90 CNY: answer --paid 0.90",
+            "order 77 is paid with 0.90 CNY: answer paid 0.90",
         ),
     ],
 )
@@ -673,7 +673,7 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
     held = await say(resources, ResolutionKind.NOT_PAID)
     assert (held.state, held.reason) == (
         OrderState.HELD,
-        "ann answered: --not-paid. Run again to pay",
+        "ann answered: not-paid. Run again to pay",
     )
     next_run.offerings = resources.offerings
     await call_in(next_run, pay_orders, step_of({"A-1": held}), label="1 of 1")
@@ -734,7 +734,7 @@ async def test_of_several_orders_a_person_names_the_one_that_is_left_or_any_of_t
         [Outcome(claim=claim, status=EffectStatus.DONE, change=made)]
     )
     assert made.why.remedy == (
-        "Cancel all but one, then: sourcing resolve A-1 --ordered ORDER_ID; with all cancelled, any id"
+        "Cancel all but one, then: sourcing resolve A-1 ordered ORDER_ID; with all cancelled, any id"
     )
     channel.show("77", left, reference="")
     channel.show("78", ServiceStatus.CLOSED, reference="")
@@ -871,8 +871,8 @@ async def test_a_booking_is_answered_either_way(
     assert [
         kept["answer"] for kept in resources.ledger.resolutions.of_order("A-1")
     ] == [
-        "--not-booked",
-        "--booked 9 --tracking LP1 --tracking LP2",
+        "not-booked",
+        "booked 9 --tracking LP1 --tracking LP2",
     ]
 
 
@@ -944,7 +944,7 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
         None,
         None,
     )
-    assert back.reason == "ann answered: --not-booked. Run again to book it"
+    assert back.reason == "ann answered: not-booked. Run again to book it"
     book = Intent(order_ref="A-1", action=Action.BOOK, amount=Money(1), request_hash="")
     assert (
         next_run.ledger.claim([book], lease=resources.lease).won["A-1"].key
@@ -983,8 +983,8 @@ async def test_any_other_effect_is_answered_by_its_key(
     service = parcel_unanswered(resources, channel)
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == [
-        f"sourcing resolve A-1 --done {PARCEL}",
-        f"sourcing resolve A-1 --not-done {PARCEL}",
+        f"sourcing resolve A-1 done {PARCEL}",
+        f"sourcing resolve A-1 not-done {PARCEL}",
     ]
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.RETURNED)
     await say(resources, ResolutionKind.DONE, PARCEL)
@@ -1038,7 +1038,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     assert in_words(why) == held(
         in_these_words(
             "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered "
-            "it. If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger "
+            "it. If it is this order, take it over: sourcing resolve A-1 ordered 77 --up-to 1.00. If another ledger "
             "ordered it, use that one: under a new order_ref it would be bought a second time"
         )
     )
@@ -1046,7 +1046,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
         [OrderChange(order_ref="A-1", state=why.state, why=why.why)]
     )
     (asked,) = open_questions(resources.ledger, order(resources))
-    assert asked.commands == ["sourcing resolve A-1 --ordered ORDER_ID"]
+    assert asked.commands == ["sourcing resolve A-1 ordered ORDER_ID"]
     with pytest.raises(
         ResolutionRefused,
         match=r"nothing is approved for A-1, and order 77 costs 1\.00 CNY: .* --up-to 1.00",
@@ -1084,7 +1084,7 @@ async def test_a_question_lists_its_answers(
         == "Does the marketplace's console show an order with reference A-1?"
     )
     assert asked.commands == [
-        "sourcing resolve A-1 --ordered ORDER_ID",
-        "sourcing resolve A-1 --not-ordered",
+        "sourcing resolve A-1 ordered ORDER_ID",
+        "sourcing resolve A-1 not-ordered",
     ]
     assert asked.held_until == datetime.fromisoformat("2026-01-01T12:01:00+00:00")

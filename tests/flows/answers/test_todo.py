@@ -225,7 +225,7 @@ def test_an_outcome_without_an_answer_brings_its_question(
     assert one.reason.startswith("no answer; ")
     assert one.commands[0] == "sourcing run a.csv"
     assert any(
-        command.startswith("sourcing resolve A-1 --ordered") for command in one.commands
+        command.startswith("sourcing resolve A-1 ordered") for command in one.commands
     )
 
 
@@ -293,8 +293,8 @@ def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(
         OrderState.PLANNED,
         [
             "sourcing run a.csv",
-            "sourcing resolve A-1 --cancelled",
-            "sourcing resolve A-1 --not-cancelled",
+            "sourcing resolve A-1 cancelled",
+            "sourcing resolve A-1 not-cancelled",
         ],
     )
 

@@ -99,12 +99,12 @@ def todo(
         (
             todo(
                 "unknown",
-                "sourcing resolve A-1 --paid AMOUNT_CNY",
-                "sourcing resolve A-1 --not-paid",
+                "sourcing resolve A-1 paid AMOUNT_CNY",
+                "sourcing resolve A-1 not-paid",
             ),
             f"unknown · [answer]({FORM}?parameters={REF}) · "
             f"[read its batch again]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D)"
-            "<br>why · `sourcing resolve A-1 --paid AMOUNT_CNY` · `sourcing resolve A-1 --not-paid`",
+            "<br>why · `sourcing resolve A-1 paid AMOUNT_CNY` · `sourcing resolve A-1 not-paid`",
         ),
         (
             todo("refunding", "sourcing return A-1 --company CODE --number NUMBER"),

@@ -236,7 +236,7 @@ class Journey(Episode):
         for ref, order in resources.ledger.orders_in(
             [OrderState.PAYMENT_PENDING, OrderState.UNKNOWN]
         ).items():
-            if f"sourcing resolve {ref} --not-paid" in order.reason:
+            if f"sourcing resolve {ref} not-paid" in order.reason:
                 fen = self._taken_fen(ref)
                 kind, amount = (
                     (ResolutionKind.PAID, Money(fen))
