@@ -91,9 +91,7 @@ def refund(
     voucher: form.Pictures = form.NO_TEXTS,
     json: Json = False,
 ) -> int:
-    """Ask for a refund or a return of a paid order, or anew where the seller
-    refused.
-    """
+    """Ask for a refund or a return of a paid order."""
     amount = amount_of("--amount-cny", amount_cny)
     if not reason:
         return _reasons_listed(order_ref, kind)

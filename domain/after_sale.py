@@ -46,7 +46,7 @@ class RefundState(StrEnum):
     TO_RETURN = "to_return"  # agreed: the goods must be sent back
     RETURNED = "returned"  # the return parcel is named: the seller has to receive it
     REFUNDED = "refunded"
-    REFUSED = "refused"  # the seller said no; it may be modified for a while
+    REFUSED = "refused"  # the seller said no; in the console it may be asked anew
     CLOSED = "closed"  # over without money
     DECLINED = "declined"  # the service did not take it on, or it never got there
 

@@ -71,8 +71,7 @@ async def request_refund(
     vouchers: form.Pictures = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
-    """Ask for money back, alone or against the goods; where the seller refused before,
-    ask anew.
+    """Ask for money back, alone or against the goods.
 
     No amount asks for the most that is possible, no lines for all. The reason is one of
     the marketplace's own.
@@ -224,8 +223,7 @@ def _not(order: OrderRecord, why: Reason) -> DryRunRow:
 def _dry_run(refund: Refund) -> str:
     """`ask the seller for a refund of 12.00 CNY (101 quality), line 1`."""
     lines = ", ".join(map(str, refund.lines))
-    again = "anew " if refund.state is not RefundState.ASKING else ""
-    return f"ask the seller {again}for a {refund.kind} of {refund.asked} ({refund.reason}), of lines {lines}"
+    return f"ask the seller for a {refund.kind} of {refund.asked} ({refund.reason}), of lines {lines}"
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:

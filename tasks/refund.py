@@ -1,10 +1,10 @@
-"""Ask for refunds and returns, modify them, follow them."""
+"""Ask for refunds and returns, and follow them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,14 @@ from pathlib import Path
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
-from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
+from connectors.marketplaces.protocol import (
+    AfterSale,
+    RefundRequest,
+    StoresPictures,
+    Target,
+)
 from domain.after_sale import (
+    FOLLOWED,
     MAY_ASK,
     UNDER_WAY,
     NothingToAsk,
@@ -36,11 +42,7 @@ from domain.reasons import Reason, standing_of
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
-from tasks.effects.refund import (
-    MODIFY,
-    AskRefund,
-    ModifyRefund,
-)
+from tasks.effects.refund import AskRefund
 from tasks.effects.refund_states import never_left, restate, take_outcome
 from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
@@ -76,7 +78,6 @@ async def ask_refund(
     So does a run that is taken up or repeated: a sum that was asked for since it was
     said is not asked for again.
 
-    Where the seller refused an earlier refund of the same part, that one is modified.
     Raises `RefundFault` before anything is sent. The order's approval is withdrawn even
     so: a person says yes anew to what travels.
     """
@@ -90,10 +91,7 @@ async def ask_refund(
         resources, order, wish, earlier, [refund.part for refund in asked]
     )
     for refund, _ in prepared:
-        if refund.state is RefundState.ASKING:
-            await asyncio.to_thread(resources.ledger.refunds.put, refund)
-        else:
-            await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
+        await asyncio.to_thread(resources.ledger.refunds.put, refund)
     await concurrently(
         prepared,
         lambda pair: _ask(resources, order, *pair),
@@ -108,7 +106,7 @@ def _asked_before(
     wish: RefundWish,
     requested_at: datetime | None,
 ) -> list[Refund]:
-    """The refunds that an earlier try of this run has asked for, or modified; a later
+    """The refunds that an earlier try of this run has asked for; a later
     process knows its sum by then.
     """
     effects, owner = (
@@ -132,11 +130,7 @@ def _asked_before(
         refund
         for refund in refunds
         if (not wish.lines or {*refund.lines} <= {*wish.lines})
-        and any(
-            part == refund.effect_part
-            or part.startswith(f"{refund.effect_part}{MODIFY}")
-            for part in ours
-        )
+        and refund.effect_part in ours
     ]
 
 
@@ -150,7 +144,7 @@ async def foresee_refund(
     """
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
     prepared = await _prepare(resources, order, wish, earlier, [], only_read=True)
-    return [_modified(refund, request) for refund, request in prepared]
+    return [refund for refund, _ in prepared]
 
 
 async def refund_options(
@@ -218,17 +212,7 @@ async def _prepared(
     after_sale = require_after_sale(resources, order)
     part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
-    is_open = last is not None and last.state in (
-        RefundState.REFUSED,
-        RefundState.ASKED,
-    )
-    again = last if is_open and Ability.MODIFY in after_sale.abilities else None
-    _require_free(target, earlier, again)
-    if again and again.kind is not wish.kind:
-        raise RefundFault(
-            f"the {again.kind} of {again.asked} would stay a {again.kind}: take it back first in the console, "
-            f"then ask for a {wish.kind}"
-        )
+    _require_free(target, earlier)
     options = await after_sale.options(str(order.order_id), target, wish.kind)
     option = choose_reason(options, wish.reason)
     amount = settle_amount(option, wish.amount)
@@ -246,15 +230,12 @@ async def _prepared(
     before = next(
         (one.state_before for one in earlier if one.state in UNDER_WAY), order.state
     )
-    if again:
-        _require_difference(again, request)
-        return replace(again, most=option.most, state_before=before), request
     number = 1 if last is None else last.number + (not never_left(resources, last))
     return _new_refund(order, target, part, number, before, request, option), request
 
 
 def _require_known(resources: Resources, order_ref: str) -> None:
-    """Raise `RefundFault` while one may have been asked for, or modified: it must not
+    """Raise `RefundFault` while one may have been asked for: it must not
     be asked for differently.
     """
     for one in resources.ledger.effects_of([order_ref], Action.REFUND):
@@ -264,19 +245,21 @@ def _require_known(resources: Resources, order_ref: str) -> None:
             )
 
 
-def _require_free(
-    target: Target, earlier: Sequence[Refund], modifiable: Refund | None
-) -> None:
+def _require_free(target: Target, earlier: Sequence[Refund]) -> None:
+    """Raise `NothingToAsk` while a refund of these lines is not over.
+
+    The service keeps one that the seller refused, and takes no second beside it: it is
+    changed in the console.
+    """
     for refund in earlier:
-        under_way = refund.state in UNDER_WAY and refund.state is not RefundState.ASKING
-        if under_way and refund != modifiable and set(refund.lines) & set(target.lines):
-            raise NothingToAsk(f"a refund is under way already: {standing(refund)}")
-
-
-def _require_difference(refund: Refund, request: RefundRequest) -> None:
-    same = (refund.asked, refund.reason_id) == (request.amount.total, request.reason_id)
-    if refund.state is RefundState.ASKED and same:
-        raise NothingToAsk(f"this is asked for already: {standing(refund)}")
+        is_open = refund.state in FOLLOWED and refund.state is not RefundState.ASKING
+        if is_open and set(refund.lines) & set(target.lines):
+            refused = refund.state is RefundState.REFUSED
+            raise NothingToAsk(
+                f"ask anew in the console: {standing(refund)}"
+                if refused
+                else f"a refund is under way already: {standing(refund)}"
+            )
 
 
 def _new_refund(
@@ -319,7 +302,9 @@ async def _links(
     first is sent.
     """
     files = [voucher for voucher in vouchers if not _is_link(voucher)]
-    if files and Ability.UPLOAD not in after_sale.abilities:
+    if not files:
+        return tuple(vouchers)
+    if not isinstance(after_sale, StoresPictures):
         raise RefundFault(
             f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}"
         )
@@ -350,43 +335,15 @@ def _picture(name: str) -> bytes:
 async def _ask(
     resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest
 ) -> None:
-    is_new = refund.state is RefundState.ASKING
-    kind = (
-        AskRefund(resources, refund, request)
-        if is_new
-        else ModifyRefund(resources, refund, request)
-    )
-    part = refund.effect_part if is_new else _next_part(resources, refund)
     await perform_alone(
-        kind, order, str(request.reason_id), part=part, amount=request.amount.total
+        AskRefund(resources, refund, request),
+        order,
+        str(request.reason_id),
+        part=refund.effect_part,
+        amount=request.amount.total,
     )
-    if not is_new:
-        refund = _modified(refund, request)
     await take_outcome(resources, refund, is_over=True)
     await restate(resources, order.order_ref)
-
-
-def _modified(refund: Refund, request: RefundRequest) -> Refund:
-    return replace(
-        refund,
-        reason_id=request.reason_id,
-        goods_amount=request.amount.goods,
-        postage=request.amount.postage,
-        description=request.description,
-    )
-
-
-def _next_part(resources: Resources, refund: Refund) -> str:
-    beginning, effects = (
-        f"{refund.effect_part}{MODIFY}",
-        resources.ledger.effects_of([refund.order_ref], Action.REFUND),
-    )
-    done = [
-        one
-        for one in effects
-        if one.part.startswith(beginning) and one.status is EffectStatus.DONE
-    ]
-    return f"{beginning}{len(done) + 1}"
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import (
-    Callable,
     Collection,
     Container,
     Iterable,
@@ -465,16 +464,14 @@ class Ledger(Switches):
         action: Action,
         lease: timedelta,
         dead_owners: Collection[str],
-        owns: Callable[[str], bool] = lambda _part: True,
         in_hand: Container[str] = (),
     ) -> list[EffectRecord]:
         """Become the holder of effects that may have been sent, to read what became of
         them.
 
-        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose
-        lease is over, whose owner is dead, or which this very run holds without working
-        on them (their slots are not `in_hand`). `sender` and `intent_at` stay: they say
-        what may be on its way.
+        Only of those whose lease is over, whose owner is dead, or which this very run
+        holds without working on them (their slots are not `in_hand`). `sender` and
+        `intent_at` stay: they say what may be on its way.
         """
         now, given = self.clock(), {"refs": [*order_refs]}
         adrift = and_(
@@ -492,8 +489,7 @@ class Ledger(Switches):
             free = [
                 record.key
                 for record in effect_records(connection, locked, given)
-                if owns(record.part)
-                and not (record.owner == self.owner and record.slot in in_hand)
+                if not (record.owner == self.owner and record.slot in in_hand)
             ]
             taken = update(effects).where(adrift, one_of(effects.c.key, "keys"))
             held = taken.values(

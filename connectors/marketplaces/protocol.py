@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import (
@@ -178,13 +177,6 @@ class QuotesMany(Protocol):
         """
 
 
-class Ability(StrEnum):
-    """Calls that only some marketplaces offer."""
-
-    MODIFY = "modify"
-    UPLOAD = "upload"  # vouchers are files; elsewhere they are links
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The scope of one refund: lines of ours, their ids at the service, and their
@@ -223,15 +215,14 @@ class Carrier:
 class AfterSale(Protocol):
     """One marketplace's cancellations and refunds; implementations derive from it.
 
-    What is not among its `abilities` raises `Refused`, an answer about another order or
-    refund than was asked for `ContractMismatch`. Effects take the ledger's claim, are
+    An answer about another order or refund than was asked for raises
+    `ContractMismatch`. Effects take the ledger's claim, are
     sent once, and raise like `Channel`'s. `settles_in` is how long an accepted
     cancellation may take to show, `closes_after` the age from which an order may be
     cancelled.
     """
 
     marketplace: Marketplace
-    abilities: frozenset[Ability]
     settles_in: timedelta
     closes_after: timedelta
 
@@ -254,22 +245,8 @@ class AfterSale(Protocol):
         empty when it takes none.
         """
 
-    async def upload(self, picture: bytes) -> str:
-        """Store a JPG as voucher; answers its link. It is not visible until a refund
-        names it.
-        """
-        raise not_offered(
-            self.marketplace, "store pictures (give links instead of files)"
-        )
-
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         """Ask for a refund; answers its id."""
-
-    async def modify(
-        self, claim: Claim, refund_id: str, request: RefundRequest
-    ) -> None:
-        """Modify an asked or refused refund, with other words or another amount."""
-        raise not_offered(self.marketplace, "modify a refund")
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         """The carriers for the parcel of an agreed return."""
@@ -281,6 +258,18 @@ class AfterSale(Protocol):
 
     async def read(self, refund_id: str) -> ServiceRefund:
         """The current refund with its history, oldest first."""
+
+
+@runtime_checkable
+class StoresPictures(Protocol):
+    """After-sale of a marketplace where vouchers are files; elsewhere they are
+    links.
+    """
+
+    async def upload(self, picture: bytes) -> str:
+        """Store a JPG as voucher; answers its link. It is not visible until a refund
+        names it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,10 +329,3 @@ def require_same(asked: str, answered: str, call: Operation, field: str) -> None
     if answered != asked:
         words = f"{asked} was asked for, and the answer is about {answered}"
         raise ContractMismatch(words, operation=call.name, field=field)
-
-
-def not_offered(marketplace: Marketplace, what: str) -> Refused:
-    """The error of a call that the marketplace does not have."""
-    return Refused(
-        f"{marketplace} has no call to {what}; do it in the marketplace's own console"
-    )

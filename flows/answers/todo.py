@@ -31,7 +31,7 @@ from domain.after_sale import (
 )
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
-from domain.reason_codes import ASK_AGAIN
+from domain.reason_codes import ASK_AGAIN, ASK_ANEW
 from domain.reasons import Explained, Reason, ReasonCode, explained, grouped
 from domain.states import BEGUN, OrderState
 from domain.witnessed import marketplace_held
@@ -75,7 +75,7 @@ FINISH = "sourcing finish {}"
 REFUND_REMEDIES = {
     RefundState.ASKING: "sourcing refunds",
     RefundState.TO_RETURN: "sourcing return {order_ref} --company CODE --number NUMBER",
-    RefundState.REFUSED: ASK_AGAIN,
+    RefundState.REFUSED: ASK_ANEW,
     RefundState.DECLINED: ASK_AGAIN,
 }
 
@@ -387,7 +387,7 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
         ):
             ends = refund.deadline
             is_near = ends and ends - REMIND_AHEAD <= ledger.clock() < ends
-            turn = f"{refund.key}:{ends}:{times[refund.key]}:{is_near or False}"
+            turn = f"{refund.key}:{ends}:{refund.asked_at}:{times.get(refund.key)}:{is_near or False}"
             yield _of_refund(orders[refund.order_ref], refund, turn)
 
 

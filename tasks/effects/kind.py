@@ -53,7 +53,7 @@ class EffectKind(ABC):
     """One kind of effect, able to read back any of its kind; what sending one takes is
     in the fields of each kind.
 
-    A kind is known by its `action` and by the parts that it `owns` (see `effect_key`).
+    A kind is known by its `action`.
     `state_while_unknown` is the state of an order while nothing is known of the effect;
     None leaves it as it is. `absence_proves`: a reading can show that it did not
     happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
@@ -85,11 +85,6 @@ class EffectKind(ABC):
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_DONE
     reported: ClassVar[str] = ""
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        """Whether effects of this part are of this kind."""
-        return part == ""
 
     @abstractmethod
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:

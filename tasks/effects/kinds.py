@@ -23,7 +23,6 @@ from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.refund import (
     AskRefund,
-    ModifyRefund,
     ReturnParcel,
 )
 from tasks.effects.refund_states import restate, take_outcome
@@ -37,7 +36,6 @@ KINDS: tuple[type[EffectKind], ...] = (
     ReportParcel,
     Cancel,
     AskRefund,
-    ModifyRefund,
     ReturnParcel,
 )
 """Every kind, in the order in which they are settled: what a kind reads rests on what
@@ -45,14 +43,12 @@ the kinds before it found.
 """
 
 
+_BY_ACTION = {kind.action: kind for kind in KINDS}
+
+
 def kind_of(effect: EffectRecord) -> type[EffectKind]:
-    """The kind of an effect. Raises `LookupError` for one that no kind owns, which is a
-    defect.
-    """
-    for kind in KINDS:
-        if kind.action is effect.action and kind.owns(effect.part):
-            return kind
-    raise LookupError(f"{effect.key}: no kind of effect has this part")
+    """The kind of an effect."""
+    return _BY_ACTION[effect.action]
 
 
 async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:

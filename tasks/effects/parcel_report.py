@@ -34,10 +34,6 @@ class ReportParcel(EffectKind):
         "Does the warehouse console know parcel {part} of order {order_id}?"
     )
 
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return True
-
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcels, shipment = self.parcels[order.order_ref], order.shipment
         assert shipment is not None

@@ -1,13 +1,8 @@
-"""Effects on a refund: asking for it, modifying it, naming its return parcel.
-
-The beginning of their part names the refund.
-"""
+"""Effects on a refund: asking for it, naming its return parcel. Their part names it."""
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -26,14 +21,13 @@ from domain.after_sale import (
     after_refunding,
     standing,
 )
-from domain.effects import Action, Claim, EffectStatus, ResolutionKind
+from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
 from tasks.engine.resources import Resources
 
-MODIFY = "-modify-"
 ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
 STATUS_ERROR = "REFUND_STATUS_ERROR"
 REFUND_REFUSED = CHECKED | {
@@ -50,7 +44,6 @@ REFUND_REFUSED = CHECKED | {
 """Refusals after which nothing was done to a refund (docs/contract/assumed-all.md 2 and
 3).
 """
-PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
 
 
 def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
@@ -62,24 +55,15 @@ def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
     return after_sale
 
 
-def rest_of(part: str) -> str | None:
-    """What stands behind the refund in a part: empty for asking for it; None for a part
-    that is about no refund.
-    """
-    found = PART.fullmatch(part)
-    return (found["rest"] or "") if found else None
-
-
 def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
     """The refund that an effect is about: it is in the ledger before its first effect,
     and stays there.
     """
-    found = PART.fullmatch(effect.part)
     refunds = {
         one.effect_part: one
         for one in resources.ledger.refunds.of_orders([effect.order_ref])
     }
-    return refunds[found["refund"] if found else ""]
+    return refunds[effect.part.partition("-")[0]]
 
 
 @dataclass(frozen=True)
@@ -129,10 +113,6 @@ class AskRefund(OnRefund):
         "Does the console show a refund of order {order_id} that this ledger does not know?"
     )
     reported: ClassVar[str] = "asked the seller for a {what}"
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return rest_of(part) == ""
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.request
@@ -189,44 +169,6 @@ def _asked(refund: Refund, refund_id: str) -> Proof:
 
 
 @dataclass(frozen=True)
-class ModifyRefund(OnRefund):
-    """Asking anew for a refund that was asked for or refused. Amount and reason are
-    kept with the effect.
-    """
-
-    request: RefundRequest | None = None
-
-    action: ClassVar[Action] = Action.REFUND
-    asks: ClassVar[str] = (
-        "Does the console show the refund of order {order_id} as modified?"
-    )
-    reported: ClassVar[str] = "asked the seller anew for a {what}"
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return (rest_of(part) or "").startswith(MODIFY)
-
-    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        assert self.request
-        await after_sale_of(self.resources, order.marketplace).modify(
-            claim, self.given.refund_id, self.request
-        )
-        return _asked(self.given, self.given.refund_id)
-
-    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(
-            refund.refund_id
-        )
-        asked = attempt.effect.amount_minor or 0, int(attempt.effect.request_hash or 0)
-        over = shown.state in (RefundState.REFUSED, RefundState.CLOSED)
-        return (
-            None
-            if over or (shown.asked.minor, shown.reason_id) != asked
-            else _asked(refund, refund.refund_id)
-        )
-
-
-@dataclass(frozen=True)
 class ReturnParcel(OnRefund):
     """Naming the return `parcel` of a refund."""
 
@@ -240,10 +182,6 @@ class ReturnParcel(OnRefund):
         "Does the console show a return parcel for the refund of order {order_id}?"
     )
     reported: ClassVar[str] = "named to the seller: parcel {number}"
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return rest_of(part) is not None
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.parcel
@@ -265,16 +203,10 @@ def _named(carrier: str, number: str) -> Proof:
     return Proof(answer={"carrier": carrier, "number": number})
 
 
-def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
-    """How often each of these refunds was begun to be asked for, or was modified, by
-    its key.
-    """
-    times = Counter[str]()
-    for one in ledger.effects_of(
-        {refund.order_ref for refund in refunds}, Action.REFUND
-    ):
-        refund, modified, _ = one.part.partition(MODIFY)
-        times[f"{one.order_ref}:{refund}"] += (
-            one.status is EffectStatus.DONE if modified else one.fence
-        )
-    return times
+def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> dict[str, int]:
+    """How often each of these refunds was begun to be asked for, by its key."""
+    refs = {refund.order_ref for refund in refunds}
+    return {
+        f"{effect.order_ref}:{effect.part}": effect.fence
+        for effect in ledger.effects_of(refs, Action.REFUND)
+    }

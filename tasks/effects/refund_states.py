@@ -102,9 +102,10 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
             ].add(refund.order_ref)
         raise_if_it_passes(resources, error)
         return unread(f"refund {refund.refund_id} can't be read", error.message)
-    paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[
+    order = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[
         refund.order_ref
-    ].paid
+    ]
+    paid = order.paid
     if max(shown.asked, shown.refunded) > paid:
         back, asked = shown.refunded, shown.asked
         return because(
@@ -115,6 +116,11 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
             paid=paid,
         )
     now = merged(refund, shown)
+    if refund.state is RefundState.REFUSED and now.state in UNDER_WAY:
+        # a person asked anew in the console: the order may have gone on since
+        now = replace(now, asked_at=resources.clock())
+        if order.state is not OrderState.REFUNDING:
+            now = replace(now, state_before=order.state)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     if refund.refunded != now.refunded:

@@ -46,7 +46,6 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
         resources.ledger.take_over,
         refs,
         action=kind.action,
-        owns=kind.owns,
         lease=resources.lease,
         dead_owners=dead,
         in_hand=resources.in_hand,

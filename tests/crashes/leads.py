@@ -21,7 +21,6 @@ from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.refund import (
     AskRefund,
-    ModifyRefund,
     ReturnParcel,
 )
 from tests.crashes.books import kept
@@ -136,11 +135,6 @@ def booked(shop: Shop) -> None:
     assert set(_states(run(shop.source("before", shop.refs)))) == {"booked"}
 
 
-def asked_for_a_part(shop: Shop) -> None:
-    arrived(shop)
-    shop.each("refund", kind=RefundKind.REFUND, reason=BROKEN, amount_cny="1.00")
-
-
 def on_the_way(shop: Shop) -> None:
     """The goods are at the warehouse; nobody has looked since."""
     booked(shop)
@@ -228,18 +222,9 @@ LEADS: dict[type[EffectKind], Lead] = {
         sends=_one_order("refund", kind=RefundKind.REFUND, reason=CHANGED_MY_MIND),
         times=_shown("refunds"),
         already={
-            "taobao": "this is asked for already",
+            "taobao": "a refund is under way already",
             "1688": "a refund is under way already",
         },
-    ),
-    ModifyRefund: Lead(
-        before=asked_for_a_part,
-        sends=_one_order(
-            "refund", kind=RefundKind.REFUND, reason=BROKEN, amount_cny="0.50"
-        ),
-        times=_shown("refunds", amount_fen=(50,)),
-        at=("taobao",),
-        already={"taobao": "this is asked for already"},
     ),
     ReturnParcel: Lead(
         before=to_return,

@@ -32,6 +32,7 @@ from domain.after_sale import (
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import QuoteLine
+from domain.reason_codes import ASK_ANEW
 from domain.reasons import ReasonCode, because
 from domain.states import MOVES, OrderState
 
@@ -430,7 +431,7 @@ def test_a_refund_that_was_refused_is_asked_for_again_as_it_was(
     """
     assert (
         standing(refund(state, **asked)).remedy
-        == f"ask again: sourcing refund A-1 {again} --reason REASON"
+        == f"{ASK_ANEW}; one that the service refused: sourcing refund A-1 {again} --reason REASON"
     )
 
 
@@ -443,7 +444,7 @@ def test_a_refusal_that_an_earlier_program_wrote_leaves_kind_and_amount_to_be_fi
     told = because(ReasonCode.REFUND_REFUSED, what="refund", order_ref="A-1", why="no")
     assert (
         told.remedy
-        == "ask again: sourcing refund A-1 --kind – --amount-cny – --reason REASON"
+        == f"{ASK_ANEW}; one that the service refused: sourcing refund A-1 --kind – --amount-cny – --reason REASON"
     )
 
 

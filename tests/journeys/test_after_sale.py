@@ -387,8 +387,8 @@ def test_taobao_refunds_each_line_by_itself(merchant: Merchant) -> None:
 
 @pytest.mark.endurance
 def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
-    """Taobao keeps a refused refund open to be modified: the same refund is asked for
-    again, and paid.
+    """Taobao keeps a refused refund open to be changed by hand: it is asked for again,
+    followed, and paid.
     """
     order_refs = ordered(merchant, {"taobao": 2})
     for order_ref in order_refs:
@@ -397,13 +397,20 @@ def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
         )
     merchant.sandbox.advance(5 * HOUR_S)
     merchant.report("refunds")
-    drop_first_answer(merchant, "/open/order/refund/modify")
     for order_ref in order_refs:
-        again = merchant.report(
-            "refund", order_ref, "--reason", "卖家缺货", "--words", "没有货了"
-        )
-        assert [refund["state"] for refund in again["refunds"]] == ["asked"]
-        assert again["troubles"] == []
+        refused = merchant.sourcing("refund", order_ref, "--reason", "卖家缺货")
+        assert "ask anew in the console" in refused.stderr
+    for row in merchant.report("sql", "select refund_id, asked_minor from refunds"):
+        asked = {
+            "refundId": row["refund_id"],
+            "refundFee": row["asked_minor"],
+            "reasonId": "102",
+            "refundDesc": "没有货了",
+        }
+        done = merchant.sourcing("call", "33", json.dumps(asked), "--confirm")
+        assert done.exit_code == 0, done.stderr
+    followed = merchant.report("refunds")
+    assert [refund["state"] for refund in followed["refunds"]] == ["asked"] * 2
     merchant.sandbox.advance(5 * HOUR_S)
     merchant.report("refunds")
     assert len(merchant.sandbox.books()["refunds"]) == 2

@@ -42,7 +42,6 @@ from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.refund import (
     AskRefund,
-    ModifyRefund,
     ReturnParcel,
 )
 from tasks.engine.resources import Resources
@@ -157,11 +156,6 @@ CASES: dict[type[EffectKind], Case] = {
         state=O.PAID, part="all.1", shows=_shows_a_refund, done=O.REFUNDING, unsent=O.PAID, unknown=O.REFUNDING,
         refund=replace(REFUND, state=RefundState.ASKING, refund_id=""),
         question="Does the console show a refund of order 77 that this ledger does not know?",
-    ),
-    ModifyRefund: Case(
-        state=O.REFUNDING, part="all.1-modify-1", request_hash="7", refund=REFUND, shows=_refund_shows(reason_id=7),
-        done=O.REFUNDING, unsent=O.REFUNDING, unknown=O.REFUNDING,
-        question="Does the console show the refund of order 77 as modified?",
     ),
     ReturnParcel: Case(
         state=O.REFUNDING, part="all.1", request_hash="SF/1", refund=REFUND,
@@ -351,7 +345,6 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "warehouse.UPDATE": ReportParcel,
     "poizon.CREATE": CreateByReference,
     "poizon.PAY": Pay,
-    "taobao_after_sale.MODIFY": ModifyRefund,
     "taobao_after_sale.RETURN_SUBMIT": ReturnParcel,
     "taobao_after_sale.SUBMIT": AskRefund,
     "taobao_order.CANCEL": Cancel,

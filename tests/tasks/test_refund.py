@@ -17,7 +17,7 @@ from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
-from connectors.marketplaces.protocol import Ability, RefundRequest, Target
+from connectors.marketplaces.protocol import RefundRequest, Target
 from connectors.xportcn.errors import (
     NEVER_S,
     NotSent,
@@ -77,7 +77,6 @@ class FakeAfterSale:
     asked: list[str] = field(default_factory=list)
     refunds: dict[str, ServiceRefund] = field(default_factory=dict)
     marketplace: Marketplace = Marketplace.TAOBAO
-    abilities: frozenset[Ability] = frozenset()
     settles_in: timedelta = timedelta(0)
     closes_after: timedelta = timedelta(0)
     over: set[int] = field(default_factory=set)
@@ -116,17 +115,6 @@ class FakeAfterSale:
         if failure is not None:
             raise failure
         return tuple(self.refunds)[-1]
-
-    async def modify(
-        self, claim: Claim, refund_id: str, request: RefundRequest
-    ) -> None:
-        self.asked.append(claim.key)
-        if self.failures:
-            raise self.failures.pop(0)
-        asked = request.amount.total
-        self.refunds[refund_id] = replace(
-            self.refunds[refund_id], state=RefundState.ASKED, asked=asked
-        )
 
     def land(
         self, state: RefundState = RefundState.ASKED, *, asked: Money = PRICE
@@ -797,34 +785,31 @@ async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followe
     )
 
 
-@pytest.mark.parametrize("state", [RefundState.REFUSED, RefundState.ASKED])
-async def test_a_refund_is_not_asked_for_anew_as_another_kind(
-    resources: Resources, service: FakeAfterSale, state: RefundState
+@pytest.mark.parametrize("kind", RefundKind)
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (RefundState.REFUSED, "ask anew in the console: the seller refused"),
+        (RefundState.ASKED, "a refund is under way already"),
+    ],
+)
+async def test_no_second_refund_is_asked_for_beside_one_that_is_not_over(
+    resources: Resources,
+    service: FakeAfterSale,
+    state: RefundState,
+    told: str,
+    kind: RefundKind,
 ) -> None:
-    """A modification leaves it what it was: goods would be sent back, or not, unlike
-    what was meant.
+    """The service keeps one that the seller refused, and would refuse a second in words
+    that prove nothing.
     """
     paid_order(resources)
     await run(resources)
-    service.abilities = frozenset({Ability.MODIFY})
     service.refunds["R1"] = replace(service.refunds["R1"], state=state)
     await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    words = r"the refund of 5\.00 CNY would stay a refund: take it back first in the console, then ask for a "
-    with pytest.raises(RefundFault, match=f"{words}return"):
-        await ask_refund("A-1", replace(WISH, kind=RefundKind.RETURN))
+    with pytest.raises(RefundFault, match=told):
+        await ask_refund("A-1", replace(WISH, kind=kind))
     assert service.asked == ["A-1:refund:all.1"]
-
-
-async def test_where_nothing_is_modified_a_return_after_a_refusal_is_one(
-    resources: Resources, service: FakeAfterSale
-) -> None:
-    paid_order(resources)
-    await run(resources)
-    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    await ask_refund("A-1", replace(WISH, kind=RefundKind.RETURN))
-    kinds = {one.key: one.kind for one in resources.ledger.refunds.of_orders(["A-1"])}
-    assert kinds == {"A-1:all.1": RefundKind.REFUND, "A-1:all.2": RefundKind.RETURN}
 
 
 async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
@@ -879,36 +864,6 @@ async def test_a_refund_that_never_left_is_told_once_more_each_time_that_it_is_n
     assert (told, service.asked) == ([1, 1, 1], ["A-1:refund:all.1"] * 3)
 
 
-async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
-    resources: Resources,
-    next_run: Resources,
-    service: FakeAfterSale,
-    clock: MovableClock,
-) -> None:
-    """Refused in words that prove nothing; once it can arrive no more it is sent in its
-    own slot again.
-    """
-    paid_order(resources)
-    await run(resources)
-    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    service.abilities, service.failures = (
-        frozenset({Ability.MODIFY}),
-        [Refused("失败", code="40912")],
-    )
-    await run(resources)
-    with pytest.raises(
-        RefundFault,
-        match=r"A-1:refund:all\.1-modify-1 may have reached the service: no answer",
-    ):
-        await ask_refund("A-1", WISH)
-    assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.1-modify-1"]
-    clock.advance(10**5)
-    await settle_open(next_run, ["A-1"])
-    await run(resources)
-    assert service.asked[2:] == ["A-1:refund:all.1-modify-1:2"]
-
-
 @pytest.mark.parametrize(
     ("before", "since"),
     [
@@ -920,10 +875,8 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
 async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again_once_that_ends(
     resources: Resources, service: FakeAfterSale, before: OrderState, since: OrderState
 ) -> None:
-    """Asked anew for the same refund, and given nothing, it is not where it was at the
-    first asking.
-
-    So it is where the run that asked dies as the seller has it.
+    """Asked anew in the console, and given nothing, it is not where it was at the first
+    asking.
     """
     paid_order(resources)
     if before is not OrderState.PAID:
@@ -941,12 +894,9 @@ async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again
     resources.ledger.change(
         [OrderChange(order_ref="A-1", state=since, writes=shipment)]
     )
-    service.abilities = frozenset({Ability.MODIFY})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.refund.take_outcome", Mock(side_effect=Defect))
-        with pytest.raises(Defect):
-            await run(resources)
-    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.ASKED)
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    assert order(resources).state is OrderState.REFUNDING
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
     await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     (ended,) = resources.ledger.refunds.of_orders(["A-1"])
@@ -1062,24 +1012,24 @@ async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
     ]
 
 
-async def test_each_refusal_of_a_refund_that_was_modified_is_told(
-    resources: Resources, service: FakeAfterSale
+async def test_each_refusal_of_a_refund_that_was_asked_anew_is_told(
+    resources: Resources, service: FakeAfterSale, clock: MovableClock
 ) -> None:
-    """The row and its state are the same: else who asked anew would wait while the time
-    to answer passes.
+    """The row and its state are the same: else who asked anew in the console would wait
+    while the time to answer passes.
     """
     paid_order(resources)
     await run(resources)
-    service.abilities = frozenset({Ability.MODIFY})
     told = []
     for _ in range(2):
-        service.refunds["R1"] = replace(
-            service.refunds["R1"], state=RefundState.REFUSED
-        )
-        await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-        told.append(len(newly_told(resources.ledger)))
-        await run(resources)
-    assert told == [1, 1]
+        for state in (RefundState.REFUSED, RefundState.ASKED):
+            clock.advance(3600)
+            service.refunds["R1"] = replace(service.refunds["R1"], state=state)
+            await follow_refunds(
+                resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+            )
+            told.append(len(newly_told(resources.ledger)))
+    assert told == [1, 0, 1, 0]
 
 
 def test_all_refunds_that_wait_are_counted_in_one_reading(

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import LinesByIds, spec_ids
 from connectors.marketplaces.protocol import (
-    Ability,
     AfterSale,
     Carrier,
     RefundRequest,
@@ -70,7 +69,6 @@ class Alibaba1688AfterSale(AfterSale):
     """Cancellations and refunds of 1688."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
-    abilities = frozenset({Ability.UPLOAD})
     settles_in = timedelta(0)
     closes_after = timedelta(seconds=TOO_FAST_S)
 

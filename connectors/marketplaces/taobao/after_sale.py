@@ -11,7 +11,6 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
 from connectors.marketplaces.listing import each_once
 from connectors.marketplaces.protocol import (
-    Ability,
     AfterSale,
     Carrier,
     ListedRefund,
@@ -67,7 +66,6 @@ class TaobaoAfterSale(AfterSale):
     """Cancellations and refunds of Taobao."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
-    abilities = frozenset({Ability.MODIFY})
     settles_in = timedelta(seconds=5)
     closes_after = timedelta(0)
 
@@ -188,22 +186,6 @@ class TaobaoAfterSale(AfterSale):
         if not answer.refund_id:
             raise unsettled(api.SUBMIT, answer, "the answer names no refund")
         return answer.refund_id
-
-    async def modify(
-        self, claim: Claim, refund_id: str, request: RefundRequest
-    ) -> None:
-        answer = await self._client.effect(
-            api.MODIFY,
-            api.ModifyRequest(
-                refund_id=refund_id,
-                reason_id=str(request.reason_id),
-                refund_fee=request.amount.total,
-                refund_desc=request.description or None,
-                refund_images=request.vouchers or None,
-            ),
-            claim=claim,
-        )
-        require_success(api.MODIFY, answer, doubt=UNKNOWN_AMOUNT)
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         rendered = await self._client.read(

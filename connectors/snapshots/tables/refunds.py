@@ -120,7 +120,7 @@ REFUNDS = Table(
             get=or_none("tracking_number"),
         ),
         "asked_at": moment(
-            "When the answer came that the service took it on.",
+            "When the answer came that the service took it on, or it was seen asked anew.",
             source="ledger",
             null="it is not known to have reached the service",
         ),

@@ -278,7 +278,7 @@ MODIFY = GROUP(
     "POST /open/order/refund/modify",
     ASSUMED,
     "taobao.refunds",
-).sends(ModifyRequest, SubmitAnswer, Action.REFUND)
+).sends(ModifyRequest, SubmitAnswer, Action.CALL)
 REFUND = GROUP(
     34,
     "After-sale simple query",
