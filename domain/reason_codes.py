@@ -21,7 +21,9 @@ ASK_AGAIN = (
     "sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
     "--reason REASON"
 )
-ASK_ANEW = "ask anew in the console, where the refund that the seller refused is changed"
+ASK_ANEW = (
+    "ask anew in the console, where the refund that the seller refused is changed"
+)
 OR_ASK = f"{ASK_ANEW}; one that the service refused: {ASK_AGAIN}"
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] ordered ORDER_ID; with all cancelled, any id"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing confirm {marketplace}"
