@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
@@ -307,5 +306,5 @@ async def report_parcels(
             )
             for ref, number in now.items()
         ]
-        if unreported := [intent for intent in intents if slot_of(intent) not in done]:
+        if unreported := [intent for intent in intents if intent.slot not in done]:
             await perform(ReportParcel(resources, parcels), unreported, orders)

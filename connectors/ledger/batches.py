@@ -89,7 +89,6 @@ class OpenBatch:
 class BatchRows(LedgerRows):
     """The table `batches` of one ledger."""
 
-    @repeating
     def begin(
         self,
         batch_id: str,
@@ -115,11 +114,7 @@ class BatchRows(LedgerRows):
             "waits_for_resume": False,
         }
         row = {"batch_id": batch_id, "created_at": now, **asked}
-        statement = self._ledger.insert(batches).values(row)
-        with self._ledger.transaction() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["batch_id"], set_=asked)
-            )
+        self._do(self._ledger.upsert(batches, asked).values(row))
 
     def take(self, batch_id: str, *, flow_run: str, follow_ups: int) -> None:
         """Let this run go on with a batch, under the options that it has; it is the

@@ -79,7 +79,8 @@ def claim_each(
     )
     intents = _where_open(ledger, connection, intents, off, now_standing)
     if limits is not None and intents:
-        intents = _within(ledger, connection, intents, limits, now, now_standing)
+        over = without_room(connection, intents, limits, now=now, standing=now_standing)
+        intents = _without(ledger, connection, intents, over)
     if intents:
         intents = _without(
             ledger,
@@ -91,7 +92,7 @@ def claim_each(
         return Claimed()
     latest = _latest(begun, intents[0].action)
     asked = {
-        slot_of(intent): intent for intent in intents
+        intent.slot: intent for intent in intents
     }  # PostgreSQL refuses a statement that meets a row twice
     rows = [
         intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
@@ -120,7 +121,7 @@ def claimed_of(
     connection: Connection, won: Sequence[EffectRecord], intents: Sequence[Intent]
 ) -> Claimed:
     """The result of a claim that has `won` these effects."""
-    lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
+    lost = {intent.slot for intent in intents} - {record.slot for record in won}
     latest = latest_attempts(connection, intents) if lost else {}
     others = [latest[slot] for slot in lost if slot in latest]
     return Claimed(
@@ -145,25 +146,12 @@ def won_unheard(
         effects.c.owner == ledger.owner,
         effects.c.intent_at == now,
     )
-    slots = {slot_of(intent) for intent in intents}
+    slots = {intent.slot for intent in intents}
     return [
         record
         for record in effect_records(connection, statement)
         if record.slot in slots
     ]
-
-
-def _within(
-    ledger: Transactions,
-    connection: Connection,
-    intents: Sequence[Intent],
-    limits: SpendLimits,
-    now: datetime,
-    standing: Mapping[str, Any],
-) -> Sequence[Intent]:
-    """The intents within the limits; the orders of the others are held."""
-    over = without_room(connection, intents, limits, now=now, standing=standing)
-    return _without(ledger, connection, intents, over)
 
 
 def _where_open(
@@ -252,11 +240,6 @@ def _is_approved(amount: Money | None, action: Action, order: Any) -> bool:
         amount is not None and amount.currency == currency and amount.minor <= most
     )
     return is_within and order.plan_hash is not None
-
-
-def slot_of(intent: Intent) -> str:
-    """The key of an intent without the number of the attempt."""
-    return effect_key(intent.order_ref, intent.action, part=intent.part)
 
 
 def latest_attempts(

@@ -114,12 +114,14 @@ class ForgottenRows(LedgerRows):
         """The receiver of an order in the ledger, and those that copies are still
         searched for.
         """
-        row = self.of_order(order_ref)
-        with self._ledger.reading() as connection:
-            return [
-                *receivers_in(connection, order_ref),
-                *((row or {}).get("receivers") or ()),
-            ]
+        row = self.of_order(order_ref) or {}
+        parts = [
+            stored.get("receiver") or {}
+            for stored in self._ledger.column(_REQUEST, ref=order_ref)
+        ]
+        parts += self._ledger.column(_CONTACT, ref=order_ref)
+        whole = {name: text for part in parts for name, text in part.items()}
+        return [*([whole] if parts else []), *(row.get("receivers") or ())]
 
     def others_with(
         self, order_ref: str, identifying: Iterable[str], *, besides: Iterable[str] = ()
@@ -233,18 +235,6 @@ def require_over(stands: Standing) -> None:
 def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
     """Those of these orders that were forgotten, in this transaction."""
     return set(connection.scalars(_FORGOTTEN, {"refs": list(order_refs)}))
-
-
-def receivers_in(connection: Connection, order_ref: str) -> list[Receiver]:
-    """The receiver of an order: what its request has, and its row."""
-    found = [
-        one.get("receiver") or {}
-        for one in connection.scalars(_REQUEST, {"ref": order_ref})
-    ]
-    found += connection.scalars(_CONTACT, {"ref": order_ref})
-    return (
-        [{part: text for one in found for part, text in one.items()}] if found else []
-    )
 
 
 def standing_in(connection: Connection, order_ref: str) -> Standing | None:

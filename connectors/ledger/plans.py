@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -36,7 +35,6 @@ from connectors.ledger.records import (
     Approval,
     OrderChange,
     divided,
-    put_receivers,
 )
 from connectors.ledger.schema import (
     from_json,
@@ -44,6 +42,7 @@ from connectors.ledger.schema import (
     moves,
     orders,
     parts,
+    receivers,
     to_json,
 )
 from connectors.ledger.spending import BEGUN
@@ -182,11 +181,11 @@ def put_rows(
         # new orders are written first.
         gone = forgotten_in(connection, planned)
         ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
-        new = {
-            ref
-            for part in _alike(ordered)
-            for ref in connection.scalars(_new_order(ledger.insert), part)
-        }
+        new = (
+            {*connection.scalars(_new_order(ledger.insert), ordered)}
+            if ordered
+            else set()
+        )
         mover = OrderMover(ledger, connection, planned)
         begun = {
             *connection.scalars(BEGUN, {"refs": planned}),
@@ -194,14 +193,17 @@ def put_rows(
         }
         begun |= {*withdrawn_since(connection, planned, ledger.since or now)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
-        for part in _alike(again):
-            connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
-        put_receivers(
-            ledger.insert,
-            connection,
-            contact,
-            (ref for ref in sorted(planned) if ref not in begun),
-        )
+        if again:
+            # also over a plan of another batch
+            filled = again[0].keys() - {"order_ref", "recorded_at"}
+            connection.execute(ledger.upsert(orders, filled), again)
+        named = [
+            {"order_ref": ref, "receiver": contact[ref]}
+            for ref in sorted(planned)
+            if ref not in begun and contact[ref]
+        ]
+        if named:
+            connection.execute(ledger.upsert(receivers, ["receiver"]), named)
         for ref, row in planned.items():
             if ref not in begun:
                 why = read(*(row[name] for name in REASON))
@@ -211,14 +213,6 @@ def put_rows(
             if ref in contradicted and ref not in gone:
                 mover.contradict(ref, contradicted[ref])
         mover.write()
-
-
-def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
-    """Groups of rows that fill the same columns, one statement each."""
-    alike = defaultdict[frozenset[str], list[Mapping[str, Any]]](list)
-    for row in rows:
-        alike[frozenset(row)].append(row)
-    return alike.values()
 
 
 @repeating
@@ -320,21 +314,6 @@ def _new_order(insert_into: Callable[..., Any]) -> Executable:
         insert_into(orders)
         .on_conflict_do_nothing(index_elements=["order_ref"])
         .returning(orders.c.order_ref)
-    )
-    return statement
-
-
-@cache
-def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
-    """The statement that writes a plan of these columns over an earlier one of the
-    order, also of another batch.
-    """
-    insert = insert_into(orders)
-    changed = {
-        name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}
-    }
-    statement: Executable = insert.on_conflict_do_update(
-        index_elements=["order_ref"], set_=changed
     )
     return statement
 
@@ -621,13 +600,8 @@ class MatchRows(LedgerRows):
             }
             for (ref, words), match in found.items()
         ]
-        insert = self._ledger.insert(matches)
-        changed = {name: insert.excluded[name] for name in ("match", "decided_at")}
         with self._ledger.transaction() as connection:
             if rows:
                 connection.execute(
-                    insert.on_conflict_do_update(
-                        index_elements=matches.primary_key, set_=changed
-                    ),
-                    rows,
+                    self._ledger.upsert(matches, ("match", "decided_at")), rows
                 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from sys import intern
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Executable
 
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text, receivers
+from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text
 from domain.absence import Absent, NotHappened
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.holds import Pause, start_of_day
@@ -47,29 +46,6 @@ def request_of(stored: str, contact: str | None) -> OrderRequest:
     request = orjson.loads(stored)
     request["receiver"] = orjson.loads(contact or "{}") | request["receiver"]
     return from_json(OrderRequest, request)
-
-
-def put_receivers(
-    insert: Callable[..., Any],
-    connection: Connection,
-    contact: Mapping[str, Any],
-    refs: Iterable[str],
-) -> None:
-    """Write the rows of these orders over earlier ones."""
-    rows = [
-        {"order_ref": ref, "receiver": contact[ref]} for ref in refs if contact[ref]
-    ]
-    if rows:
-        connection.execute(_writing(insert), rows)
-
-
-@cache
-def _writing(insert_into: Callable[..., Any]) -> Executable:
-    insert = insert_into(receivers)
-    statement: Executable = insert.on_conflict_do_update(
-        index_elements=["order_ref"], set_={"receiver": insert.excluded.receiver}
-    )
-    return statement
 
 
 T = TypeVar("T")
@@ -401,6 +377,11 @@ class Intent:
     def __post_init__(self) -> None:
         if self.amount is not None and self.amount.minor <= 0:
             raise ValueError(f"{self.order_ref}: no {self.action} for {self.amount}")
+
+    @property
+    def slot(self) -> str:
+        """The key without the number of the attempt."""
+        return effect_key(self.order_ref, self.action, part=self.part)
 
 
 BEFOREHAND = "a yes given beforehand"

@@ -5,6 +5,7 @@ never deleted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -70,14 +71,9 @@ class RefundRows(LedgerRows):
         """Record a refund, or replace it while it is not requested yet."""
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
-        statement = self._ledger.insert(refunds).values(row)
-        changed = {name: statement.excluded[name] for name in row if name != "key"}
+        is_free = refunds.c.state.in_(_NOT_REQUESTED)
         self._do(
-            statement.on_conflict_do_update(
-                index_elements=["key"],
-                set_=changed,
-                where=refunds.c.state.in_(_NOT_REQUESTED),
-            )
+            self._ledger.upsert(refunds, row.keys() - {"key"}, is_free).values(row)
         )
         self._ledger.moved.add(refund.order_ref)
 
@@ -106,7 +102,14 @@ class RefundRows(LedgerRows):
         if events and events[0].occurred_at > events[-1].occurred_at:
             events = events[::-1]
         rows = [
-            _event_row(refund, place, event, now)
+            asdict(event)
+            | {
+                "key": refund.key,
+                "sequence": place,
+                "order_ref": refund.order_ref,
+                "refund_id": refund.refund_id,
+                "recorded_at": now,
+            }
             for place, event in enumerate(events, start=1)
         ]
         with self._ledger.transaction() as connection:
@@ -215,20 +218,4 @@ def _row(refund: Refund) -> dict[str, Any]:
         "currency": refund.refunded.currency,
         "refund_id": refund.refund_id,
         "refund": to_json(refund),
-    }
-
-
-def _event_row(
-    refund: Refund, sequence: int, event: RefundEvent, now: datetime
-) -> dict[str, Any]:
-    return {
-        "key": refund.key,
-        "sequence": sequence,
-        "order_ref": refund.order_ref,
-        "refund_id": refund.refund_id,
-        "occurred_at": event.occurred_at,
-        "status": event.status,
-        "role": event.role,
-        "description": event.description,
-        "recorded_at": now,
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, or_, select, update
 
-from connectors.ledger.claiming import intent_row, latest_attempts, slot_of
+from connectors.ledger.claiming import intent_row, latest_attempts
 from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import EffectRecord, Intent, OrderChange
@@ -141,7 +141,7 @@ class ResolutionRows(LedgerRows):
         intent, now = answer.intent, self._ledger.clock()
         if intent is None:
             return ""
-        latest = latest_attempts(connection, [intent]).get(slot_of(intent))
+        latest = latest_attempts(connection, [intent]).get(intent.slot)
         row = {
             **intent_row(
                 intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)

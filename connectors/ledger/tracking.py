@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -88,15 +88,8 @@ class TrackingRows(LedgerRows):
                 )
             write_all(self._ledger, connection, (), changes)
             if polls := self._polls(connection, polled):
-                statement = self._ledger.insert(tracked)
-                new = {
-                    name: statement.excluded[name]
-                    for name in ("next_poll_at", "last_scan_at")
-                }
                 connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=["order_ref"], set_=new
-                    ),
+                    self._ledger.upsert(tracked, ("next_poll_at", "last_scan_at")),
                     polls,
                 )
             if numbered := [
@@ -208,26 +201,14 @@ class TrackingRows(LedgerRows):
             if identity not in seen:
                 seen.add(identity)
                 last[order_ref, one.tracking_number] += 1
-                rows.append(
-                    self._event_row(
-                        order_ref, one, last[order_ref, one.tracking_number]
-                    )
-                )
+                row = asdict(one) | {
+                    "order_ref": order_ref,
+                    "sequence": last[order_ref, one.tracking_number],
+                    "recorded_at": self._ledger.clock(),
+                }
+                del row["unknown_word"]
+                rows.append(row)
         return rows
-
-    def _event_row(
-        self, order_ref: str, event: TrackingEvent, sequence: int
-    ) -> dict[str, Any]:
-        return {
-            "order_ref": order_ref,
-            "tracking_number": event.tracking_number,
-            "sequence": sequence,
-            "occurred_at": event.occurred_at,
-            "status": event.status,
-            "description": event.description,
-            "place": event.place,
-            "recorded_at": self._ledger.clock(),
-        }
 
     def last_recorded(self, order_refs: Iterable[str]) -> dict[str, datetime]:
         """When the newest event of each of these orders was recorded."""

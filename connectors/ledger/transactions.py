@@ -8,12 +8,19 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, UpdateBase
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Table,
+    UpdateBase,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -103,6 +110,20 @@ class Database:
         self.clock = clock
         self.is_postgres = engine.dialect.name == "postgresql"
         self.insert = postgresql.insert if self.is_postgres else sqlite.insert
+
+    def upsert(
+        self,
+        table: Table,
+        names: Iterable[str],
+        where: ColumnElement[bool] | None = None,
+    ) -> Any:
+        """An insert that writes these columns over a row of the same key."""
+        insert = self.insert(table)
+        return insert.on_conflict_do_update(
+            index_elements=table.primary_key,
+            set_={name: insert.excluded[name] for name in names},
+            where=where,
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -25,7 +25,6 @@ from connectors.crash_points import (
     BEFORE_INTENT,
     reach,
 )
-from connectors.ledger.claiming import slot_of
 from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.records import (
     Claimed,
@@ -322,7 +321,7 @@ async def _round(
     """
     resources = chunk.resources
     chunk.begin_round()
-    slots = {slot_of(intent) for intent in intents} - resources.in_hand
+    slots = {intent.slot for intent in intents} - resources.in_hand
     resources.in_hand |= (
         slots  # before there are rows: nothing else of this run may take them over
     )

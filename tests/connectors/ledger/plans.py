@@ -36,6 +36,7 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "quote": None,
         "seller_id": "seller",
         "approved_minor": 100,
+        "payable_minor": None,
         "plan_hash": "h",
         "freight_approved_minor": 100,
         "freight_currency": "CNY",
