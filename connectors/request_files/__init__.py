@@ -8,7 +8,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from connectors.request_files.csv_file import LONGEST_ROW, header_of, read_csv
+from connectors.request_files.csv_file import LONGEST_LINE, header_of, read_csv
 from connectors.request_files.decoding import (
     MOST_BYTES,
     Unusable,
@@ -128,7 +128,7 @@ def _parsed(
     if read in (read_csv, read_xlsx):
         table = ShopTable(shops, table)
     known = (
-        profile_of(_header(content[:LONGEST_ROW]), shops) if read is read_csv else None
+        profile_of(_header(content[:LONGEST_LINE]), shops) if read is read_csv else None
     )
     if known and known.encoding and not encoding and not is_utf_8(content):
         encoding = known.encoding

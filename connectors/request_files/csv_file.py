@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from io import TextIOBase
+from functools import partial
+from typing import Literal
 
 from connectors.foreign import words_of
-from connectors.request_files.decoding import Unusable, text_of, undecodable
+from connectors.request_files.decoding import Unusable, text_of
 from domain.cell_table import CheckedTable
 from domain.cells import BLANKS
 from domain.request_files import MOST_COLUMNS, RequestTable
@@ -15,8 +15,8 @@ from domain.request_remarks import HEADER_ROW, UNNAMED
 
 DELIMITERS = ",;\t"
 LEFT_OUT = "Excel leaves out empty cells at the end of rows: save as XLSX, or fill the last column of each row"
-LONGEST_ROW = 2**18  # characters, over all lines of one row
 
+LONGEST_LINE = 2**18  # characters; the rest counts as a row of its own
 
 RowSink = RequestTable | CheckedTable
 """The receiver of a file's rows."""
@@ -24,60 +24,33 @@ RowSink = RequestTable | CheckedTable
 
 def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
-    lines = _Lines(text_of(content, encoding))
+    text = text_of(content, encoding)
+    lines = iter(partial(text.readline, LONGEST_LINE), "")
+    blank_lines = 0  # such as above eBay's header
+    header = ""
+    for header in lines:
+        if header.strip(BLANKS):
+            break
+        blank_lines += 1
+    if header[:4].lower() == "sep=":
+        raise Unusable(
+            f"begins with {header.strip()!r}; delete that line, so that the header is the first"
+        )
+    columns = header_of(header)
+    if len(columns) > MOST_COLUMNS:
+        raise Unusable(
+            f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible"
+        )
+    table.begin(columns)
+    delimiter = max(DELIMITERS, key=header.count)
+    is_plain = delimiter == "\t" and not table.is_quoted
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
+    records = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
+    row = blank_lines + HEADER_ROW
+    unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
     try:
-        _read(lines, table)
-    except UnicodeDecodeError as error:
-        raise Unusable(undecodable(error, lines.read)) from error
-
-
-class _Lines:
-    """The lines of a text; one row may have at most `LONGEST_ROW` characters."""
-
-    def __init__(self, text: TextIOBase) -> None:
-        self.text = text
-        self.read = 0
-        self.row_length = 0
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self.text.readline(LONGEST_ROW):
-            self.row_length += len(line)
-            if self.row_length >= LONGEST_ROW:
-                raise Unusable(
-                    f"the row at line {self.read + 1} is too long to be one; check the quotes there"
-                )
-            if "\0" in line:
-                raise Unusable(
-                    f"line {self.read + 1} holds NUL characters: this is no text; save it as CSV UTF-8"
-                )
-            self.read += 1
-            yield line
-
-
-def _read(lines: _Lines, table: RowSink) -> None:
-    source = iter(lines)
-    first = next(source, "")
-    while first and not first.strip(BLANKS):  # such as above eBay's header
-        first = next(source, "")
-    above = max(lines.read - 1, 0)
-    _require_header(first)
-    delimiter = max(DELIMITERS, key=first.count)
-    records = csv.reader(_with_first(first, source), delimiter=delimiter, strict=True)
-    row = HEADER_ROW
-    try:
-        columns = next(records, [])
-        if len(columns) > MOST_COLUMNS:
-            raise Unusable(
-                f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible"
-            )
-        table.begin(columns)
-        if delimiter == "\t" and not table.is_quoted:
-            records = csv.reader(
-                source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True
-            )
-        unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
-        for row, record in enumerate(records, start=above + HEADER_ROW + 1):
-            lines.row_length = 0
+        for record in records:
+            row += 1
             if len(record) == len(columns):
                 table.add(row, record)
                 if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
@@ -89,7 +62,10 @@ def _read(lines: _Lines, table: RowSink) -> None:
             if table.is_full:
                 break
     except csv.Error as error:
-        problem = f"line {lines.read} can't be read as CSV ({words_of(error)}); check its quotes"
+        line = blank_lines + HEADER_ROW + records.line_num
+        problem = (
+            f"line {line} can't be read as CSV ({words_of(error)}); check its quotes"
+        )
         raise Unusable(problem) from error
     if columns or row > HEADER_ROW:
         table.lack(columns)
@@ -102,19 +78,6 @@ def header_of(text: str) -> list[str]:
         return next(csv.reader([first], delimiter=max(DELIMITERS, key=first.count)), [])
     except csv.Error:
         return []
-
-
-def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
-    if first:
-        yield first
-    yield from rest
-
-
-def _require_header(first: str) -> None:
-    if first[:4].lower() == "sep=":
-        raise Unusable(
-            f"begins with {first.strip()!r}; delete that line, so that the header is the first"
-        )
 
 
 def _ragged(record: list[str], columns: list[str]) -> str:

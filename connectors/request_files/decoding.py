@@ -9,18 +9,10 @@ from __future__ import annotations
 
 import codecs
 import io
-import os
 import stat
 from pathlib import Path
 
 MOST_BYTES = 32 * 2**20
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 class Malformed(ValueError):
@@ -39,35 +31,14 @@ def content_of(path: Path) -> bytes:
     """The bytes of a file. Raises `OSError`, and `Unusable` for an irregular or too
     large file.
     """
-    # a pipe without a writer would block an ordinary open for ever
-    _require_file(path.stat())  # opening a device may already trigger it
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(_required(descriptor), "rb") as file:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise Unusable("is a folder, a pipe or a device; give a regular file")
+    with path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise Unusable(too_large(len(content)))
-    return content
-
-
-def _required(descriptor: int) -> int:
-    """A descriptor of a regular file that is not too large; any other is closed, and
-    raises `Unusable`.
-    """
-    try:
-        _require_file(os.fstat(descriptor))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _require_file(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise Unusable(
-            f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file"
-        )
-    if status.st_size > MOST_BYTES:
         raise Unusable(too_large(status.st_size))
+    return content
 
 
 def too_large(size: int) -> str:
@@ -76,11 +47,6 @@ def too_large(size: int) -> str:
 
 
 MARKS = (
-    (
-        codecs.BOM_UTF32_LE,
-        "utf-32",
-    ),  # before UTF-16: its mark begins with that of UTF-16
-    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -116,23 +82,23 @@ def check_encoding(name: str) -> str:
 
 
 def text_of(content: bytes, named: str) -> io.TextIOWrapper:
-    """The text as a stream without newline translation. Raises `Unusable`; reading
-    raises `UnicodeDecodeError`.
-    """
-    return io.TextIOWrapper(
-        io.BytesIO(content),
-        encoding=_encoding(content, named),
-        errors="strict",
-        newline="",
-    )
+    """The text as a stream without newline translation. Raises `Unusable`."""
+    encoding = _encoding(content, named)
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(encoding, "ignore")
+        name = "UTF-8" if encoding.startswith("utf-8") else encoding
+        raise Unusable(
+            f"line {before.count(chr(10)) + 1} is no {name} text; {REMEDY}"
+        ) from error
+    return io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
 
 
 def _encoding(content: bytes, named: str) -> str:
     marked = next(
         (encoding for mark, encoding in MARKS if content.startswith(mark)), ""
     )
-    if marked == "utf-32" and not named:
-        raise Unusable(f"is UTF-32 text; {REMEDY}")
     if marked:
         return marked  # a mark is certain, an option is for many files
     try:
@@ -158,16 +124,3 @@ def is_utf_8(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def undecodable(error: UnicodeDecodeError, lines_before: int) -> str:
-    """The message for text of another encoding. `lines_before` lines were read
-    whole.
-    """
-    line = (
-        lines_before
-        + 1
-        + error.object[: error.start].decode(error.encoding, "ignore").count("\n")
-    )
-    name = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding
-    return f"line {line} is no {name} text; {REMEDY}"

@@ -418,7 +418,7 @@ def test_a_file_without_rows_is_a_fault(
             r"can't be read as JSON \(.*\); it must be an array of objects in UTF-8",
         ),
         ("a.json", b"[" * 100_000, r"can't be read as JSON"),
-        ("a.json", b"\xff", r"can't be read as JSON"),
+        ("a.json", b"\xff", "line 1 is no UTF-8 text"),
         (
             "a.json",
             b'{"items": []}',

@@ -155,9 +155,9 @@ def test_a_limit_that_only_some_rows_have_is_not_lost_in_those_that_misspell_it(
     path = tmp_path / "limits.json"
     path.write_bytes(json_bytes(*rows))
     assert [str(fault) for fault in read_request_file(path).faults] == [
+        "row 1, column max_unit_prise: this column is not known; rename it to max_unit_price, or remove it",
         "row 4, column max_unit_price: this row has no such key, as other rows have; write null where there is no "
         "limit",
-        "row 4, column max_unit_prise: this column is not known; rename it to max_unit_price, or remove it",
     ]
 
 

@@ -137,13 +137,9 @@ def test_pipes_devices_and_folders_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "null.csv").symlink_to("/dev/zero")
-    for name, what in (
-        ("pipe", "a pipe"),
-        ("folder", "a folder"),
-        ("null", "a device"),
-    ):
+    for name in ("pipe", "folder", "null"):
         with pytest.raises(
-            UnreadableFile, match=rf"{name}\.csv: is {what}; give a regular file"
+            UnreadableFile, match=rf"{name}\.csv: is a folder, a pipe or a device"
         ):
             read_request_file(tmp_path / f"{name}.csv")
 
@@ -162,7 +158,8 @@ def test_a_superscript_makes_no_other_item(tmp_path: Path) -> None:
 
 def test_pasted_lines_go_through_the_same_bounds() -> None:
     with pytest.raises(
-        UnreadableFile, match=r"pasted lines: the row at line 2 is too long to be one"
+        UnreadableFile,
+        match=r"pasted lines: line 2 can't be read as CSV \(field larger",
     ):
         read_request_text('order_ref\n"' + "x" * 300_000)
     with pytest.raises(UnreadableFile, match=r"pasted lines: begins with 'sep=;'"):
@@ -190,7 +187,7 @@ def test_a_letter_of_another_encoding_is_told_with_its_line_in_a_long_file_too(
     content = json.dumps([*rows], indent=0).encode()
     path.write_bytes(content[:-1] + b"\xfc" + content[-1:])
     with pytest.raises(
-        UnreadableFile, match=r"\(line 54002 is no UTF-8 text; save it as CSV UTF-8"
+        UnreadableFile, match=r"line 54002 is no UTF-8 text; save it as CSV UTF-8"
     ):
         read_request_file(path)
 
