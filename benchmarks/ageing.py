@@ -22,7 +22,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_history
 from flows.answers.todo import to_do
 
 PAST = "past"
@@ -137,9 +137,7 @@ def age_snapshots(root: Path, nights: int) -> None:
             )
             for name, rows in past.items()
         }
-        write_snapshot(
-            root, snapshot_id, at.date(), tables, batch_id=None, written_at=at
-        )
+        write_history(root, snapshot_id, [tables], at, None)
 
 
 def _copies(

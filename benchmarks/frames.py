@@ -28,7 +28,7 @@ from pyarrow.dataset import dataset
 from benchmarks.measuring import Comparison, compare
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_history
 
 ROWS, REPETITIONS = 1_000_000, 5
 FIRST = 900_000
@@ -147,9 +147,7 @@ def write_nights(root: Path, first: int = FIRST) -> None:
             )
             for name in ROWS_OF
         }
-        write_snapshot(
-            root, f"night-{night:02}", at.date(), tables, batch_id=None, written_at=at
-        )
+        write_history(root, f"night-{night:02}", [tables], at, None)
         keys = np.concatenate(
             [
                 random.choice(first, CHANGED, replace=False),

@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmarks.measuring import Comparison, compare
 from connectors.snapshots.reader import sql
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_orders, writing
 
 ORDERS = 10_000
 CHUNK = 50
@@ -59,14 +59,11 @@ def run() -> list[Comparison]:
 
 
 def our_snapshot(folder: Path, rows: list[dict[str, Any]]) -> int:
-    write_snapshot(
-        folder,
-        "benchmark",
-        NOW.date(),
-        {"orders": rows},
-        batch_id="benchmark",
-        written_at=NOW,
-    )
+    refs = [row["order_ref"] for row in rows]
+    with writing(folder):
+        write_orders(
+            folder, "benchmark", {NOW.date(): refs}, lambda _: [{"orders": rows}], NOW
+        )
     answer = sql(folder, "select sum(paid_minor)::bigint from orders").rows[0][0]
     assert isinstance(answer, int)
     return answer

@@ -38,7 +38,6 @@ with lazily():
     from connectors import apprise_sender, book_file, settings, ui_pages
     from connectors.ledger import copying, engine, store
     from connectors.marketplaces import freight
-    from connectors.snapshots import manifests
     from connectors.xportcn import client, errors, live_check
     from connectors.xportcn import overrides as corrections
     from connectors.xportcn import settings as xportcn
@@ -203,16 +202,8 @@ def _data_folder() -> CheckResult:
 
 
 def _snapshots() -> CheckResult:
-    """One that can't be read keeps all past days from being merged."""
     root = settings_now().snapshot_root
-    found = _writable("snapshot folder", root, "SOURCING_SNAPSHOTS")
-    try:
-        manifests.list_snapshots(root)
-    except manifests.SnapshotDamaged as error:
-        return unwell(
-            found.check, str(error), "write it again: sourcing snapshot rebuild"
-        )
-    return found
+    return _writable("snapshot folder", root, "SOURCING_SNAPSHOTS")
 
 
 def _writable(check: str, folder: Path, variable: str) -> CheckResult:

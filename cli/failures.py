@@ -24,7 +24,7 @@ from domain.request_remarks import BadInput, BadRequests
 with lazily():
     from connectors import settings
     from connectors.ledger import engine
-    from connectors.snapshots import manifests
+    from connectors.snapshots import files
     from connectors.xportcn import errors
     from deployments import local_server
 
@@ -149,7 +149,7 @@ def exit_code_of(error: Exception) -> int | None:
         engine.LedgerUnusable,
         OSError,
         local_server.ServerFailed,
-        manifests.SnapshotError,
+        files.SnapshotError,
         errors.XportcnError,
     )
     return COULD_NOT_RUN if isinstance(error, (*of_settings, *of_runs)) else None

@@ -1,67 +1,69 @@
-"""`sourcing snapshot`: write the snapshots again from the ledger."""
+"""`sourcing snapshot`: list the snapshots, and write the tables again from the
+ledger.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
-
 import typer
 
-from cli.failures import NEEDS_A_PERSON, Json, awaited, command, settings_now
+from cli.failures import Json, command, settings_now
 from cli.lazily import lazily
-from domain.wording import pluralize, shorten
+from domain.wording import pluralize
 
 with lazily():
     from cli import terminal
-    from connectors.xportcn import settings as xportcn
-    from tasks import rebuild as rebuilding
+    from connectors.ledger import store
+    from connectors.snapshots import reader
+    from tasks import snapshot
     from tasks.engine import resources
 
-app = typer.Typer(help="Write the snapshots again.", no_args_is_help=True)
+app = typer.Typer(help="List the snapshots, write them again.", no_args_is_help=True)
+COLUMNS = ("snapshot", "written", "tables", "rows", "bytes")
+
+
+@command(app, "ls")
+def list_all(*, json: Json = False) -> None:
+    """All snapshots of the history: id, when, tables, rows, bytes."""
+    root = settings_now().snapshot_root
+    snapshots = reader.snapshots_table(root).to_pylist()
+    if json:
+        for one in snapshots:
+            one["written_at"] = one["written_at"] and one["written_at"].isoformat()
+        terminal.print_json({"snapshots": snapshots})
+        return
+    rows = [
+        (
+            one["snapshot_id"],
+            f"{one['written_at']:%Y-%m-%d %H:%M} UTC" if one["written_at"] else "",
+            f"{len(one['tables'])}",
+            f"{one['rows']:,}",
+            f"{one['bytes']:,}",
+        )
+        for one in snapshots
+    ]
+    title = "Snapshots, the oldest first"
+    if rows:
+        terminal.console.print(
+            terminal.table_of(COLUMNS, rows, title=title, right=COLUMNS[2:])
+        )
+    what = pluralize(len(rows), "snapshot") if rows else "No snapshots"
+    terminal.console.print(f"{what} in {root}", soft_wrap=True)
 
 
 @command(app, "rebuild")
-def rebuild(
-    batch: Annotated[
-        str | None,
-        typer.Argument(help="Only this one; else all, and damage is mended."),
-    ] = None,
-    *,
-    give_up: Annotated[
-        bool,
-        typer.Option(
-            "--give-up", help="Also drop damaged files that the ledger can't give back."
-        ),
-    ] = False,
-    json: Json = False,
-) -> int:
-    """Write the snapshots of batches again, from the ledger. Asks the service nothing,
-    buys nothing.
+def rebuild(*, json: Json = False) -> None:
+    """Write the tables again, from the ledger. Asks the service nothing, buys
+    nothing.
     """
-
-    async def rebuilt() -> rebuilding.Rebuilding:
-        async with resources.open_resources(
-            settings_now(), xportcn.XportcnSettings()
-        ) as opened:
-            return await rebuilding.rebuild(opened, batch, give_up=give_up)
-
-    done = awaited(rebuilt())
+    settings = settings_now()
+    with store.Ledger(
+        settings.ledger_url, clock=resources.utc_now, owner="rebuild"
+    ) as ledger:
+        written = snapshot.rebuild(ledger, settings)
     if json:
-        terminal.print_json({**asdict(done), "not_known": rebuilding.NOT_KNOWN})
-    else:
-        terminal.console.print(
-            f"{pluralize(len(done.written), 'snapshot')} written from the ledger: {shorten(list(done.written))}",
-            soft_wrap=True,
-        )
-        for damage in done.dropped:
-            what = ", ".join(damage.tables) or "its manifest"
-            terminal.console.print(
-                f"Dropped what was damaged of {damage.snapshot_id}: {what}"
-            )
-        terminal.console.print(rebuilding.NOT_KNOWN, soft_wrap=True)
-    for damage in done.lost:
-        terminal.warn(
-            "not in the ledger, and damaged still (--give-up goes without it):",
-            damage.words,
-        )
-    return 0 if done.all_fine else NEEDS_A_PERSON
+        terminal.print_json({"snapshot_id": written, "not_known": snapshot.NOT_KNOWN})
+        return
+    terminal.console.print(
+        f"Written from the ledger: {written or 'it has no orders'}. {snapshot.NOT_KNOWN}",
+        soft_wrap=True,
+    )

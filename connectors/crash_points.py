@@ -15,7 +15,7 @@ not given) it sends itself SIGKILL, or SIGSTOP with `stop@`. Examples:
 | `after-send` | the service has carried it out; only the headers of its answer are read | action |
 | `after-answer` | the answer is read and judged; the outcome is not recorded | action |
 | `after-record` | the outcome and the move of its order | action |
-| `before-manifest` | the files of a snapshot are in their places; its manifest is not | snapshot id |
+| `before-marks` | the tables' files are in their places; the orders are still marked as unwritten | snapshot id |
 | `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
 | `message-claimed` | that a message is tried at a recipient; it has not left | |
 | `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
@@ -45,7 +45,7 @@ BEFORE_FIRST_BYTE = "before-first-byte"
 AFTER_SEND = "after-send"
 AFTER_ANSWER = "after-answer"
 AFTER_RECORD = "after-record"
-BEFORE_MANIFEST = "before-manifest"
+BEFORE_MARKS = "before-marks"
 DURING_FORGET = "during-forget"
 MESSAGE_CLAIMED = "message-claimed"
 MESSAGE_SENT = "message-sent"
@@ -61,7 +61,7 @@ EFFECT_POINTS = (
     AFTER_RECORD,
 )
 OTHERS = (
-    BEFORE_MANIFEST,
+    BEFORE_MARKS,
     DURING_FORGET,
     MESSAGE_CLAIMED,
     MESSAGE_SENT,

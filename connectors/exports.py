@@ -21,6 +21,7 @@ from pyarrow import parquet
 from connectors.durable import whole
 from connectors.export_formats import ExportFormat
 from connectors.settings import SourcingSettings
+from connectors.snapshots.files import QueryError
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import QueryBounds, arrow_answer
 from connectors.snapshots.rows import (
@@ -29,7 +30,6 @@ from connectors.snapshots.rows import (
     major_name,
     with_decimals,
 )
-from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from connectors.table_files import (
     TEXT,

@@ -29,7 +29,7 @@ from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots.rewriting import erase_snapshots, has_order
+from connectors.snapshots.writer import erase_orders, knows_order
 from deployments.local_server import (
     RUNS_KEPT_FOR,
     ServerFailed,
@@ -87,8 +87,9 @@ def forget(
         reach(DURING_FORGET, "ledger")
         erasure.erased += [
             f"snapshot {one}"
-            for one in erase_snapshots(settings.snapshot_root, mentions)
+            for one in erase_orders(settings.snapshot_root, order_refs)
         ]
+        _write_tables(settings, ledger)
         reach(DURING_FORGET, "snapshots")
         texts = {
             text
@@ -124,10 +125,16 @@ def _server(
         yield url
 
 
+def _write_tables(settings: SourcingSettings, ledger: Ledger) -> None:
+    from tasks.snapshot import write_now  # loads Prefect
+
+    write_now(settings.snapshot_root, ledger, "forgotten", ledger.clock())
+
+
 def _is_known(settings: SourcingSettings, ledger: Ledger, order_ref: str) -> bool:
     """Whether the ledger or, for a dry run, a snapshot has the order."""
     asked = ledger.forgotten.of_order(order_ref) or ledger.forgotten.standing(order_ref)
-    return asked is not None or has_order(settings.snapshot_root, order_ref)
+    return asked is not None or knows_order(settings.snapshot_root, order_ref)
 
 
 def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:

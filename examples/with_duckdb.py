@@ -15,7 +15,7 @@ FROM read_parquet(getvariable('orders'), union_by_name = true) GROUP BY ALL ORDE
 def main(root: str = "data/snapshots") -> None:
     """Spend by marketplace."""
     with duckdb.connect() as connection:
-        connection.execute("SET VARIABLE orders = ?", [f"{root}/orders/*.parquet"])
+        connection.execute("SET VARIABLE orders = ?", [f"{root}/orders/*/*.parquet"])
         for marketplace, currency, orders, paid_minor in connection.execute(
             SPEND
         ).fetchall():

@@ -12,7 +12,7 @@ import polars as pl
 def main(root: str = "data/snapshots") -> None:
     """Spend by marketplace."""
     orders = pl.scan_parquet(
-        f"{root}/orders/*.parquet", missing_columns="insert", extra_columns="ignore"
+        f"{root}/orders/*/*.parquet", missing_columns="insert", extra_columns="ignore"
     )
     spend = orders.group_by("marketplace", "currency").agg(
         pl.len().alias("orders"), pl.col("paid_minor").sum()

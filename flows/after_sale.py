@@ -189,9 +189,7 @@ async def follow_after_sale() -> AfterSaleReport:
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
-        return await after_sale_report(
-            resources, refs, before=before, keys=keys, troubles=troubles
-        )
+        return await after_sale_report(resources, refs, keys=keys, troubles=troubles)
 
 
 async def _parcel_dry_run(

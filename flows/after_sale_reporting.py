@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from prefect import runtime
 from prefect.states import Completed
 
-from connectors.ledger.records import OrderRecord, line_of
+from connectors.ledger.records import line_of
 from domain.after_sale import Refund, standing, those_waiting
 from domain.effects import OPEN, EffectStatus
 from domain.marketplace import shortened
@@ -31,7 +31,7 @@ from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of
 from tasks.effects.refund import OnRefund, refund_of
 from tasks.engine.resources import Resources
-from tasks.snapshot import snapshot_moved
+from tasks.snapshot import write_tables
 
 NOT_AS_ASKED = "not as asked"
 COLUMNS = (
@@ -105,7 +105,6 @@ async def after_sale_report(
     resources: Resources,
     order_refs: Sequence[str],
     *,
-    before: Mapping[str, OrderRecord] | None = None,
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
     did: Mapping[str, str] = NOTHING_DONE,
@@ -118,9 +117,7 @@ async def after_sale_report(
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
-    snapshot_id = await snapshot_moved(
-        resources, "after-sale", refs=orders, before=before or {}
-    )
+    snapshot_id = await write_tables(resources, "after-sale")
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund for refund in refunds if keys is None or refund.key in keys],
@@ -146,7 +143,6 @@ async def remedy_report(
     resources: Resources,
     order_refs: Sequence[str],
     *,
-    before: Mapping[str, OrderRecord] | None = None,
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
     was_done: str = DONE_BEFORE,
@@ -159,7 +155,7 @@ async def remedy_report(
     stuck = {one.order_ref for one in troubles}
     did = {ref: was_done for ref in order_refs if ref not in stuck} | deeds
     return await after_sale_report(
-        resources, order_refs, before=before, keys=keys, troubles=troubles, did=did
+        resources, order_refs, keys=keys, troubles=troubles, did=did
     )
 
 

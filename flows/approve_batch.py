@@ -40,7 +40,7 @@ from flows.prefect_ui.parameters import (
     PlanHash,
 )
 from tasks.engine.resources import Resources, utc_now
-from tasks.snapshot import LedgerAlone, snapshot_moved
+from tasks.snapshot import LedgerAlone, write_tables
 
 PLAN_VALID_FOR = timedelta(hours=24)
 """An older plan is previewed again before it is bought."""
@@ -83,7 +83,7 @@ async def approve_batch(
             count = pluralize(len(asked), "order")
             run_logger().info("%s of %s approved by %s", len(approved), count, by)
             if not approved:
-                await snapshot_moved(source, "refused")
+                await write_tables(source, "refused")
     if old_plans:
         async with opened(begins_orders=True) as resources:
             (stored,) = resources.ledger.batches.open(batch)

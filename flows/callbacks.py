@@ -18,7 +18,7 @@ from flows.sync_tracking import track
 from tasks.engine.resources import Resources, utc_now
 from tasks.pay import read_unpaid
 from tasks.refund import follow_refunds
-from tasks.snapshot import snapshot_moved
+from tasks.snapshot import write_tables
 
 
 async def read_again(
@@ -46,7 +46,7 @@ async def read_again(
         for ref, reason in unread_refunds.items():
             run_logger().warning("%s: its refund was not read: %s", ref, reason)
 
-    await snapshot_moved(resources, "callbacks", before=before)
+    await write_tables(resources, "callbacks")
     return {before[ref].order_id for ref in report.unasked}
 
 

@@ -334,6 +334,4 @@ async def cancel_orders(
                 resources, order_refs, reason, resources.settings.chunk_size
             )
         await feed.emit(order_refs)
-        return await remedy_report(
-            resources, order_refs, before=before, troubles=troubles
-        )
+        return await remedy_report(resources, order_refs, troubles=troubles)

@@ -45,6 +45,7 @@ from flows.prefect_ui.runs import is_deployed, is_stopped_by_person, show_as_cra
 from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
 from flows.sync_tracking import sync_tracking
 from tasks.engine.resources import utc_now
+from tasks.snapshot import LedgerAlone, write_tables
 
 TRACKING, REFUNDS = "tracking", "refunds"
 BEGINS_WITHIN = timedelta(minutes=10)
@@ -117,6 +118,13 @@ class Sweep:
                 finish = partial(finish_batch, batch.batch_id, self._done_by)
                 report = await self._do(f"batch {batch.batch_id}", finish)
                 self.batches += [report] if report else []
+
+    async def write_what_changed(self) -> None:
+        """Write the orders of a run that ended before it wrote them."""
+        await self._do(
+            "tables",
+            lambda: write_tables(LedgerAlone(self.ledger, self.settings), "sweep"),
+        )
 
     async def _may_go_on(self, batch: OpenBatch) -> bool:
         """Whether a person did not stop the run that had it."""
@@ -224,6 +232,7 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
             await send_due(ledger, settings, now=now)
             await sweep.read_what_is_due()
             await sweep.buy_what_is_open()
+            await sweep.write_what_changed()
             if sweep.chores or sweep.batches:
                 await best_effort("what waits", show_what_waits(ledger))
         finally:

@@ -19,9 +19,8 @@ from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots.manifests import SnapshotError
-from connectors.snapshots.pruning import compact
-from connectors.snapshots.rewriting import erase_snapshots
+from connectors.snapshots.files import SnapshotError
+from connectors.snapshots.writer import end_history, erase_orders
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.absence import SEARCH_BACK_DAYS
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
@@ -69,7 +68,7 @@ from tasks.reconcile import (
     unknown_refunds,
     unsettled,
 )
-from tasks.snapshot import note_missing, snapshot_moved
+from tasks.snapshot import rebuild, write_tables
 
 # An unpaid order closes after a day: an order paid since a moment was created no more
 # than this before it.
@@ -135,9 +134,6 @@ class Reconciliation:
         )
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
-        missing, trouble = await note_missing(self.resources, self.since)
-        if trouble:
-            self.troubles.append(trouble)
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
             since=self.since.astimezone(ZoneInfo(self.resources.settings.timezone)),
@@ -156,13 +152,8 @@ class Reconciliation:
         rows = reconciliation_rows(
             findings, since=self.since, summary=summary_of(report)
         )
-        written = {ref: order for ref, order in before.items() if ref not in missing}
-        snapshot_id = await snapshot_moved(
-            self.resources,
-            "reconciliation",
-            before=written,
-            further={"reconciliation": rows},
-            begun=self.now,
+        snapshot_id = await write_tables(
+            self.resources, "reconciliation", {"reconciliation": rows}
         )
         return replace(report, snapshot_id=snapshot_id or "")
 
@@ -383,29 +374,30 @@ def _in_cny(finding: Finding) -> bool:
 
 
 def end_personal_data(inbox: Path) -> None:
-    """Delete copies whose time is over, and forgotten receivers in put-back
-    snapshots.
+    """Delete copies whose time is over, and history of forgotten receivers that was put
+    back.
     """
     settings = SourcingSettings()
     try:
         delete_old(settings, inbox, utc_now())
         with Ledger(settings.ledger_url, clock=utc_now, owner="upkeep") as ledger:
-            if mentions := ledger.forgotten.mentions():
-                erase_snapshots(settings.snapshot_root, mentions)
+            mentions = ledger.forgotten.mentions()
+            if mentions and erase_orders(settings.snapshot_root, mentions):
+                rebuild(ledger, settings)
     except (OSError, SnapshotError, LedgerUnusable) as error:
         run_logger().warning(
             "Personal data whose time is over stays until tomorrow: %s", words_of(error)
         )
 
 
-def compact_snapshots() -> None:
-    """Merge the snapshots of days and months that are over."""
+def end_old_history() -> None:
+    """Delete the history of the tables whose time is over."""
     settings = SourcingSettings()
     try:
-        compact(settings.snapshot_root, utc_now(), keep_days=settings.history_days)
+        end_history(settings.snapshot_root, utc_now(), settings.history_days)
     except (OSError, SnapshotError) as error:
         run_logger().warning(
-            "The snapshots of past days stay as they are until tomorrow: %s",
+            "The history of past days stays until tomorrow: %s",
             words_of(error),
         )
 
@@ -442,7 +434,7 @@ async def reconcile_ledger(
         opened() as resources
     ):  # which proves the clock: one that is far ahead would end all that is kept
         await asyncio.to_thread(end_personal_data, resources.settings.inbox)
-        await asyncio.to_thread(compact_snapshots)
+        await asyncio.to_thread(end_old_history)
         run = Reconciliation(resources, days, asked, resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
             report = await run.report(

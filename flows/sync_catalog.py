@@ -16,10 +16,11 @@ from prefect.runtime import flow_run
 
 from connectors.concurrently import concurrently
 from connectors.settings import SourcingSettings
+from connectors.snapshots.files import snapshot_name
 from connectors.snapshots.offer_changes import offer_changes
 from connectors.snapshots.reader import IN_LITTLE, sql
 from connectors.snapshots.tables import OFFERS
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_history
 from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import Item, Listing, Selection, Way, sources_of
@@ -173,19 +174,14 @@ class Crawl:
         self, lists: Sequence[ListedItems], fetched: FetchedOffers, begun_at: datetime
     ) -> CatalogReport:
         root = self.resources.settings.snapshot_root
-        snapshot_id = f"catalog-{begun_at:%Y%m%dT%H%M%S%f}-{token_hex(4)}"
+        snapshot_id = snapshot_name(f"catalog-{token_hex(4)}", begun_at)
         with offer_changes(
             root, fetched.rows, snapshot_id=snapshot_id, full=self.full
         ) as changes:
             has_rows = changes.new or changes.changed or changes.gone
             if is_written := bool(has_rows or (self.full and changes.fetched)):
-                write_snapshot(
-                    root,
-                    snapshot_id,
-                    begun_at.date(),
-                    {"offers": changes.rows},
-                    batch_id=None,
-                    written_at=self.resources.clock(),
+                write_history(
+                    root, snapshot_id, [{"offers": changes.rows}], begun_at, None
                 )
 
         troubles = [

@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from prefect.events import Event
@@ -53,7 +52,7 @@ from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
+from tasks.snapshot import write_tables
 from tasks.sync_tracking import sync_tracking as sync_chunk
 
 FOLLOWED = (
@@ -74,10 +73,6 @@ PostgreSQL reads them too.
 TASKS = 4
 """Task runs of a tracking run: Prefect keeps each for weeks, and there is a tracking
 run every hour.
-"""
-LATE_REFUNDS = timedelta(days=2)
-"""Refunds that moved before are compared with the tables by the daily
-reconciliation.
 """
 
 
@@ -115,13 +110,13 @@ class _Followed:
     """Orders on their way, a chunk in memory at a time: a line of the report of each,
     and what is new of some.
 
-    `before` has the rows of those that moved, `scans` counts the new scans, `newest`
+    `moved` has those that moved, `scans` counts the new scans, `newest`
     has the last of each in words.
     """
 
     def __init__(self, resources: Resources) -> None:
         self._ledger, self._clock = resources.ledger, resources.clock
-        self.before: dict[str, OrderRecord | Rows] = {}
+        self.moved = set[str]()
         self.lines: dict[str, ReportLine] = {}
         self.scans = 0
         self.newest: dict[str, str] = {}
@@ -158,7 +153,7 @@ class _Followed:
         for ref, order in later.items():
             self.lines[ref] = line_of(order)
             if order != earlier[ref]:
-                self.before[ref] = rows_of(earlier[ref])
+                self.moved.add(ref)
         for event in sorted(
             events,
             key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]),
@@ -221,13 +216,13 @@ async def track(
     moved = [
         followed.lines[ref]
         for ref, state in watched.items()
-        if ref in followed.before and followed.lines[ref].state is not state
+        if ref in followed.moved and followed.lines[ref].state is not state
     ]
     await _notify_of_silence(ledger, followed)
     snapshot_id, files = None, list[TrackingFile]()
     if only is None:  # else the caller writes all at once
         files = await _numbers_for_shops(resources)
-        snapshot_id = await _snapshot_written(resources, followed)
+        snapshot_id = await write_tables(resources, "tracking")
     report = TrackReport(
         followed=len(orders),
         moved=moved,
@@ -291,15 +286,6 @@ async def _follow(
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(resources.ledger.orders(refs))
     return asked
-
-
-async def _snapshot_written(resources: Resources, followed: _Followed) -> str | None:
-    _, trouble = await note_missing(
-        resources, resources.clock() - LATE_REFUNDS, ("refunds",)
-    )
-    if trouble:
-        run_logger().warning("%s", trouble)
-    return await snapshot_moved(resources, "tracking", before=followed.before)
 
 
 async def _numbers_for_shops(resources: Resources) -> list[TrackingFile]:

@@ -16,9 +16,11 @@ import pyarrow as pa
 
 from connectors.ledger.records import HELD_WITHOUT_REST
 from connectors.snapshots import Snapshots
+from connectors.snapshots.files import snapshot_name
 from connectors.snapshots.reader import arrow_answers
 from connectors.snapshots.rows import RECORDS_AT_ONCE
 from connectors.snapshots.tables import LANDED_COSTS
+from connectors.snapshots.writer import write_whole
 from domain.bills import Bill, BillLine, Booking, Quoted, net
 from domain.landed import Books, LandedLine, Rate, landed
 from domain.money import Money
@@ -26,7 +28,6 @@ from domain.reason_codes import ReasonCode
 from domain.states import OrderState
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import file_task
-from tasks.snapshot import Slices, write
 
 Row = dict[str, Any]
 
@@ -38,8 +39,7 @@ SCHEMA = pa.schema(
     ]
 )
 BY_KEY = [(name, "ascending") for name in LANDED_COSTS.key]
-SNAPSHOT_ID = "landed-costs"
-"""The one snapshot of costs: each computation replaces it."""
+SNAPSHOT = "landed-costs"
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
 CLOSED_BY_THE_MARKETPLACE = (
     ReasonCode.CLOSED_AFTER_PAYMENT,
@@ -259,18 +259,17 @@ def _money(minor: int | None, currency: str | None) -> Money | None:
 async def snapshot_costs(
     resources: Resources, costs: pa.Table, as_of: datetime
 ) -> str | None:
-    """Replace the snapshot of all costs; answers its id, None where they stand so
-    already.
+    """Replace the table of all costs. Answers the snapshot's id, None where they stand
+    so already.
     """
     stored = Snapshots(resources.settings.snapshot_root).arrow(
         LANDED_COSTS.name, columns=SCHEMA.names
     )
     if stored.sort_by(BY_KEY).equals(costs):
         return None
-    tables = Slices(
-        lambda: (
-            {LANDED_COSTS.name: batch.to_pylist()}
-            for batch in costs.to_batches(RECORDS_AT_ONCE)
-        )
+    parts = (batch.to_pylist() for batch in costs.to_batches(RECORDS_AT_ONCE))
+    snapshot_id, root = snapshot_name(SNAPSHOT, as_of), resources.settings.snapshot_root
+    await asyncio.to_thread(
+        write_whole, root, LANDED_COSTS.name, parts, snapshot_id, as_of
     )
-    return await write(resources, SNAPSHOT_ID, tables, batch_id=None, as_of=as_of)
+    return snapshot_id

@@ -58,7 +58,7 @@ them there. They are in the schema of each Parquet file too, in `sourcing sql "d
 - **Ids** are text, also where they are digits: 19 digits fit no float.
 - **Times** are UTC, to the microsecond. The unit says whose clock it was.
 - **Keys**: of rows with the same key the one with the newest `snapshot_at` is the current one. A table's folder,
-  `sourcing sql` and `Snapshots().table` have that one alone; `_history/<table>` has all rows.
+  `sourcing sql` and `Snapshots().table` have that one alone; `history/<table>` has what each run wrote.
 - **Folders** of the history have the day (UTC) on which the batch, or else the run, began: a reader may show it as a
   column `date`.
 - **Personal** columns (⚠) tell where a receiver is, or hold free text, in which a name may stand.

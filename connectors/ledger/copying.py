@@ -21,7 +21,7 @@ from connectors.ledger.send_log import boot_id
 from domain.wording import pluralize
 
 ROWS_AT_ONCE = 500
-NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
+NUMBERED = ("moves", "answers", "marks", "not_ours", "switches", "unwritten")
 
 
 def copy_rows(source: Connection, target: Connection) -> None:

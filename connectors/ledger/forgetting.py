@@ -35,8 +35,10 @@ from connectors.ledger.schema import (
     metadata,
     orders,
     receivers,
+    unwritten,
 )
 from connectors.ledger.transactions import LedgerRows, repeating
+from connectors.ledger.unwritten import mark
 from domain.addresses import PARTS
 from domain.effects import Action, EffectStatus
 from domain.forgetting import Mentions, Receiver, Standing
@@ -263,12 +265,10 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
 
 def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> None:
     """Erase a receiver from all rows of one order."""
+    mark(connection, [order_ref])
     connection.execute(delete(receivers).where(receivers.c.order_ref == order_ref))
     for table in metadata.sorted_tables:
-        if "order_ref" in table.c and table.name not in (
-            forgotten.name,
-            receivers.name,
-        ):
+        if "order_ref" in table.c and table not in (forgotten, receivers, unwritten):
             _erase_table(connection, table, order_ref, mentions)
 
 

@@ -20,6 +20,7 @@ from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
 from connectors.ledger.spending import PAYABLE, count_spending
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import Transactions
+from connectors.ledger.unwritten import mark
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because, read, stored
@@ -144,7 +145,7 @@ class OrderMover:
         """Write all changes, their audit trail, and what the orders cost or may cost.
         Effects are written before. Orders that fill the same columns share a statement.
         """
-        self._ledger.moved.update(self._written)
+        mark(self._connection, self._written)
         alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
         for order_ref, written in self._written.items():
             row = {"at_ref": order_ref, "to_updated_at": self._now}

@@ -4,14 +4,12 @@ without the large ones.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Connection,
     FromClause,
@@ -30,7 +28,6 @@ from connectors.ledger.schema import (
     minor_sum,
     moves,
     orders,
-    refunds,
     tracking_events,
 )
 from connectors.ledger.transactions import Transactions
@@ -170,69 +167,6 @@ _STANDING = select(
     )
 )
 _BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
-_SMALL = (
-    select(*(column for column in orders.c if not isinstance(column.type, JSON)))
-    .where(one_of(orders.c.order_ref, "refs"))
-    .order_by(orders.c.order_ref)
-)
-
-MOVED_AT = {
-    "orders": orders.c.updated_at,
-    "refunds": refunds.c.updated_at,
-    "tracking_events": tracking_events.c.recorded_at,
-}
-
-
-def moved_since(
-    ledger: Transactions, table: str, since: datetime
-) -> dict[str, datetime]:
-    """The orders with a row of this table that moved since then, and when it moved
-    last.
-    """
-    at = MOVED_AT[table]
-    statement = (
-        select(at.table.c.order_ref, at.label("at")).where(at >= since).order_by(at)
-    )
-    if table == "orders":
-        statement = statement.where(
-            orders.c.state.in_(list(OrderState))
-        )  # only with these an index serves
-    return ledger.pairs(statement)
-
-
-def ids_of_rows(
-    ledger: Transactions, since: datetime
-) -> dict[tuple[str, str], dict[str, str]]:
-    """The id with which each order that moved since then has a row in a table, by table
-    and column.
-    """
-    ids = (
-        orders.c.order_ref,
-        orders.c.order_id,
-        orders.c.paid_minor,
-        orders.c.shipment_order_id,
-    )
-    which = (
-        orders.c.updated_at >= since,
-        orders.c.state.in_(list(OrderState)),
-    )  # an index serves both together
-    moved = ledger.rows(select(*ids).where(*which))
-    ordered = [row for row in moved if row["order_id"]]
-    return {
-        ("order_lines", "order_id"): {
-            row["order_ref"]: row["order_id"] for row in ordered
-        },
-        ("payments", "order_id"): {
-            row["order_ref"]: row["order_id"]
-            for row in ordered
-            if row["paid_minor"] is not None
-        },
-        ("shipments", "shipment_order_id"): {
-            row["order_ref"]: row["shipment_order_id"]
-            for row in moved
-            if row["shipment_order_id"]
-        },
-    }
 
 
 def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
@@ -356,18 +290,6 @@ def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
         .order_by(effects.c.intent_at, effects.c.key)
     )
     return [EffectRecord.of(row) for row in ledger.rows(statement)]
-
-
-def state_of_all(
-    ledger: Transactions, order_refs: Iterable[str]
-) -> tuple[str, set[str]]:
-    """A hash over these orders, which changes with each of them, and their batches."""
-    told, batches = hashlib.blake2b(), set[str]()
-    for some in chunked(order_refs, LARGE_CHUNK):
-        for row in ledger.rows(_SMALL, refs=some):
-            told.update(repr(row).encode())
-            batches.add(row["batch_id"])
-    return told.hexdigest(), batches
 
 
 def _order(row: Mapping[str, Any]) -> LedgerOrder:

@@ -47,6 +47,7 @@ from connectors.ledger.schema import (
 )
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from connectors.ledger.unwritten import mark
 from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
@@ -162,7 +163,6 @@ def put_rows(
     if not rows:
         return
     now = ledger.clock()
-    ledger.moved.update(row["order_ref"] for row in rows)
     planned: dict[str, dict[str, Any]] = {}
     contact: dict[str, Any] = {}
     for row in rows:
@@ -212,6 +212,7 @@ def put_rows(
                 )
             if ref in contradicted and ref not in gone:
                 mover.contradict(ref, contradicted[ref])
+        mark(connection, planned.keys() - begun - gone, planned=True)
         mover.write()
 
 

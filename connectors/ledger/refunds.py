@@ -25,6 +25,7 @@ from connectors.ledger.schema import (
     to_json,
 )
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from connectors.ledger.unwritten import mark
 from domain.after_sale import (
     Refund,
     RefundEvent,
@@ -67,15 +68,16 @@ class RefundRows(LedgerRows):
         known = select(refunds.c.refund_id).where(one_of(refunds.c.refund_id, "ids"))
         return {*self._ledger.column(known, ids=[*refund_ids])}
 
+    @repeating
     def put(self, refund: Refund) -> None:
         """Record a refund, or replace it while it is not requested yet."""
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
         is_free = refunds.c.state.in_(_NOT_REQUESTED)
-        self._do(
-            self._ledger.upsert(refunds, row.keys() - {"key"}, is_free).values(row)
-        )
-        self._ledger.moved.add(refund.order_ref)
+        written = self._ledger.upsert(refunds, row.keys() - {"key"}, is_free)
+        with self._ledger.transaction() as connection:
+            connection.execute(written.values(row))
+            mark(connection, [refund.order_ref])
 
     def is_left(self, key: str, *, since: datetime) -> bool:
         """Whether nothing was written about a refund since that moment."""
@@ -131,7 +133,7 @@ class RefundRows(LedgerRows):
             )
             total = connection.execute(back).scalar_one()
             total = total if paid is None else min(total, paid)
-            self._ledger.moved.add(refund.order_ref)
+            mark(connection, [refund.order_ref])
             if total != (before or 0):
                 change = OrderChange(
                     order_ref=refund.order_ref,
@@ -200,7 +202,9 @@ def add_refund(ledger: Transactions, connection: Connection, refund: Refund) -> 
         .on_conflict_do_nothing()
         .returning(refunds.c.key)
     )
-    return connection.execute(added).scalar() is not None
+    is_new = connection.execute(added).scalar() is not None
+    mark(connection, [refund.order_ref] if is_new else ())
+    return is_new
 
 
 def _row(refund: Refund) -> dict[str, Any]:

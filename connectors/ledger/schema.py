@@ -254,6 +254,7 @@ Index("ix_orders_batch_id", orders.c.batch_id, orders.c.committed_minor)
 _index_of_some(orders.c.spent_at.is_not(None), orders.c.spent_at, orders.c.outlay_minor)
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 Index("ix_orders_state", orders.c.state, orders.c.updated_at)
+Index("ix_orders_recorded_at", orders.c.recorded_at)
 _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
 _index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
 _index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
@@ -264,6 +265,17 @@ _index_of_some(
     name="uq_orders_order_id",
     unique=True,
 )
+
+unwritten = Table(
+    "unwritten",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("order_ref", String(64), nullable=False),
+    Column("planned", Boolean, nullable=False),
+)
+"""Orders that changed since the tables were written. The change is of the plan where
+one was `planned`.
+"""
 
 parts = Table(
     "parts",

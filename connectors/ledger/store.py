@@ -89,6 +89,7 @@ from connectors.ledger.switches import (
 )
 from connectors.ledger.tracking import ExportedRows, TrackingRows
 from connectors.ledger.transactions import Clock, repeating
+from connectors.ledger.unwritten import UnwrittenRows
 from domain.effects import OPEN, SPENDING, Action, EffectStatus
 from domain.plan import PlannedOrder, contradicted_in
 from domain.reasons import Reason, ReasonCode, read, stored
@@ -165,6 +166,7 @@ class Ledger(Switches):
         self.parts = PartRows(self)
         self.matches = MatchRows(self)
         self.exported = ExportedRows(self)
+        self.unwritten = UnwrittenRows(self)
 
     @repeating
     def require_sound(self, send_logs: Path | None = None) -> None:

@@ -36,6 +36,7 @@ from connectors.ledger.schema import (
     tracking_events,
 )
 from connectors.ledger.transactions import LedgerRows, repeating
+from connectors.ledger.unwritten import mark
 from domain.follow_ups import LONGEST, next_poll
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import TRAVELLING, OrderState
@@ -86,6 +87,7 @@ class TrackingRows(LedgerRows):
                 connection.execute(
                     self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows
                 )
+                mark(connection, {row["order_ref"] for row in rows})
             write_all(self._ledger, connection, (), changes)
             if polls := self._polls(connection, polled):
                 connection.execute(
@@ -100,9 +102,6 @@ class TrackingRows(LedgerRows):
                 one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
             ]:
                 connection.execute(_OF_THESE, {"refs": ended})
-        self._ledger.scanned.update(
-            (row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows
-        )
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:

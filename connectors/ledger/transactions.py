@@ -97,8 +97,6 @@ def passes(cause: BaseException | None) -> bool:
 
 
 Clock = Callable[[], datetime]
-Scan = tuple[str, str, int]
-"""The key of a tracking event: order, tracking number, its number."""
 
 
 class Database:
@@ -190,8 +188,6 @@ class Transactions(Database):
         self.since: datetime | None = None
         self.asks_first = False
         self.free_of_first = set[str]()
-        self.moved = set[str]()
-        self.scanned = set[Scan]()
 
     @property
     def shown(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +9,17 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from connectors.foreign import words_of
-from connectors.snapshots.manifests import SnapshotDamaged, list_snapshots, read_current
+from connectors.snapshots.files import QueryError, SnapshotDamaged, snapshots_below
 from connectors.snapshots.reader import arrow_answer, moment_of
 from connectors.snapshots.rows import currency_columns, with_decimals
 from connectors.snapshots.sources import (
     AHEAD,
-    QueryError,
-    Sources,
+    FAULTS,
+    Source,
     open_file,
+    require_readable,
     rows_in,
     steady,
-    verify_all,
 )
 from connectors.snapshots.tables import TABLES, Table
 
@@ -38,12 +36,12 @@ class Snapshots:
     """Reads the snapshots below `root`; without it, those of the settings.
 
     Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC,
-    nulls stay nulls. A table that no snapshot has yet is an empty frame of these types;
+    nulls stay nulls. A table without files is an empty frame of these types;
     a column that an old snapshot lacks is null there. `columns` and `where` read no
     more than they need; `where` is a `pyarrow.compute` expression such as
     `field("state") == "held"`, or a list as for `pandas.read_parquet`: `[("state",
-    "==", "held")]`. Every call reads one consistent state, also while files are being
-    rewritten. `frame.attrs` has the words of the table, and of each of its columns.
+    "==", "held")]`. Files may be replaced
+    meanwhile. `frame.attrs` has the words of the table, and of each of its columns.
 
     `at`, `since` and `until` are the id of a snapshot (the state as of its writing), a
     `datetime` with a zone, or a text such as `2026-11-26 06:00` or `06:00`, in UTC
@@ -53,8 +51,8 @@ class Snapshots:
     `_minor`: `paid` for `paid_minor`. With `categories=True` texts that repeat are
     pandas' categories, which group and sort faster in less memory.
 
-    Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a missing or
-    damaged file.
+    Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a damaged
+    file.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
@@ -62,15 +60,12 @@ class Snapshots:
 
     def __repr__(self) -> str:
         """The tables with their rows in the current state."""
-        state = read_current(self._root)
-        rows = Counter({name: 0 for name in TABLES})
-        for file in state.files if state else ():
-            rows[file.table] += file.rows
-        told = [
-            f"  {name:{max(map(len, TABLES))}} {count:>11,}"
-            for name, count in rows.items()
-            if state
-        ]
+        names = max(map(len, TABLES))
+        told = []
+        for table in TABLES.values():
+            if table.has_current:
+                rows = rows_in(Source(self._root, table).current, table).count_rows()
+                told.append(f"  {table.name:{names}} {rows:>11,}")
         return "\n".join([f"Snapshots({str(self._root)!r})", *told])
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -113,8 +108,8 @@ class Snapshots:
         """The current state in frames of at most so many rows, for a table that is
         larger than the memory.
 
-        All are of the moment of the call, also where a snapshot is written between two
-        of them.
+        All are of the moment of the call, also where a file is replaced between two of
+        them.
         """
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
@@ -123,19 +118,19 @@ class Snapshots:
         )
         how = {**AHEAD, "columns": asked, "filter": condition, "batch_size": rows}
 
-        def opened(sources: Sources) -> Iterator[pa.RecordBatch] | None:
-            if sources.current is None:
-                return None
-            files = [open_file(path) for path in sources.current.get(name, ())]
+        def opened(source: Source) -> Iterator[pa.RecordBatch]:
+            files = [open_file(path) for path in source.current]
             return (
                 batch
                 for file in files
                 for batch in file.scanner(table.schema, **how).to_batches()
             )
 
-        batches = self._read(opened, table, history=False)
-        if batches is None:
-            batches = iter(self.arrow(name, None, columns, where).to_batches(rows))
+        batches = (
+            self._read(opened, table)
+            if table.has_current
+            else self.arrow(name, None, columns, where).to_batches(rows)
+        )
         return (
             _frame(pa.Table.from_batches([one], schema), money=money)
             for one in batches
@@ -155,12 +150,8 @@ class Snapshots:
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
 
-        def read(sources: Sources) -> pa.Table | None:
-            if sources.current is None:
-                return None
-            data = rows_in(
-                sources.current.get(name, ()), table, texts_as_numbers=condition is None
-            )
+        def read(source: Source) -> pa.Table:
+            data = rows_in(source.current, table, texts_as_numbers=condition is None)
             schema = pa.schema(
                 [table.schema.field(column) for column in asked], table.schema.metadata
             )
@@ -171,9 +162,10 @@ class Snapshots:
                 (batch.cast(schema) for batch in batches), schema=schema
             )
 
-        if at is None and (rows := self._read(read, table, history=False)) is not None:
-            return rows
-        query = f"FROM {name}_at($at) ORDER BY {', '.join(table.key)}"
+        if at is None and table.has_current:
+            return self._read(read, table)
+        of = f"{name}_at($at)" if at else name
+        query = f"FROM {of} ORDER BY {', '.join(table.key)}"
         rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(
             table.schema
         )
@@ -188,13 +180,13 @@ class Snapshots:
         money: bool = False,
         categories: bool = False,
     ) -> pd.DataFrame:
-        """All rows of all snapshots, oldest snapshot first."""
+        """What each run wrote, the oldest day first."""
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
 
-        def read(sources: Sources) -> pa.Table:
+        def read(source: Source) -> pa.Table:
             return (
-                rows_in(sources.paths.get(name, ()), table)
+                rows_in(source.history, table)
                 .scanner(asked, filter=condition, **AHEAD)
                 .to_table()
             )
@@ -213,28 +205,20 @@ class Snapshots:
 
     def _moment(self, moment: Moment | None) -> str | None:
         """The moment for SQL: an id stays as it is."""
-        if isinstance(moment, str) and all(
-            one.snapshot_id != moment for one in list_snapshots(self._root)
-        ):
+        if isinstance(moment, str) and moment not in dict(snapshots_below(self._root)):
             moment = moment_of(moment, datetime.now(UTC), "UTC")
         return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
 
-    def _read(
-        self, read: Callable[[Sources], T], table: Table, *, history: bool = True
-    ) -> T:
-        def read_or_raise(sources: Sources) -> T:
+    def _read(self, read: Callable[[Source], T], table: Table) -> T:
+        def read_or_raise() -> T:
+            source = Source(self._root, table)
             try:
-                return read(sources)
-            except (pa.ArrowInvalid, OSError) as error:
-                if sources.current is None:
-                    verify_all(
-                        self._root
-                    )  # else it has just been replaced, and is read again
-                raise SnapshotDamaged(
-                    f"table {table.name} below {self._root} can't be read: {words_of(error)}"
-                ) from error
+                return read(source)
+            except FAULTS as error:
+                require_readable(source)
+                raise SnapshotDamaged(f"{table.name} has just changed") from error
 
-        return steady(self._root, read_or_raise, table.name, history=history)
+        return steady(read_or_raise)
 
 
 def _settings_root() -> Path:

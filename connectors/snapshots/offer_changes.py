@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from connectors.snapshots.manifests import list_snapshots, locate
+from connectors.snapshots.files import history_files
 from connectors.snapshots.sources import WORK_MB, connected, rows_in
 from connectors.snapshots.tables import ENVELOPE, OFFERS
 
@@ -84,12 +84,6 @@ def offer_changes(
     Every row is of the snapshot `snapshot_id`, and of the moment at which its item was
     fetched; what the snapshots have seen of it since stays.
     """
-    kept = [
-        (one, file)
-        for one in list_snapshots(root)
-        for file in one.files
-        if file.table == OFFERS.name
-    ]
     with (
         TemporaryDirectory() as work,
         connected(memory_mb=WORK_MB, work=Path(work)) as connection,
@@ -97,7 +91,7 @@ def offer_changes(
         connection.register("fetched", fetched)
         connection.register(
             "snapshots",
-            rows_in([locate(root, one, file) for one, file in kept], OFFERS),
+            rows_in(history_files(root, OFFERS.name), OFFERS),
         )
         connection.execute(CHANGES, {"full": full})
         counts = dict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from connectors.foreign import words_of
-from connectors.snapshots.manifests import Manifest, SnapshotDamaged
+from connectors.snapshots.files import QueryError, snapshots_below, written_at
 from connectors.snapshots.sources import (
     WORK_MB,
-    QueryError,
-    Sources,
+    Source,
     connected,
+    require_readable,
     rows_in,
     steady,
-    verify_all,
 )
 from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, WHOLE
@@ -47,37 +47,33 @@ CREATE TEMP MACRO moment_of(moment) AS coalesce(
 """
 
 
-def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
-    """One row per snapshot, for SQL: when it was first and last written, and its number
-    of rows.
+def snapshots_table(root: Path) -> pa.Table:
+    """One row per snapshot of the history: when it was written, its tables, and
+    its number of rows.
     """
-    rows = [
-        {
-            "snapshot_id": manifest.snapshot_id,
-            "batch_id": manifest.batch_id,
-            "first_written_at": manifest.first_written_at or manifest.written_at,
-            "written_at": manifest.written_at,
-            "tables": [file.table for file in manifest.files],
-            "rows": sum(file.rows for file in manifest.files),
-        }
-        for manifest in manifests
-    ]
     kinds = {
         "snapshot_id": TEXT,
-        "batch_id": TEXT,
-        "first_written_at": MOMENT,
         "written_at": MOMENT,
         "tables": TEXTS,
+        "rows": WHOLE,
+        "bytes": WHOLE,
     }
-    return pa.Table.from_pylist(
-        rows, pa.schema(list((kinds | {"rows": WHOLE}).items()))
-    )
+    rows = [
+        {
+            "snapshot_id": snapshot_id,
+            "written_at": written_at(snapshot_id),
+            "tables": sorted(path.parent.parent.name for path in files),
+            "rows": sum(parquet.read_metadata(path).num_rows for path in files),
+            "bytes": sum(path.stat().st_size for path in files),
+        }
+        for snapshot_id, files in snapshots_below(root)
+    ]
+    return pa.Table.from_pylist(rows, pa.schema([*kinds.items()]))
 
 
 def _at(table: Table) -> str:
     """`<table>_at(moment)`: the newest row of each key as of then."""
-    until = """moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
-    coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))"""
+    until = "moment IS NULL OR snapshot_at <= moment_of(moment)"
     return f"CREATE TEMP MACRO {table.name}_at(moment) AS TABLE {table.newest(f'{table.name}_history', until)}"
 
 
@@ -111,7 +107,8 @@ READING = {
     "EXPLAIN",
     "MULTI",
 }  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
-PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at)\b")
+ASKS_WHEN = re.compile(r"_at\s*\(|\bsnapshots\b|\bshow\b", re.IGNORECASE)
+"""A query that needs the names of snapshots."""
 MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
 NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT)"
@@ -147,22 +144,21 @@ IN_LITTLE = QueryBounds(seconds=TIMEOUT_MAX, memory_mb=WORK_MB)
 def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
-    Each table is a view with the newest row of each key (by `snapshot_at`, then
-    `snapshot_id`), and `<table>_history` has all rows; `<table>_at(moment)` shows
-    the past, `snapshots` has a row per snapshot. Only files that a manifest names
-    count; a column that an older file lacks is null there. `dictionary` describes every
-    column, as does `DESCRIBE` of a table. The statement reaches no other file, writes
+    Each table is a view of its current rows, and `<table>_history` has what each run
+    wrote; `<table>_at(moment)` shows the past, `snapshots` has a row per snapshot. A
+    column that an older file lacks is null there. `dictionary` describes every column,
+    as does `DESCRIBE` of a table. The statement reaches no other file, writes
     none and changes no setting.
 
     Raises `QueryError` for a statement that fails, does more than read or exceeds its
-    `bounds`, and `SnapshotDamaged` for a missing or damaged file.
+    `bounds`, and `SnapshotDamaged` for a damaged file.
     """
 
-    def read(sources: Sources) -> QueryResult:
-        with _opened(root, sources, query, bounds) as connection:
+    def read() -> QueryResult:
+        with _opened(root, query, bounds) as connection:
             return _answer(connection, query)
 
-    return steady(root, read, history=_asks_for_the_past(query))
+    return steady(read)
 
 
 def arrow_answer(
@@ -188,20 +184,17 @@ def arrow_answers(
     """
     text = " ".join(queries.values())
 
-    def read(sources: Sources) -> dict[str, pa.Table]:
+    def read() -> dict[str, pa.Table]:
         with (
             TemporaryDirectory() as work,
-            _opened(root, sources, text, bounds, Path(work)) as connection,
+            _opened(root, text, bounds, Path(work)) as connection,
         ):
             return {
                 name: _arrow(connection, query, parameters)
                 for name, query in queries.items()
             }
 
-    return {
-        name: _with_whole_sums(one)
-        for name, one in steady(root, read, history=_asks_for_the_past(text)).items()
-    }
+    return {name: _with_whole_sums(one) for name, one in steady(read).items()}
 
 
 def _arrow(
@@ -225,7 +218,6 @@ def _with_whole_sums(answer: pa.Table) -> pa.Table:
 @contextmanager
 def _opened(
     root: Path,
-    sources: Sources,
     query: str,
     bounds: QueryBounds,
     work: Path | None = None,
@@ -240,10 +232,12 @@ def _opened(
         duckdb.DataError,
     )
     with connected(memory_mb=bounds.memory_mb, work=work) as connection:
-        connection.register("snapshots", snapshots_table(sources.manifests))
-        connection.execute(MOMENT_OF)
-        for table in _named_in(query):
-            _offer(connection, table, sources)
+        sources = [Source(root, table) for table in _named_in(query)]
+        if is_dated := ASKS_WHEN.search(query) is not None:
+            connection.register("snapshots", snapshots_table(root))
+            connection.execute(MOMENT_OF)
+        for source in sources:
+            _offer(connection, source, is_dated=is_dated)
         connection.register("dictionary", words_table())
         for statement in CLOSED:
             connection.execute(statement)
@@ -262,11 +256,8 @@ def _opened(
         except about_the_query as error:
             raise QueryError(_message_of(error)) from error
         except duckdb.Error as error:
-            if sources.current is not None:
-                raise SnapshotDamaged(
-                    f"the current state below {root} can't be read: {words_of(error)}"
-                ) from error
-            verify_all(root)
+            for source in sources:
+                require_readable(source)
             raise QueryError(_message_of(error)) from error
         finally:
             timer.cancel()
@@ -294,26 +285,21 @@ def _named_in(query: str) -> list[Table]:
     )
 
 
-def _asks_for_the_past(query: str) -> bool:
-    text = query.lower()
-    return not any(name in text for name in TABLES) or PAST.search(text) is not None
-
-
-def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> None:
+def _offer(connection: DuckDBPyConnection, source: Source, *, is_dated: bool) -> None:
     """Make a table's two views and a macro.
 
     They read through Arrow. If DuckDB were allowed to open files itself, a statement
     such as `WITH t AS (COPY ...) SELECT` could overwrite them.
     """
+    table = source.table
     history = f"{table.name}_history"
-    connection.register(history, rows_in(sources.paths.get(table.name, ()), table))
-    if sources.current is None:
-        connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
+    connection.register(history, rows_in(source.history, table))
+    if table.has_current:
+        connection.register(table.name, rows_in(source.current, table))
     else:
-        connection.register(
-            table.name, rows_in(sources.current.get(table.name, ()), table)
-        )
-    connection.execute(_at(table))
+        connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
+    if is_dated:
+        connection.execute(_at(table))
 
 
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -22,10 +22,6 @@ from connectors.snapshots.tables.table import (
     WHOLE,
 )
 from domain.money import minor_digits
-
-if TYPE_CHECKING:
-    pass
-
 
 MAX_INT64 = 2**63 - 1
 RECORDS_AT_ONCE = 10_000

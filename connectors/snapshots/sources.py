@@ -1,30 +1,23 @@
-"""Which files have the tables now, and readings that are consistent although snapshots
-are rewritten.
-"""
+"""How the tables' files are read: lazily, by Arrow, in the schema of today."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.manifests import (
-    Current,
-    Manifest,
+from connectors.snapshots.files import (
+    REMEDY,
     SnapshotDamaged,
-    SnapshotError,
-    list_snapshots,
-    locate,
-    manifest_path,
-    read_current,
-    verify_snapshot,
+    current_files,
+    history_files,
 )
 from connectors.snapshots.tables import Table
 
@@ -38,71 +31,67 @@ TRIES = 5
 PAUSE_S = 0.05
 AHEAD = {"batch_size": 2**15, "batch_readahead": 4, "fragment_readahead": 1}
 """How a scanner reads large files: what is read ahead takes memory."""
-Seen: TypeAlias = tuple[int, int, int]
 NUMBERED = pa.dictionary(pa.int32(), pa.string())
+FAULTS = (OSError, pa.ArrowException)
 
 
-class QueryError(SnapshotError):
-    """A query that fails, or does more than read; the message is DuckDB's or says what
-    is allowed.
+@dataclass(frozen=True)
+class Source:
+    """The files of one table."""
+
+    root: Path
+    table: Table
+
+    @cached_property
+    def current(self) -> list[Path]:
+        """The files of its current rows; those of its history where it has no others,
+        the newest row of each key counts then.
+        """
+        if self.table.has_current:
+            return current_files(self.root, self.table.name)
+        return self.history
+
+    @cached_property
+    def history(self) -> list[Path]:
+        """The files of all its rows, the oldest first."""
+        if self.table.has_history:
+            return history_files(self.root, self.table.name)
+        return current_files(self.root, self.table.name)
+
+
+def steady(read: Callable[[], T]) -> T:
+    """The result of `read`, once more where a file was just replaced or deleted. Raises
+    `SnapshotDamaged`.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What is read: the files of each table, oldest snapshot first, those of its
-    current state, and how they are.
-
-    `current` is None where the current state is not of these snapshots; then `paths`
-    are there in any case.
-    """
-
-    manifests: Sequence[Manifest]
-    paths: Mapping[str, Sequence[Path]]
-    current: Mapping[str, Sequence[Path]] | None
-    seen: Mapping[Path, Seen]
-
-
-def steady(
-    root: Path, read: Callable[[Sources], T], *tables: str, history: bool = True
-) -> T:
-    """The result of `read` over the snapshots below `root`, of a time at which none of
-    them was being replaced.
-
-    With `tables`, only the files of these tables are read; without `history` only the
-    current state, if there is one. Raises `QueryError` as `read` does, and
-    `SnapshotDamaged` for a missing or damaged file.
-    """
-    trouble: SnapshotError
-    state = read_current(root)
-    for _ in range(TRIES):
+    for tries_left in reversed(range(TRIES)):
         try:
-            sources = _sources(root, state, tables, history=history)
-            result = read(sources)
-            if _unchanged(sources):
-                return result
-            trouble = SnapshotError(
-                f"the snapshots below {root} kept changing during the query; run it again"
-            )
-            state = read_current(root)
-        except QueryError as error:
-            if _unchanged(sources):
+            return read()
+        except SnapshotDamaged:
+            if not tries_left:
                 raise
-            trouble = error
-            state = read_current(root)
-        except SnapshotDamaged as error:
-            trouble, state = (
-                error,
-                None,
-            )  # a file of the current state may be what is damaged
-        time.sleep(PAUSE_S)  # a snapshot may be just being replaced: read again
-    raise trouble
+            time.sleep(PAUSE_S)
+    raise AssertionError
 
 
-def verify_all(root: Path) -> None:
-    """Compare the hashes of all files of all snapshots. Raises `SnapshotDamaged`."""
-    for manifest in list_snapshots(root):
-        verify_snapshot(root, manifest.snapshot_id)
+@contextmanager
+def in_words(path: Path) -> Iterator[None]:
+    """Turn a fault of a file into `SnapshotDamaged`."""
+    try:
+        yield
+    except FAULTS as error:
+        raise SnapshotDamaged(
+            f"{path} can't be read ({words_of(error)}): {REMEDY}"
+        ) from error
+
+
+def require_readable(source: Source) -> None:
+    """Read all files of a table. Raises `SnapshotDamaged` for the first that can't be
+    read.
+    """
+    for path in dict.fromkeys([*source.current, *source.history]):
+        with in_words(path):
+            for _ in rows_in([path], source.table).scanner(**AHEAD).to_batches():
+                pass
 
 
 def rows_in(
@@ -118,33 +107,21 @@ def rows_in(
 
     if not paths:
         return dataset(table.schema.empty_table())
-    try:
-        repeated = _repeated_texts(paths, table) if texts_as_numbers else set()
-        schema = pa.schema(
-            [
-                field.with_type(NUMBERED) if field.name in repeated else field
-                for field in table.schema
-            ]
-        )
-        return dataset(
-            [str(path) for path in paths], schema=schema, format=_checked(repeated)
-        )
-    except OSError as error:
-        raise SnapshotDamaged(
-            f"a file has just gone ({words_of(error)}); run the query again"
-        ) from error
+    repeated = _repeated_texts(paths, table) if texts_as_numbers else set()
+    schema = pa.schema(
+        [
+            field.with_type(NUMBERED) if field.name in repeated else field
+            for field in table.schema
+        ]
+    )
+    return dataset(
+        [str(path) for path in paths], schema=schema, format=_checked(repeated)
+    )
 
 
 def open_file(path: Path) -> ParquetFileFragment:
-    """A file that stays readable when its name goes to another. Raises
-    `SnapshotDamaged` where it has gone.
-    """
-    try:
-        file = _checked().make_fragment(pa.OSFile(str(path)))
-    except OSError as error:
-        raise SnapshotDamaged(
-            f"{path} has just gone ({words_of(error)}); run the query again"
-        ) from error
+    """A file that stays readable when its name goes to another."""
+    file = _checked().make_fragment(pa.OSFile(str(path)))
     file.ensure_complete_metadata()
     return file
 
@@ -171,10 +148,8 @@ def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
     from pyarrow.parquet import read_metadata
 
     told = read_metadata(max(paths, key=lambda path: path.stat().st_size))
-    group = max(
-        (told.row_group(number) for number in range(told.num_row_groups)),
-        key=lambda one: one.num_rows,
-    )
+    groups = [told.row_group(number) for number in range(told.num_row_groups)]
+    group = max(groups, key=lambda one: one.num_rows)
     columns = [group.column(number) for number in range(group.num_columns)]
     small = {
         column.path_in_schema
@@ -186,67 +161,6 @@ def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
         for field in table.schema
         if field.name in small and field.type == pa.string()
     }
-
-
-def _unchanged(sources: Sources) -> bool:
-    """Whether everything that was read is unchanged; snapshots written since don't
-    matter.
-    """
-    try:
-        return all(_seen(path) == seen for path, seen in sources.seen.items())
-    except SnapshotDamaged:
-        return False
-
-
-def _sources(
-    root: Path, state: Current | None, tables: Sequence[str], *, history: bool
-) -> Sources:
-    files = (
-        [file for file in state.files if not tables or file.table in tables]
-        if state
-        else []
-    )
-    seen = {root / file.path: _seen(root / file.path) for file in files}
-    manifests = list_snapshots(
-        root
-    )  # after the files: what is written to them now was in a manifest before
-    current = _by_table((file.table, root / file.path) for file in files)
-    is_current = state is not None and state.snapshots == {
-        one.snapshot_id: one.digest for one in manifests
-    }
-    read = [
-        (one, file)
-        for one in manifests
-        for file in one.files
-        if not tables or file.table in tables
-    ]
-    paths = (
-        _by_table((file.table, locate(root, one, file)) for one, file in read)
-        if history or not is_current
-        else {}
-    )
-    if paths:
-        seen |= {
-            path: _seen(path)
-            for path in {manifest_path(root, one.snapshot_id) for one, _ in read}
-        }
-        seen |= {path: _seen(path) for some in paths.values() for path in some}
-    return Sources(manifests, paths, current if is_current else None, seen)
-
-
-def _by_table(paths: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
-    found = defaultdict(list)
-    for table, path in paths:
-        found[table].append(path)
-    return found
-
-
-def _seen(path: Path) -> Seen:
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise SnapshotDamaged(f"{path} has just gone; run the query again") from error
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 WORK_MB = 256

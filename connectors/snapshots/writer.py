@@ -1,278 +1,249 @@
-"""Writes a snapshot: all of its files, then its manifest. It is complete or absent,
-whatever crashes.
-"""
+"""Writes the tables' files, and ends their history."""
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, date, datetime
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from connectors.crash_points import BEFORE_MANIFEST, reach
+from connectors.crash_points import BEFORE_MARKS, reach
 from connectors.durable import exclusive, move, sync
 from connectors.foreign import words_of
-from connectors.snapshots.current import refresh, settle
-from connectors.snapshots.manifests import (
-    HISTORY,
-    STATE,
+from connectors.snapshots.files import (
     WORK,
-    Manifest,
-    SnapshotDamaged,
     SnapshotError,
-    SnapshotFile,
-    aside_path,
-    described,
+    current_files,
+    history_files,
     history_path,
-    manifest_path,
-    read_manifest,
+    part_path,
 )
 from connectors.snapshots.rows import Growing, to_arrow
-from connectors.snapshots.tables import TABLES, Table
+from connectors.snapshots.sources import WORK_MB, connected, in_words, rows_in
+from connectors.snapshots.tables import TABLES
+from connectors.snapshots.tables.table import Row
 
-Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
-Part = Mapping[str, pa.Table | pa.RecordBatchReader]
-SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
-
-
-def write_snapshot(
-    root: Path,
-    snapshot_id: str,
-    date: date,
-    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader]
-    | Slices,
-    *,
-    batch_id: str | None,
-    written_at: datetime,
-) -> Manifest:
-    """Write one snapshot, or replace the one with this id, also if that had other
-    tables or another date.
-
-    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they
-    have their own. A table without rows gets a file without rows, so that plain pandas
-    reads its folder instead of failing on a missing one. A table too large for memory
-    comes as a reader of batches in exactly the table's schema, with these columns and
-    one row per key. Tables that are too large together come as slices, one after the
-    other, each with some rows of each table. Raises `ValueError` for an id that can't
-    be a file name, an unknown table or a time without zone, and `SnapshotValueError`
-    for a row that its table can't hold; then everything is as it was.
-
-    New files wait in `_work` beside the table folders, since Polars and DuckDB read
-    hidden files in them. Those that replace others wait there until the manifest
-    counts. So our reader sees the old snapshot or the new one, and readers of plain
-    folders never a half-written file.
-    """
-    _check_arguments(snapshot_id, written_at)
-    envelope: dict[str, object] = {
-        "snapshot_id": snapshot_id,
-        "batch_id": batch_id,
-        "snapshot_at": written_at,
-    }
-    place = partial(staged_path, root, snapshot_id)
-    arrow = partial(_arrow, envelope)
-    given = [tables] if isinstance(tables, Mapping) else tables
-    parts: Iterable[Part] = (
-        {name: arrow(_table(name), rows) for name, rows in part.items()}
-        for part in given
-    )
-    if isinstance(tables, Mapping):
-        parts = list(parts)  # what can't be written leaves no trace
-    with (
-        _disk_errors_in_words(root, f"snapshot {snapshot_id}", "the snapshot"),
-        exclusive(root / WORK),
-    ):
-        pa.default_memory_pool().release_unused()  # what the run has freed
-        (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
-        with staging(root, snapshot_id):
-            rows = _write(parts, place)
-            files = tuple(
-                finished(place(name), snapshot_id, date, name, count)
-                for name, count in rows.items()
-            )
-            manifest = Manifest(
-                snapshot_id=snapshot_id,
-                batch_id=batch_id,
-                date=date,
-                written_at=written_at.astimezone(UTC),
-                files=files,
-                first_written_at=_first_written(root, snapshot_id),
-            )
-            put_in_place(root, manifest, files)
-        beside = f"snapshot {snapshot_id} is complete; the tables with it"
-        with (
-            _disk_errors_in_words(root, beside, "them"),
-            suppress(SnapshotDamaged),
-        ):  # of another: our readers tell
-            refresh(root)
-    return manifest
-
-
-def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) -> None:
-    """Make a snapshot of staged `files` and its present ones; the old one counts until
-    this one does.
-
-    A file for a place that is taken waits aside until then, where readers find it by
-    its hash. The caller holds `exclusive(root / WORK)`.
-    """
-    for file in files:
-        path = root / file.path
-        if path.exists():
-            path = aside_path(root, manifest.snapshot_id, file)
-        move(staged_path(root, manifest.snapshot_id, file.table), path)
-    sync(root)
-    reach(BEFORE_MANIFEST, manifest.snapshot_id)
-    write_manifest(root, manifest)
-    settle(root, manifest)
-    _clean(root, manifest)
-
-
-def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
-    """Drop tables of a snapshot. Without any table left, or with an unreadable
-    manifest, the snapshot is deleted.
-    """
-    with exclusive(root / WORK):
-        path = manifest_path(root, snapshot_id)
-        try:
-            manifest = read_manifest(path)
-        except SnapshotDamaged:
-            path.unlink(missing_ok=True)
-            return
-        if (
-            manifest.snapshot_id != snapshot_id
-        ):  # a copy under another name; its files belong to the original
-            own = manifest_path(root, manifest.snapshot_id)
-            path.unlink() if own.exists() else move(path, own)
-            return
-        settle(root, manifest)
-        kept = tuple(file for file in manifest.files if file.table not in tables)
-        write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()
-        for file in manifest.files:
-            if file.table in tables:
-                (root / file.path).unlink(missing_ok=True)
-        shutil.rmtree(root / WORK / snapshot_id, ignore_errors=True)
-        (root / STATE).unlink(missing_ok=True)
-        with suppress(SnapshotDamaged):
-            refresh(root)
+ORDER = "order_ref"
+ROWS_AT_ONCE = 10_000
+FOLDED = "older"
+Rows: TypeAlias = Sequence[Row] | pa.RecordBatchReader
+Parts = Iterable[Mapping[str, Rows]]
+"""Rows by table, some after the others: all together may be too many for memory."""
 
 
 @contextmanager
-def staging(root: Path, snapshot_id: str) -> Iterator[None]:
-    """Leave no staged file of what fails here, else a full disk stays full; files that
-    wait aside may count.
-    """
+def writing(root: Path) -> Iterator[None]:
+    """Hold the lock of the folder: one process writes. Raises `SnapshotError`."""
     try:
-        yield
-    except BaseException:
-        for left in (root / WORK / snapshot_id).glob("*.new"):
-            left.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _disk_errors_in_words(root: Path, what: str, again: str) -> Iterator[None]:
-    """Turn errors of the disk into `SnapshotError`: the ledger is safe, and the
-    snapshot can be written again.
-    """
-    try:
-        yield
+        with exclusive(root / WORK):
+            yield
     except OSError as error:
         raise SnapshotError(
-            f"{what} can't be written to {root} ({words_of(error)}): free some disk space, and "
-            f"make the folder writable for this user. The ledger has everything; run again to write {again}"
+            f"the tables can't be written to {root} ({words_of(error)}): free some disk space, and "
+            "make the folder writable for this user. The ledger has everything; run again to write them"
         ) from error
 
 
-def _check_arguments(snapshot_id: str, written_at: datetime) -> None:
-    if not SNAPSHOT_ID.fullmatch(snapshot_id):
-        allowed = (
-            "1 to 150 letters, digits, '-', '_' and '.', with a letter or digit first"
-        )
-        raise ValueError(
-            f"snapshot id {snapshot_id!r} can't be a file name; give {allowed}"
-        )
-    if written_at.tzinfo is None:
-        raise ValueError(f"written_at {written_at} has no time zone; give UTC")
+@contextmanager
+def files_at(
+    root: Path, place: Callable[[str], Path]
+) -> Iterator[Callable[[str], Growing]]:
+    """The file of each table that is asked for. All get their places at the end; none
+    does after an error.
+    """
+    with ExitStack() as opened:
+        yield cache(lambda name: opened.enter_context(_file(root, place(name), name)))
 
 
-def _table(name: str) -> Table:
-    if name not in TABLES:
-        raise ValueError(f"unknown table {name}; there are {', '.join(TABLES)}")
-    return TABLES[name]
+@contextmanager
+def _file(root: Path, path: Path, table: str) -> Iterator[Growing]:
+    staged = root / WORK / ".".join(path.relative_to(root).parts)
+    try:
+        with Growing(staged, TABLES[table].schema) as file:
+            yield file
+        sync(staged)
+        move(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
-def staged_path(root: Path, snapshot_id: str, name: str) -> Path:
-    """The path of a table's new file before it is put in place."""
-    return root / WORK / snapshot_id / f"{name}.new"
+def write_history(
+    root: Path, snapshot_id: str, parts: Parts, written_at: datetime, batch: str | None
+) -> None:
+    """Write rows that the ledger does not have. Raises `SnapshotError`."""
+    place = partial(history_path, root, snapshot_id, written_at.date())
+    with writing(root), files_at(root, place) as file:
+        for part in parts:
+            for name, rows in part.items():
+                for some in _arrow(name, rows, snapshot_id, written_at, batch):
+                    file(name).take(some)
+
+
+def write_whole(
+    root: Path,
+    table: str,
+    parts: Iterable[Sequence[Row]],
+    snapshot_id: str,
+    now: datetime,
+) -> None:
+    """Replace all rows of a table. Raises `SnapshotError`."""
+    with writing(root), files_at(root, partial(part_path, root, None)) as file:
+        whole = file(table)
+        for rows in parts:
+            for some in _arrow(table, rows, snapshot_id, now):
+                whole.take(some)
+
+
+def write_orders(
+    root: Path,
+    snapshot_id: str,
+    days: Mapping[date, Collection[str]],
+    parts_of: Callable[[Collection[str]], Parts],
+    written_at: datetime,
+) -> None:
+    """Replace the rows of some orders, by the day on which each was recorded, and add
+    them to the history.
+
+    The caller holds `writing(root)`. Other orders of a day stay as its files have them.
+    """
+    history_at = partial(history_path, root, snapshot_id, written_at.date())
+    with files_at(root, history_at) as history:
+        for day, refs in days.items():
+            with files_at(root, partial(part_path, root, day)) as part:
+                for name in (one.name for one in TABLES.values() if one.is_by_day):
+                    if (old := part_path(root, day, name)).exists():
+                        for rows in _others(old, name, refs):
+                            part(name).take(rows)
+                    elif not (root / name).exists():
+                        part(name)  # plain pandas fails on a folder without a file
+                for tables in parts_of(refs):
+                    for name, rows in tables.items():
+                        for some in _arrow(name, rows, snapshot_id, written_at):
+                            if TABLES[name].is_by_day:
+                                part(name).take(some)
+                            if TABLES[name].has_history:
+                                history(name).take(some)
+    reach(BEFORE_MARKS, snapshot_id)
+
+
+def delete_parts(root: Path, days: Collection[date] | None = None) -> None:
+    """Delete the files of some days, or of all. The caller holds `writing(root)`."""
+    for table in (one.name for one in TABLES.values() if one.is_by_day):
+        for path in current_files(root, table):
+            if days is None or path in {part_path(root, day, table) for day in days}:
+                path.unlink()
+
+
+def _others(path: Path, table: str, refs: Collection[str]) -> Iterator[pa.Table]:
+    """The rows of other orders."""
+    these = pa.array(refs, pa.string())
+    with in_words(path):
+        rows = rows_in([path], TABLES[table])
+        for batch in rows.scanner(
+            batch_size=ROWS_AT_ONCE, use_threads=False
+        ).to_batches():
+            some = pa.Table.from_batches([batch])
+            yield some.filter(pc.invert(pc.is_in(some[ORDER], these)))
 
 
 def _arrow(
-    envelope: Mapping[str, object],
-    table: Table,
-    rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader,
-) -> pa.Table | pa.RecordBatchReader:
-    if not isinstance(rows, pa.RecordBatchReader):
-        return to_arrow(table, [{**envelope, **row} for row in rows])
-    if not rows.schema.equals(table.schema):
-        raise ValueError(
-            f"the batches for table {table.name} have another schema than the table"
-        )
-    return rows
+    name: str,
+    rows: Rows,
+    snapshot_id: str,
+    written_at: datetime,
+    batch: str | None = None,
+) -> Iterator[pa.Table]:
+    """Rows in the table's schema. Each is of this snapshot unless it says otherwise."""
+    table = TABLES[name]
+    if isinstance(rows, pa.RecordBatchReader):
+        yield from (pa.Table.from_batches([one]) for one in rows)
+    elif rows:
+        envelope = {
+            "snapshot_id": snapshot_id,
+            "batch_id": batch,
+            "snapshot_at": written_at,
+        }
+        yield to_arrow(table, [envelope | row for row in rows])
 
 
-def _write(parts: Iterable[Part], place: Callable[[str], Path]) -> dict[str, int]:
-    """Write the tables side by side as their rows come; returns the rows of each."""
-    files: dict[str, Growing] = {}
-    with ExitStack() as opened:
-        for part in parts:
-            for name, rows in part.items():
-                if name not in files:
-                    files[name] = opened.enter_context(
-                        Growing(place(name), TABLES[name].schema)
-                    )
-                for some in (
-                    [rows]
-                    if isinstance(rows, pa.Table)
-                    else (pa.Table.from_batches([one]) for one in rows)
-                ):
-                    files[name].take(some)
-    return {name: file.rows for name, file in files.items()}
+def end_history(root: Path, now: datetime, keep_days: int) -> None:
+    """Delete the history of days that are over for so long.
 
-
-def finished(
-    path: Path, snapshot_id: str, date: date, name: str, rows: int
-) -> SnapshotFile:
-    """The manifest's entry for a staged file."""
-    return described(path, name, history_path(name, date, snapshot_id), rows)
-
-
-def _first_written(root: Path, snapshot_id: str) -> datetime | None:
-    with suppress(SnapshotDamaged):  # none exists, or writing it again is the remedy
-        old = read_manifest(manifest_path(root, snapshot_id))
-        return old.first_written_at or old.written_at
-    return None
-
-
-def write_manifest(root: Path, manifest: Manifest) -> None:
-    """Write a manifest, in place of an earlier one with its id."""
-    staged = staged_path(root, manifest.snapshot_id, "manifest")
-    staged.parent.mkdir(parents=True, exist_ok=True)
-    staged.write_bytes(manifest.to_json())
-    sync(staged)
-    move(staged, manifest_path(root, manifest.snapshot_id))
-
-
-def _clean(root: Path, manifest: Manifest) -> None:
-    """Remove what earlier writes of this id left, in any date's folder, finished or
-    not.
+    Of a table that has nothing else its newest rows stay, in one file.
     """
-    current = {root / file.path for file in manifest.files}
-    for path in (root / HISTORY).glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
-        if path not in current:
-            path.unlink(missing_ok=True)
-    shutil.rmtree(root / WORK / manifest.snapshot_id, ignore_errors=True)
+    first = f"{now.astimezone(UTC) - timedelta(days=keep_days):%Y-%m-%d}"
+    with writing(root):
+        for table in TABLES.values():
+            files = history_files(root, table.name)
+            old = [path for path in files if path.parent.name < first]
+            if table.has_current:
+                folded = None
+            elif len(old) > 1:
+                folded = _fold(root, table.name, old)
+            else:
+                continue
+            for path in old:
+                if path != folded:
+                    path.unlink()
+
+
+def _fold(root: Path, name: str, old: Sequence[Path]) -> Path:
+    """Write the newest rows of old files into one; answers its path."""
+    table, day = TABLES[name], date.fromisoformat(old[-1].parent.name)
+    with (
+        files_at(root, partial(history_path, root, FOLDED, day)) as file,
+        connected(memory_mb=WORK_MB, work=root / WORK / "spill") as connection,
+    ):
+        connection.register("old", rows_in(old, table))
+        found = connection.sql(table.newest("old")).to_arrow_reader(ROWS_AT_ONCE)
+        for batch in found:
+            rows = pa.Table.from_batches([batch]).select(table.schema.names)
+            file(name).take(rows.cast(table.schema))
+    return history_path(root, FOLDED, day, name)
+
+
+def erase_orders(root: Path, order_refs: Collection[str]) -> list[str]:
+    """Take the rows of some orders out of the history. Answers the ids of what was
+    written again.
+    """
+    found: dict[str, None] = {}
+    with writing(root):
+        for table in TABLES.values():
+            if ORDER not in table.columns:
+                continue
+            for path in history_files(root, table.name):
+                if _has_rows(path, table.name, order_refs):
+                    with _file(root, path, table.name) as file:
+                        for rows in _others(path, table.name, order_refs):
+                            file.take(rows)
+                    found[path.stem] = None
+    return [*found]
+
+
+def knows_order(root: Path, order_ref: str) -> bool:
+    """Whether the history of a dry run has an order."""
+    return any(
+        _has_rows(path, name, [order_ref])
+        for name in ("requests", "quotes")
+        for path in history_files(root, name)
+    )
+
+
+def _has_rows(path: Path, table: str, refs: Collection[str]) -> bool:
+    of_these = pc.field(ORDER).isin(pa.array(refs, pa.string()))
+    with in_words(path):
+        return bool(rows_in([path], TABLES[table]).count_rows(of_these))
+
+
+def has_bought_orders(root: Path) -> bool:
+    """Whether the tables have an order of the service."""
+    ordered = pc.field("order_id").is_valid()
+    return any(
+        rows_in(current_files(root, name), TABLES[name]).count_rows(ordered)
+        for name in ("orders", "payments")
+    )

@@ -35,7 +35,7 @@ from connectors.ledger.overview import counted_by_state, every_batch
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.files import SnapshotError
 from connectors.ui_pages import (
     WHAT_WAITS,
     artifact_page,

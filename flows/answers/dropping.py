@@ -11,7 +11,7 @@ from domain.holds import by_whom, why_in_words
 from domain.reasons import Reason
 from domain.states import OrderState
 from domain.wording import pluralize
-from tasks.snapshot import Source, snapshot_moved
+from tasks.snapshot import Source, write_tables
 
 LAID_ASIDE = (OrderState.HELD, OrderState.REFUSED)
 NOTHING_NAMED = "name an order, or a batch with orders that are held or refused"
@@ -54,7 +54,7 @@ async def dropped(
     stay = await asyncio.to_thread(
         drop, ledger, refs, by=by_whom(by), note=why_in_words(why)
     )
-    await snapshot_moved(source, "dropped")
+    await write_tables(source, "dropped")
     return Dropped(
         dropped=[ref for ref in refs if ref not in stay],
         stay={ref: why for ref, why in stay.items() if ref in named},

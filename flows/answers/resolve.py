@@ -58,7 +58,7 @@ from tasks.effects.refund_states import (
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
-from tasks.snapshot import snapshot_moved
+from tasks.snapshot import write_tables
 
 CAME_BACK = "How much of what was paid has come back in all?"
 BOOK_IT = "Run again to book it"
@@ -78,7 +78,6 @@ async def resolve(
     or that the service contradicts.
     """
     ledger = resources.ledger
-    order = order_of(resources, order_ref)
     record = await checked_answer(resources, order_ref, answer, by=by)
     if record.refund and record.change.state is not OrderState.REFUNDED:
         await asyncio.to_thread(withdraw_unless_booked, resources, order_ref)
@@ -89,7 +88,7 @@ async def resolve(
         )
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect), is_over=True)
-    await snapshot_moved(resources, "answered", before={order_ref: order})
+    await write_tables(resources, "answered")
     return order_of(resources, order_ref)
 
 

@@ -18,7 +18,7 @@ from flows.prefect_ui.runs import current_run, retried_at
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
 from tasks.engine.retrying import begins_no_task
-from tasks.snapshot import snapshot_moved
+from tasks.snapshot import write_tables
 
 LEAST = timedelta(seconds=60)
 """The first call is waited for at least so long."""
@@ -118,6 +118,6 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
     except BaseException:
         begins_no_task.set(True)
         with suppress(Exception):  # the cause of the end must come out
-            await snapshot_moved(resources)
+            await write_tables(resources, "moved")
         raise
-    await snapshot_moved(resources)
+    await write_tables(resources, "moved")

@@ -53,7 +53,7 @@ def batch_report(
     asked: Mapping[str, Marketplace],
     *,
     taken: Mapping[str, Reason],
-    snapshot_id: str,
+    snapshot_id: str | None,
     lines_without_limit: int,
     plans: Sequence[PlannedOrder] = (),
     matches: Sequence[MatchLine] = (),

@@ -59,7 +59,7 @@ from tasks.book_shipment import approve_freight, estimate_unbooked
 from tasks.effects.kinds import settle_open
 from tasks.engine.lost_ledger import wait_until_settled
 from tasks.engine.resources import Resources
-from tasks.snapshot import snapshot_orders, snapshot_plan
+from tasks.snapshot import snapshot_plan, write_tables
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
@@ -161,7 +161,7 @@ class BatchRun:
         ledger = self.resources.ledger
         self._is_paused()
         self.feed = EventFeed(ledger, ledger.each_order(self.asked))
-        begun = ledger.start_batch(self.batch_id, self.source.name)
+        ledger.start_batch(self.batch_id, self.source.name)
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
         if not (ask and is_by_a_person()) or self.source.of_batch:
@@ -190,11 +190,9 @@ class BatchRun:
         await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory
-        snapshot_id = ""
+        snapshot_id = None
         if not self.source.is_part:
-            snapshot_id = await snapshot_orders(
-                self.resources, self.batch_id, begun, [*self.asked]
-            )
+            snapshot_id = await write_tables(self.resources, self.batch_id)
         report = replace(self.report(work, snapshot_id), broken_off=broken_off)
         await self.feed.emit(
             (), *budget_used_up(self.batch_id, report), batch_finished(report)
@@ -584,7 +582,7 @@ class BatchRun:
     def report(
         self,
         work: SortedOrders,
-        snapshot_id: str,
+        snapshot_id: str | None,
         *,
         plans: Sequence[PlannedOrder] = (),
         dry_run: bool = False,

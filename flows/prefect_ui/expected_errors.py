@@ -26,7 +26,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.process_locks import deployed_run
 from connectors.request_files import UnreadableFile
 from connectors.settings import BadSetting, MissingSetting, enter_folder
-from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.files import SnapshotError
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.reasons import ReasonCode, run_label
 from domain.request_remarks import BadInput, BadRequests

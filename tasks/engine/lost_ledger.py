@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pyarrow import parquet
-
 from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import StillArriving
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import noted
-from connectors.snapshots.manifests import Manifest, list_snapshots, locate
+from connectors.snapshots.writer import has_bought_orders
 from domain.absence import CLOCKS_APART
 from domain.effects import Action, ResolutionKind
 from domain.service_orders import ServiceOrder
@@ -132,23 +130,7 @@ async def _not_denied(
 
 
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:
-    for manifest in reversed(list_snapshots(snapshots)):
-        if _has_orders(snapshots, manifest):
-            yield f"the snapshot {manifest.snapshot_id} in {snapshots} tells of orders that were bought"
+    if has_bought_orders(snapshots):
+        yield f"the tables in {snapshots} tell of orders that were bought"
     if any(noted(send_logs)):
         yield f"{send_logs} tells of something that was sent"
-
-
-def _has_orders(root: Path, manifest: Manifest) -> bool:
-    """Whether a snapshot has orders: one of a dry run or of a catalogue crawl has
-    none.
-    """
-    rows = {file.table: file for file in manifest.files if file.rows}
-    if "payments" in rows:
-        return True
-    if (file := rows.get("orders")) is None:
-        return False
-    order_ids = parquet.read_table(
-        locate(root, manifest, file), columns=["order_id"]
-    ).column("order_id")
-    return bool(order_ids.null_count < len(order_ids))

@@ -30,7 +30,7 @@ from connectors.marketplaces import Offering, offering_of
 from connectors.marketplaces.freight import Addresses, addresses_of, warehouse_of
 from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings
-from connectors.snapshots.manifests import require_place
+from connectors.snapshots.files import require_place
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NEVER_S, NotSent

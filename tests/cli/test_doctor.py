@@ -109,24 +109,6 @@ def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
     )
 
 
-def test_a_snapshot_that_keeps_the_others_from_being_merged_is_named(
-    sourcing: Sourcing, tmp_path: Path
-) -> None:
-    """Each morning's run had it in its log alone, for ever."""
-    broken = tmp_path / "data" / "snapshots" / "_manifests" / "batch-1.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("{")
-    answer = json.loads(sourcing("doctor", "--json").stdout)
-    [check] = [one for one in answer if one["check"] == "snapshot folder"]
-    assert (check["ok"], check["remedy"]) == (
-        False,
-        "write it again: sourcing snapshot rebuild",
-    )
-    assert (
-        "snapshots/_manifests/batch-1.json is not a readable manifest" in check["found"]
-    )
-
-
 @pytest.mark.usefixtures("empty_ledger")
 def test_the_age_of_the_last_backup_is_shown(
     sourcing: Sourcing, tmp_path: Path

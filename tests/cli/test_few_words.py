@@ -14,7 +14,7 @@ from connectors.xportcn.settings import XportcnSettings
 from deployments import ROOT
 from domain.reasons import ReasonCode
 
-COMMANDS = 37
+COMMANDS = 38
 OPTIONS = 113
 DEPLOYMENTS = 19
 SETTINGS = 42

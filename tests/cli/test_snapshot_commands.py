@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from tasks.rebuild import find_damage
-from tests.connectors.snapshots.test_pruning import filled
+from cli.main import app
+from connectors.snapshots.files import snapshot_name
+from tests.connectors.snapshots.sample import AT, offer, order, write
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def said(*words: str) -> tuple[int, str]:
+    """The exit code, and what was printed in one line."""
+    result = CliRunner().invoke(app, ["snapshot", *words])
+    return result.exit_code, " ".join((result.stdout + result.stderr).split())
+
+
+def test_all_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    filled(tmp_path / "snapshots")
-    return tmp_path / "snapshots"
-
-
-def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
-    assert list(find_damage(root)) == []
-    file = root / "_history/orders/date=2026-01-02/s-0.parquet"
-    content = file.read_bytes()
-    file.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
-    manifest = root / "_manifests/s-1.json"
-    manifest.write_text(
-        manifest.read_text().replace('"batch_id": "batch"', '"batch_id": "other"')
-    )
-    (root / "_manifests/s-2.json").rename(root / "_manifests/other.json")
-    (root / "_history/orders/date=2026-01-05/s-3.parquet").unlink()
-    damages = list(find_damage(root))
-    assert {damage.snapshot_id: damage.words.split("; ")[0] for damage in damages} == {
-        "other": f"{root}/_manifests/other.json is the manifest of snapshot s-2, under another name",
-        "s-0": f"{file} of snapshot s-0 is not as it was written",
-        "s-1": f"{manifest} is not a readable manifest (it is not as it was written)",
-        "s-3": f"{root}/_history/orders/date=2026-01-05/s-3.parquet of snapshot s-3 is missing",
-    }
-    assert all("sourcing snapshot rebuild" in damage.words for damage in damages)
+    root, later = tmp_path / "snapshots", AT + timedelta(hours=1)
+    assert said("ls") == (0, f"No snapshots in {root}")
+    night, crawl = snapshot_name("night", AT), snapshot_name("crawl", later)
+    write(root, night, orders=[order("A-1"), order("A-2")], offers=[offer()])
+    write(root, crawl, at=later, offers=[offer()])
+    code, words = said("ls")
+    assert (code, f"2 snapshots in {root}" in words) == (0, True)
+    shown = json.loads(CliRunner().invoke(app, ["snapshot", "ls", "--json"]).stdout)
+    told = [
+        {name: value for name, value in one.items() if name != "bytes"}
+        for one in shown["snapshots"]
+    ]
+    assert told == [
+        {
+            "snapshot_id": night,
+            "written_at": "2026-01-02T03:04:05.678901+00:00",
+            "tables": ["offers", "orders"],
+            "rows": 3,
+        },
+        {
+            "snapshot_id": crawl,
+            "written_at": "2026-01-02T04:04:05.678901+00:00",
+            "tables": ["offers"],
+            "rows": 1,
+        },
+    ]

@@ -19,9 +19,9 @@ from pyarrow import parquet
 from connectors.export_formats import ExportFormat
 from connectors.exports import export, print_csv
 from connectors.settings import SourcingSettings
+from connectors.snapshots.files import QueryError
 from connectors.snapshots.reader import QueryBounds
 from connectors.snapshots.rows import currency_columns
-from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, order, payment, write
 

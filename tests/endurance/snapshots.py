@@ -1,7 +1,7 @@
-"""`kill -9` at thirty moments of writing a snapshot, and of merging days.
+"""`kill -9` at thirty moments of writing the tables, and of ending their history.
 
-A moment is a rename, link, sync or removal, or a part of a file that is written:
-between these the disk stays as it is.
+A moment is a rename, sync or removal, or a part of a file that is written: between
+these the disk stays as it is.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import pandas as pd
 from pyarrow import parquet
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.current import damaged_files, mend
-from connectors.snapshots.manifests import list_snapshots, verify_snapshot
-from connectors.snapshots.pruning import compact
-from tests.connectors.snapshots.sample import AT, order, payment, write
+from connectors.snapshots.writer import end_history
+from tests.connectors.snapshots.sample import AT, DAY, offer, order, payment, write
 
 MOMENTS = 30
 ORDERS = 1_000
+DAYS = 3
 NEVER = 10**9
+LATER = AT + timedelta(days=60)
 States = dict[str, str]
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([__name__])
@@ -37,44 +37,35 @@ FORKS.set_forkserver_preload([__name__])
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
     """The moments are spread over those of a process that lives."""
-    return all([_killed(what, moments) for what in ("written_again", "compacted")])
+    return all([_killed(what, moments) for what in ("written_again", "history_ended")])
 
 
-def before(root: Path, what: str) -> None:
-    """Three batches, and the days to merge."""
-    for batch in range(3):
-        write(root, f"night-{batch}", orders=_orders(batch, "paid"), payments=[])
-    if what == "compacted":
-        for day in range(1, 3):
-            for hour in range(3):
-                orders = [
-                    order(f"{hour}-{number}", state="shipped", paid_minor=hour + 1)
-                    for number in range(ORDERS)
-                ]
-                write(
-                    root,
-                    f"tracking-{day}-{hour}",
-                    orders=orders,
-                    payments=[],
-                    at=AT + timedelta(days=day, hours=hour),
-                )
-        compact(root, AT + timedelta(days=9), keep_days=400)
-        for name in ("orders", "payments"):
-            write(
-                root, f"late-{name}", orders=[], payments=[], at=AT + timedelta(days=1)
-            )
-
-
-def compacted(root: Path) -> None:
-    """The month, whose days are merged and wait to be deleted."""
-    compact(root, AT + timedelta(days=60), keep_days=400)
+def before(root: Path) -> None:
+    """Three days of orders and offers."""
+    for day in range(DAYS):
+        _write(root, f"night-{day}", day, "paid", AT + timedelta(days=day))
 
 
 def written_again(root: Path) -> None:
-    """Two orders in three move on, and are paid once more."""
-    orders = [*_orders(0, "shipped"), *_orders(1, "shipped")]
-    payments = [payment(str(one["order_ref"])) for one in orders]
-    write(root, "tracking", orders=orders, payments=payments, at=AT.replace(month=3))
+    """All orders of a day move on."""
+    _write(root, "tracking", 0, "shipped", LATER)
+
+
+def history_ended(root: Path) -> None:
+    end_history(root, LATER, keep_days=30)
+
+
+def _write(root: Path, name: str, day: int, state: str, at: Any) -> None:
+    refs = [f"{day}-{number}" for number in range(ORDERS)]
+    write(
+        root,
+        name,
+        DAY + timedelta(days=day),
+        at,
+        orders=[order(ref, state=state, paid_minor=day + 1) for ref in refs],
+        payments=[payment(ref, amount_minor=day + 1) for ref in refs],
+        offers=[offer(str(day)), offer("always", stock=day)],
+    )
 
 
 def _dying(last: int) -> Iterator[int]:
@@ -83,7 +74,7 @@ def _dying(last: int) -> Iterator[int]:
     """
     steps = count()
     for place, name in (
-        *((os, name) for name in ("replace", "link", "fsync", "unlink", "rmdir")),
+        *((os, name) for name in ("replace", "fsync", "unlink")),
         (parquet.ParquetWriter, "write_table"),
     ):
         setattr(place, name, _or_die(getattr(place, name), steps, last))
@@ -101,29 +92,25 @@ def _or_die(
     return act_or_die
 
 
-def _orders(batch: int, state: str) -> list[dict[str, object]]:
-    return [
-        order(f"{batch}-{number}", state=state, paid_minor=batch + 1)
-        for number in range(ORDERS)
-    ]
-
-
 def _killed(what: str, moments: int) -> bool:
     right, begun = 0, time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         template, root = Path(place) / "before", Path(place) / "root"
-        before(template, what)
+        before(template)
         copytree(template, root)
         steps = _played(root, what, NEVER)
         assert steps
         old, new = _told(template), _told(root)
-        plain = sorted(old)
+        offers = _offers(root)
         for number in range(moments):
             rmtree(root)
             copytree(template, root)
             step = steps * number // moments
             assert _played(root, what, step) is None
-            wrong = [*_wrong(root, what, plain, (old, new)), *_not_mended(root)]
+            wrong = [*_wrong(root, (old, new), offers)]
+            globals()[what](root)
+            if _told(root) != new or [*_wrong(root, (new,), offers)]:
+                wrong.append("the next write does not mend it")
             right += not wrong
             print(
                 f"snapshots  {what} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}",
@@ -151,7 +138,7 @@ def _played(root: Path, what: str, last: int) -> int | None:
 
 def _play(root: Path, what: str, last: int, steps: Any) -> None:
     counter = _dying(last)
-    {"written_again": written_again, "compacted": compacted}[what](root)
+    {"written_again": written_again, "history_ended": history_ended}[what](root)
     steps.value = next(counter)
 
 
@@ -160,43 +147,20 @@ def _told(root: Path) -> States:
     return dict(zip(orders["order_ref"], orders["state"], strict=True))
 
 
-def _plain(root: Path) -> list[tuple[str, str]]:
-    """The orders of every file that a plain reader finds, sorted."""
-    frames = (
-        pd.read_parquet(path, partitioning=None)
-        for path in (root / "orders").rglob("*.parquet")
-    )
-    return sorted(
-        row
-        for frame in frames
-        for row in zip(frame["order_ref"], frame["state"], strict=True)
-    )
+def _offers(root: Path) -> list[tuple[str, int]]:
+    offers = Snapshots(root).table("offers")
+    return sorted(zip(offers["sku_id"], offers["stock"], strict=True))
 
 
 def _wrong(
-    root: Path, what: str, plain: Sequence[str], told: Sequence[States]
+    root: Path, told: Sequence[States], offers: list[tuple[str, int]]
 ) -> Iterator[str]:
-    refs = [ref for ref, _ in _plain(root)]
-    if refs != plain:
+    for path in root.glob("[!_]*/**/*.parquet"):
+        parquet.read_table(path, partitioning=None)
+    plain = pd.read_parquet(root / "orders")
+    if len(plain) != DAYS * ORDERS or plain["order_ref"].nunique() != DAYS * ORDERS:
         yield "a plain read has an order twice or not at all"
-    if what == "compacted" and len(Snapshots(root).history("orders")) != 9 * ORDERS:
-        yield "the history has other rows"
     if _told(root) not in told:
-        yield "our reader has neither the old state nor the new"
-    if not all(verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)):
-        yield "a snapshot is not whole"
-
-
-def _not_mended(root: Path) -> Iterator[str]:
-    """What the next write, and the move, leave wrong."""
-    whole = _told(root)
-    write(root, "next", orders=_orders(3, "paid"), at=AT.replace(month=4))
-    mend(root)
-    compact(root, AT + timedelta(days=120), keep_days=400)
-    wanted = whole | {f"3-{number}": "paid" for number in range(ORDERS)}
-    if not (
-        _plain(root) == sorted(wanted.items())
-        and _told(root) == wanted
-        and not damaged_files(root)
-    ):
-        yield "the next write does not mend it"
+        yield "the orders of a day are neither as before nor as they are now"
+    if _offers(root) != offers:
+        yield "an offer is not the newest"

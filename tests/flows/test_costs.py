@@ -12,7 +12,7 @@ import pytest
 from openpyxl import load_workbook
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.tables import TABLES
 from domain.cost_report import CostReport
 from domain.landed import Books, Rates
 from domain.money import Money
@@ -20,6 +20,7 @@ from flows import costs
 from flows.costs import cost, markdown
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
+from tests.connectors.snapshots.sample import write
 from tests.tasks.conftest import resources
 from tests.tasks.three_orders import (
     EUR,
@@ -54,7 +55,19 @@ def written(
     for rows in tables.values():
         for row in rows:
             row.update(snapshot_at=moment, snapshot_id=name)
-    write_snapshot(root, name, PAID.date(), tables, batch_id=None, written_at=moment)
+    kept = {
+        one: {_key(one, row): row for row in Snapshots(root).arrow(one).to_pylist()}
+        for one, table in TABLES.items()
+        if table.is_by_day
+    }
+    for table, rows in tables.items():
+        kept.setdefault(table, {}).update({_key(table, row): row for row in rows})
+    all_rows = {table: [*rows.values()] for table, rows in kept.items()}
+    write(root, name, PAID.date(), moment, **all_rows)
+
+
+def _key(table: str, row: dict[str, Any]) -> tuple[object, ...]:
+    return tuple(row[one] for one in TABLES[table].key)
 
 
 def csv_rows(report: CostReport) -> list[dict[str, str]]:
@@ -178,7 +191,7 @@ async def test_a_second_computation_writes_only_what_is_other_than_before(
     third = await costed(books_run)
 
     ids = [report.snapshot_id for report in (first, second, third)]
-    assert ids == ["landed-costs", None, "landed-costs"]
+    assert [one and one[:13] for one in ids] == ["landed-costs-", None, "landed-costs-"]
     table = Snapshots(books_run.settings.snapshot_root).table("landed_costs")
     keys = [*zip(table["order_ref"], table["line_no"], strict=True)]
     assert sorted(keys) == [("A-2", 1), ("B-1", 1), ("B-1", 2)]

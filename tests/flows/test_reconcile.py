@@ -25,7 +25,7 @@ from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
-from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.files import snapshots_below
 from connectors.snapshots.reader import sql
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import ServiceAway, Unanswered, XportcnError
@@ -49,7 +49,7 @@ from flows.reconcile import Reconciliation, reconcile_ledger
 from tasks import reconcile as reading
 from tasks.engine.resources import Resources, as_current
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.connectors.snapshots.test_compaction import tell
+from tests.connectors.snapshots.sample import order, write
 from tests.domain.facts import NOW, theirs, theirs_unpaid
 
 ORDERED_AT = NOW - timedelta(days=2)
@@ -639,6 +639,7 @@ def test_what_is_over_is_merged_and_deleted_once_the_service_has_proved_the_cloc
 
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCING_PATIENCE_S", "0")
+    monkeypatch.setenv("SOURCING_HISTORY_DAYS", "30")
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(
         flows.reconcile, "utc_now", lambda: datetime.now(UTC) + timedelta(days=91)
@@ -651,10 +652,16 @@ def test_what_is_over_is_merged_and_deleted_once_the_service_has_proved_the_cloc
         (tmp_path / name).touch()
     for hour in (1, 2):
         at = datetime.now(UTC).replace(hour=hour)
-        tell(tmp_path / "snapshots", f"s-{hour}", at, f"A-{hour}")
+        write(
+            tmp_path / "snapshots",
+            f"s-{hour}",
+            at.date(),
+            at,
+            orders=[order(f"A-{hour}")],
+        )
     ended: Any = asyncio.run(reconcile_ledger.fn())
     assert "no connection to http://127.0.0.1:9" in ended.message
     left = ["c.csv"] if answers else ["a.csv", "b.csv", "c.csv"]
     assert sorted(path.name for path in tmp_path.rglob("*.csv")) == left
-    assert len(list_snapshots(tmp_path / "snapshots")) == (1 if answers else 2)
+    assert len(list(snapshots_below(tmp_path / "snapshots"))) == (0 if answers else 2)
     assert Snapshots(tmp_path / "snapshots").arrow("orders").num_rows == 2

@@ -807,7 +807,7 @@ class Episode:
         return (
             died
             or bool(self._unexplained())
-            or self.batch not in self.snapshots
+            or not any(one.startswith(f"{self.batch}-") for one in self.snapshots)
             or self.dice.random() < 0.35
         )
 

@@ -10,7 +10,7 @@ from errno import ENOSPC
 from types import MappingProxyType
 from typing import Any
 
-from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.files import SnapshotError
 from domain.after_sale import RefundKind
 from domain.effects import ResolutionKind
 from domain.marketplace import Marketplace

@@ -34,7 +34,7 @@ from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, Resources, open_resources
-from tasks.snapshot import snapshot_moved
+from tasks.snapshot import write_tables
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.process import Crash, Process, Shown, in_the_ui
 
@@ -240,7 +240,7 @@ async def cancel(
         before = resources.ledger.orders(order_refs)
         await settle_open(resources, before)
         await cancel_chunks(resources, order_refs, CHANGED_MY_MIND, chunk_size)
-        await snapshot_moved(resources, "after-sale", before=before)
+        await write_tables(resources, "after-sale")
 
 
 async def answer(

@@ -53,7 +53,7 @@ def flow_run(flow: Any, **asked: Any) -> Script:
 
 def writing_fails(error: Exception, then: Script) -> Script:
     async def script(scene: Scene) -> None:
-        with patch.object(snapshot, "write_snapshot", side_effect=error):
+        with patch.object(snapshot, "write_orders", side_effect=error):
             await then(scene)
 
     return script

@@ -59,7 +59,7 @@ def _resources(
     ) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
-        ledger.moved.clear()
+        ledger.unwritten.end(ledger.unwritten.read().ids)
         yield resources_on(ledger, tmp_path, clock)
 
 

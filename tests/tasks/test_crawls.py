@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.marketplaces import Offering
-from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.files import snapshots_below
 from connectors.snapshots.reader import sql
 from connectors.xportcn.errors import NotSent, Refused, XportcnError
 from domain.catalogue import Selection
@@ -131,7 +131,7 @@ async def test_a_broken_off_crawl_writes_nothing_and_the_next_begins_anew(
     shop = Shop({MORE[-1]}, NotSent("the calls of today are used up"), MORE)
     with pytest.raises(NotSent, match="the calls of today are used up"):
         await crawled(resources, shop)
-    assert not list_snapshots(resources.settings.snapshot_root)
+    assert not list(snapshots_below(resources.settings.snapshot_root))
     clock.advance(3600)
     shop.unreadable.clear()
     report = await crawled(resources, shop)

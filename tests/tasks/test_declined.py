@@ -74,7 +74,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
         estimate_unbooked=estimate,
         decide=decide,
         execute=execute,
-        snapshot_orders=snapshot,
+        write_tables=snapshot,
     )
     requests = [planned(ref).request for ref in ("A-1", "A-2")]
     await BatchRun(resources, "batch", FromRequests(requests, "file.csv")).buy(ask=True)
@@ -136,7 +136,7 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
         monkeypatch,
         estimate_unbooked=nothing,
         execute=nothing,
-        snapshot_orders=snapshot,
+        write_tables=snapshot,
     )
     requests = [planned(ref).request for ref in columns]
     for _ in range(2):
@@ -207,7 +207,7 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
         estimate_unbooked=estimate,
         decide=decide,
         execute=nothing,
-        snapshot_orders=nothing,
+        write_tables=nothing,
     )
     await BatchRun(
         resources, "batch", FromRequests([planned("A-1").request], "file.csv")
@@ -270,9 +270,12 @@ async def test_a_yes_waits_through_readings_without_news(
         if meanwhile == "cancelled again":
             take_back(next_run.ledger, ["A-1"])
         back = 300 if meanwhile == "came back" else 0
-        next_run.ledger.moved.clear()
+        marks = next_run.ledger.unwritten
+        marks.end(marks.read().ids)
         next_run.ledger.refunds.follow(replace(refused, refunded=Money(back)), ())
-        assert next_run.ledger.moved == {"A-1"}, "the tables have each reading"
+        assert [*marks.read().days.values()] == [{"A-1"}], (
+            "the tables have each reading"
+        )
         return Decision(approved=question.refs, by="ann")
 
     async def nothing(*_: Any, **__: Any) -> str:
@@ -283,7 +286,7 @@ async def test_a_yes_waits_through_readings_without_news(
         estimate_unbooked=estimate,
         decide=decide,
         execute=nothing,
-        snapshot_orders=nothing,
+        write_tables=nothing,
     )
     await BatchRun(
         resources, "batch", FromRequests([planned("A-1").request], "file.csv")
@@ -334,7 +337,7 @@ async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_perso
         estimate_unbooked=estimate,
         decide=decide,
         execute=nothing,
-        snapshot_orders=nothing,
+        write_tables=nothing,
     )
     await BatchRun(
         resources, "batch", FromRequests([planned("A-1").request], "file.csv")

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -28,7 +27,6 @@ from connectors.marketplaces import Offering
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import sql
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.xportcn.errors import Unanswered
 from domain.absence import Reading
 from domain.after_sale import RefundKind, RefundState
@@ -56,10 +54,10 @@ from flows.callbacks import read_again
 from flows.cancel_orders import cancel_orders, dry_run_of
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
+from tasks import snapshot
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, as_current
 from tasks.refund import RefundWish, ask_refund
-from tasks.snapshot import order_tables, refund_tables, snapshot_moved
 from tests.clock import MovableClock
 from tests.domain.test_after_sale import refund
 from tests.everyday import examples
@@ -130,15 +128,7 @@ class Shop:
             Snapshots(self.resources.settings.snapshot_root),
         )
         refs, wrong = [REF, "B-2"], dict[str, list[str]]()
-        events = [
-            TRACKING_EVENTS.row(event)
-            for event in ledger.tracking.listed(order_refs=refs)
-        ]
-        known = {
-            **order_tables([*ledger.each_order(refs)]),
-            **refund_tables(ledger, refs),
-            "tracking_events": events,
-        }
+        known = next(iter(snapshot._parts(ledger, (), refs)))
         for name, rows in known.items():
             columns = [
                 one
@@ -181,7 +171,7 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
         ordered(resources, REF, ORDER_ID, OrderState.PAID, OrderState.BOOKED)
         ledger.put_plans([planned("B-2")], BATCH)
         channel.show(ORDER_ID, ServiceStatus.PAID, reference=REF, paid=Money(1000))
-        asyncio.run(snapshot_moved(resources))
+        asyncio.run(snapshot.write_tables(resources, "moved"))
         clock.advance(1)
         patches = [patch(name, made) for name, made in tasks.items()]
         for one in patches:
@@ -505,8 +495,6 @@ def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconci
         asyncio.run(settle_open(shop.resources, [REF]))
         events = {REF: shop.channel.scans}
         shop.resources.ledger.tracking.add(events)
-        shop.resources.ledger.moved.clear()
-        shop.resources.ledger.scanned.clear()
         shop.clock.advance(60)
         assert shop.lacking().keys() == {
             "orders",
@@ -516,29 +504,6 @@ def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconci
         }
         asyncio.run(by_reconcile(shop))
         assert shop.lacking() == {}
-
-
-@pytest.mark.parametrize(
-    "doors", [(by_track, by_reconcile), (by_callback, by_reconcile), (by_reconcile,)]
-)
-def test_all_rows_of_an_order_that_a_killed_run_paid_are_written_whatever_writes_it_first(
-    tmp_path: Path, doors: Sequence[Door]
-) -> None:
-    """Only its question about a refund is still open."""
-    with opened_shop(tmp_path) as shop:
-        asyncio.run(shop.ask())
-        rmtree(shop.resources.settings.snapshot_root)
-        shop.resources.ledger.moved.clear()
-        shop.scan()
-        for door in doors:
-            shop.clock.advance(60)
-            asyncio.run(cast(Any, door(shop)))
-        assert shop.lacking() == {}
-        paid = sql(
-            shop.resources.settings.snapshot_root,
-            "select order_ref, amount_minor from payments",
-        ).rows
-        assert paid == (("B-1", 1000),)
 
 
 def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(

@@ -1,228 +1,206 @@
-"""Snapshots of a batch that two runs work on at once."""
+"""The tables follow the ledger, whatever stops their writer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+# ruff: noqa: ASYNC240
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
+from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.marks import RESTORED
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import to_json
-from connectors.ledger.store import Ledger
+from connectors.ledger.schema import marks, to_json
+from connectors.snapshots.files import SnapshotError
 from connectors.snapshots.reader import sql
 from connectors.snapshots.tables.offers import offer_rows
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_history, write_orders
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import (
-    Slices,
-    order_tables,
-    rows_of,
-    snapshot_moved,
-    snapshot_orders,
-    snapshot_plan,
-)
+from tasks.snapshot import rebuild, snapshot_plan, write_tables
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.ledger.test_forgetting import request as a_request
 
-
-async def test_an_older_snapshot_does_not_stay(
-    resources: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another run orders while this one reads and writes, stopped for long: it writes
-    again, what is so now.
-    """
-    written: list[tuple[float, list[str]]] = []
-    begun = clock()
-
-    async def write(
-        _resources: Resources,
-        snapshot_id: str,
-        tables: Any,
-        *,
-        as_of: datetime,
-        **_options: Any,
-    ) -> str:
-        states = [row["state"] for part in tables for row in part["orders"]]
-        written.append(((as_of - begun).total_seconds(), states))
-        if len(written) == 1:
-            clock.advance(1000)
-            resources.ledger.change(
-                [OrderChange(order_ref="A-1", state=OrderState.ORDERED)]
-            )
-            put_rows(resources.ledger, [plan("A-3")])
-        return snapshot_id
-
-    monkeypatch.setattr("tasks.snapshot.write", write)
-    monkeypatch.setattr("tasks.snapshot._batch_tables", orders_alone)
-    assert await snapshot_orders(resources, "batch", begun, ["A-1", "A-2"]) == "batch"
-    assert written == [
-        (0, ["planned", "planned"]),
-        (1000, ["ordered", "planned", "planned"]),
-    ]
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+STATES = "select order_ref, state from orders where order_ref > 'B' order by 1"
+PAID = "select sum(paid_minor)::bigint, count(*) from orders where order_ref > 'B'"
 
 
-def orders_alone(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, Any]]:
-    yield {
-        "orders": [{"state": order.state} for order in ledger.each_order(order_refs)]
-    }
+@pytest.fixture
+def root(resources: Resources) -> Path:
+    return resources.settings.snapshot_root
 
 
-async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
-    resources: Resources,
-    next_run: Resources,
-    clock: MovableClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It read the order as planned; by the time it writes that, another run has ordered
-    and written it.
-    """
-    root = resources.settings.snapshot_root
-
-    def stopped_before(
-        root: Path, snapshot_id: str, day: date, tables: Any, **options: Any
-    ) -> None:
-        parts = [*tables]
-        clock.advance(30)
-        next_run.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
-        rows = [order_row(next_run, "A-1")]
-        write_snapshot(
-            root,
-            "newer",
-            clock().date(),
-            {"orders": rows},
-            batch_id=None,
-            written_at=clock(),
-        )
-        clock.advance(30)
-        write_snapshot(
-            root,
-            snapshot_id,
-            day,
-            Slices(lambda: iter(parts)),
-            **options,
-        )
-
-    monkeypatch.setattr("tasks.snapshot.write_snapshot", stopped_before)
-    await snapshot_moved(resources, refs=["A-1"])
-    assert sql(root, "select state from orders").rows == (("ordered",),)
-    assert sql(root, "select state from orders_history order by snapshot_at").rows == (
-        ("planned",),
-        ("ordered",),
-    )
+def planned(resources: Resources, *order_refs: str, **given: Any) -> None:
+    rows = [plan(ref, request=a_request(ref), **given) for ref in order_refs]
+    put_rows(resources.ledger, rows)
 
 
-def order_row(run: Resources, order_ref: str) -> dict[str, Any]:
-    return order_tables([run.ledger.orders([order_ref])[order_ref]])["orders"][0]
+def becomes(resources: Resources, order_ref: str, state: OrderState) -> None:
+    resources.ledger.change([OrderChange(order_ref=order_ref, state=state)])
 
 
-async def test_a_payment_is_written_once_by_the_run_that_found_it(
-    resources: Resources, clock: MovableClock
-) -> None:
-    """Orders are told whenever something moved; a later run that finds nothing new
-    writes the payment no more.
-    """
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
-    before = resources.ledger.orders(["A-1"])
-    paid = Columns({"paid_minor": 100, "order_id": "71"})
+def pay(resources: Resources, order_ref: str, minor: int) -> None:
+    becomes(resources, order_ref, OrderState.ORDERED)
+    writes = Columns({"paid_minor": minor, "order_id": order_ref})
     resources.ledger.change(
-        [OrderChange(order_ref="A-1", state=OrderState.PAID, writes=paid)]
-    )
-    await snapshot_moved(resources, before=before)
-    clock.advance(1)
-    assert await snapshot_moved(resources) is None
-    await snapshot_moved(resources, refs=["A-1"])
-    root = resources.settings.snapshot_root
-    assert sql(root, "select amount_minor, batch_id from payments_history").rows == (
-        (100, "batch"),
-    )
-    assert sql(root, "select order_ref, state from orders_history").rows[-2:] == (
-        ("A-1", "paid"),
-        ("A-1", "paid"),
+        [OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=writes)]
     )
 
 
-async def test_what_is_new_of_orders_is_written_without_what_they_had_before(
-    resources: Resources, next_run: Resources, clock: MovableClock
+async def test_what_changed_is_written_and_nothing_else(
+    resources: Resources, root: Path, clock: MovableClock
 ) -> None:
-    """A-1 had a scan alone, A-2 was paid by this run, and A-3 by another, which writes
-    that itself.
-    """
-    put_rows(resources.ledger, [plan("A-3")])
-    ledger, root, refs = (
-        resources.ledger,
-        resources.settings.snapshot_root,
-        ["A-1", "A-2", "A-3"],
-    )
-    ledger.change(
-        [OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in refs]
-    )
-    await snapshot_moved(resources)
-    before = {ref: rows_of(order) for ref, order in ledger.orders(refs).items()}
-    clock.advance(1)
-    for run, ref in ((resources, "A-2"), (next_run, "A-3")):
-        paid = Columns({"paid_minor": 100, "order_id": ref})
-        run.ledger.change(
-            [OrderChange(order_ref=ref, state=OrderState.PAID, writes=paid)]
-        )
+    """Without news no file is touched."""
+    planned(resources, "B-1", "B-2")
+    first = await write_tables(resources, "night")
+    assert first == f"night-{clock():%Y%m%dT%H%M%S%f}"
+    files = {path: path.stat() for path in root.rglob("*.parquet")}
+    clock.advance(60)
+    assert await write_tables(resources, "night") is None
+    assert {path: path.stat() for path in root.rglob("*.parquet")} == files
+    becomes(resources, "B-1", OrderState.ORDERED)
     scan = TrackingEvent(
-        tracking_number="T1",
-        occurred_at=clock(),
-        status=TraceStatus.ACCEPT,
-        description="sent",
+        tracking_number="FAR1",
+        occurred_at=AT,
+        status=TraceStatus.SIGN,
+        description="here",
     )
-    ledger.tracking.add({"A-1": [scan]})
-    await snapshot_moved(resources, before=before)
-    told = "select order_ref, state from orders"
-    assert sql(root, told).rows == (
-        ("A-1", "ordered"),
-        ("A-2", "paid"),
-        ("A-3", "ordered"),
+    resources.ledger.tracking.add({"B-2": [scan]})
+    await write_tables(resources, "tracking")
+    assert sql(root, STATES).rows == (("B-1", "ordered"), ("B-2", "planned"))
+    assert sql(root, "select order_ref, status from tracking_events").rows == (
+        ("B-2", "SIGN"),
     )
-    assert sql(root, "select order_ref, description from tracking_events").rows == (
-        ("A-1", "sent"),
+    history = STATES.replace("orders", "orders_history").replace(
+        "by", "by snapshot_at,"
     )
-    assert sql(root, "select order_ref, amount_minor from payments").rows == (
-        ("A-2", 100),
+    assert sql(root, history).rows == (
+        ("B-1", "planned"),
+        ("B-2", "planned"),
+        ("B-1", "ordered"),
+        ("B-2", "planned"),
     )
-    clock.advance(1)
-    await snapshot_moved(next_run)
-    assert sql(root, told).rows[-1] == ("A-3", "paid")
-    assert sql(root, "select order_ref, amount_minor from payments").rows == (
-        ("A-2", 100),
-        ("A-3", 100),
-    )
-    clock.advance(1)
-    paid_before = ledger.orders(refs)
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED)])
-    await snapshot_moved(resources, before=paid_before)
-    assert len(sql(root, "select * from payments_history").rows) == 2
+    assert sql(root, "select distinct batch_id from orders").rows == (("batch",),)
 
 
-async def test_a_snapshot_of_nothing_has_its_tables(resources: Resources) -> None:
-    """A plan without an order to buy, a batch whose orders are another's by now: their
-    folders can be read.
+async def test_a_writer_that_fails_anywhere_leaves_its_orders_to_the_next(
+    resources: Resources, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(resources, "B-1")
+
+    def after_the_files(*given: Any) -> None:
+        write_orders(*given)
+        raise SnapshotError("the disk is full")
+
+    def before_them(*_: Any) -> None:
+        raise SnapshotError("the disk is full")
+
+    for fails in (before_them, after_the_files):
+        with monkeypatch.context() as patch:
+            patch.setattr("tasks.snapshot.write_orders", fails)
+            with pytest.raises(SnapshotError):
+                await write_tables(resources, "night")
+        becomes(resources, "B-1", OrderState.ORDERED)
+    assert await write_tables(resources, "sweep")
+    assert sql(root, STATES).rows == (("B-1", "ordered"),)
+    assert await write_tables(resources, "sweep") is None
+
+
+async def test_payments_all_the_while_end_in_the_tables(
+    resources: Resources, next_run: Resources, root: Path
+) -> None:
+    """A real second run pays order after order while this one writes again and
+    again.
     """
-    root = resources.settings.snapshot_root
-    await snapshot_plan(resources, "night", [])
-    await snapshot_orders(resources, "empty", resources.clock())
-    assert [
-        len([*(root / name).rglob("*.parquet")]) for name in ("quotes", "orders")
-    ] == [1, 1]
+    refs = [f"B-{number}" for number in range(60)]
+    planned(resources, *refs)
+    begun = Event()
+
+    def paying() -> None:
+        for ref in refs:
+            pay(next_run, ref, 10)
+            begun.set()
+
+    other = Thread(target=paying)
+    other.start()
+    begun.wait()
+    while other.is_alive():
+        await write_tables(resources, "night")
+    other.join()
+    await write_tables(resources, "night")
+    assert sql(root, PAID).rows == ((600, 60),)
 
 
-async def test_lines_taken_out_of_an_order_leave_with_the_batch_that_had_them(
-    resources: Resources,
+@pytest.mark.parametrize("how", ["lost", "damaged"])
+async def test_a_file_that_is_lost_or_damaged_is_made_anew_from_the_ledger(
+    resources: Resources, root: Path, how: str
+) -> None:
+    """All orders of its day are."""
+    planned(resources, "B-1", "B-2")
+    pay(resources, "B-1", 10)
+    await write_tables(resources, "night")
+    (file,) = root.glob("orders/*/part.parquet")
+    file.unlink() if how == "lost" else file.write_bytes(file.read_bytes()[:-9])
+    becomes(resources, "B-2", OrderState.ORDERED)
+    await write_tables(resources, "next")
+    assert sql(root, STATES).rows == (("B-1", "paid"), ("B-2", "ordered"))
+    assert sql(root, "select order_ref from payments").rows == (("B-1",),)
+
+
+async def test_the_tables_are_rebuilt_from_the_ledger_alone(
+    resources: Resources, root: Path
+) -> None:
+    planned(resources, "B-1")
+    pay(resources, "B-1", 10)
+    await write_tables(resources, "night")
+    (file,) = root.glob("orders/*/part.parquet")
+    file.write_bytes(b"nothing")
+    assert rebuild(resources.ledger, resources.settings)
+    assert sql(root, STATES).rows == (("B-1", "paid"),)
+
+
+async def test_a_restored_ledger_writes_nothing_over_what_knows_more(
+    resources: Resources, root: Path
+) -> None:
+    planned(resources, "B-1")
+    pay(resources, "B-1", 700)
+    await write_tables(resources, "night")
+    with resources.ledger.transaction() as connection:
+        row = {"name": RESTORED, "at": AT, "by": "ann", "words": "was put back"}
+        connection.execute(marks.insert().values(**row))
+    with pytest.raises(
+        LedgerUnusable,
+        match=r"was put back\. It has forgotten what was bought after that backup",
+    ):
+        rebuild(resources.ledger, resources.settings)
+    assert sql(root, PAID).rows == ((700, 1),)
+
+
+async def test_a_dry_run_is_in_the_history_alone(
+    resources: Resources, root: Path
+) -> None:
+    planned(resources, "B-1")
+    (order,) = resources.ledger.each_order(["B-1"])
+    assert await snapshot_plan(resources, "night", [order.plan])
+    told = "select order_ref, batch_id from requests_history"
+    assert sql(root, told).rows == (("B-1", "night"),)
+    assert sql(root, "select count(*) from requests").rows == ((0,),)
+    assert sql(root, "select count(*) from orders_history").rows == ((0,),)
+
+
+async def test_lines_that_are_taken_out_of_an_order_leave_the_tables(
+    resources: Resources, root: Path
 ) -> None:
     """It was refused in one file, and is planned with one line less by another."""
     one = {
@@ -236,32 +214,20 @@ async def test_lines_taken_out_of_an_order_leave_with_the_batch_that_had_them(
         {**one, "line_no": no, "unit_price": {"minor": 100, "currency": "CNY"}}
         for no in (1, 2)
     ]
-    request = a_request("A-9")
     for batch in ("first", "second"):
         resources.ledger.start_batch(batch, "file.csv")
     found = "select order_ref, line_no, batch_id from order_lines order by 1, 2"
-    put_rows(
-        resources.ledger, [plan("A-9", batch_id="first", request=request, lines=lines)]
-    )
-    put_rows(
-        resources.ledger,
-        [plan("A-8", batch_id="first", request=a_request("A-8"), lines=lines[:1])],
-    )
-    await snapshot_orders(resources, "first", resources.clock())
-    assert sql(resources.settings.snapshot_root, found).rows == (
+    planned(resources, "A-9", batch_id="first", lines=lines)
+    planned(resources, "A-8", batch_id="first", lines=lines[:1])
+    await write_tables(resources, "first")
+    assert sql(root, found).rows == (
         ("A-8", 1, "first"),
         ("A-9", 1, "first"),
         ("A-9", 2, "first"),
     )
-    put_rows(
-        resources.ledger,
-        [plan("A-9", batch_id="second", request=request, lines=lines[:1])],
-    )
-    await snapshot_orders(resources, "second", resources.clock())
-    assert sql(resources.settings.snapshot_root, found).rows == (
-        ("A-8", 1, "first"),
-        ("A-9", 1, "second"),
-    )
+    planned(resources, "A-9", batch_id="second", lines=lines[:1])
+    await write_tables(resources, "second")
+    assert sql(root, found).rows == (("A-8", 1, "first"), ("A-9", 1, "second"))
 
 
 CUP = Offer(
@@ -278,33 +244,18 @@ CUP = Offer(
 DEARER_CUP = replace(CUP, skus=(replace(CUP.skus[0], price=Money(500)),))
 
 
-async def test_an_offer_of_a_plan_that_is_written_again_hides_no_newer_one(
-    resources: Resources, clock: MovableClock
+async def test_an_offer_of_a_plan_that_is_written_late_hides_no_newer_one(
+    resources: Resources, root: Path, clock: MovableClock
 ) -> None:
-    """A batch may wait for its approval for hours, and is written again long after; a
-    crawl read the item since.
-    """
-    seen = to_json(replace(CUP, seen_at=clock()))
-    resources.ledger.start_batch("first", "file.csv")
-    put_rows(
-        resources.ledger,
-        [plan("A-9", batch_id="first", request=a_request("A-9"), offers=[seen])],
-    )
-    root = resources.settings.snapshot_root
-    for minor in (400, 500, 500):
-        await snapshot_orders(resources, "first", clock())
-        assert sql(
-            root, "select price_minor, seen_at = snapshot_at from offers"
-        ).rows == ((minor, True),)
-        if minor == 400:
-            clock.advance(3600)
-            crawled = offer_rows(replace(DEARER_CUP, seen_at=clock()))
-            write_snapshot(
-                root,
-                "catalog",
-                clock().date(),
-                {"offers": crawled},
-                batch_id=None,
-                written_at=clock(),
-            )
-            clock.advance(3600)
+    """A run was killed before it wrote; a crawl read the item since."""
+    planned(resources, "A-9", offers=[to_json(replace(CUP, seen_at=clock()))])
+    clock.advance(3600)
+    crawled = offer_rows(replace(DEARER_CUP, seen_at=clock()))
+    write_history(root, "catalog", [{"offers": crawled}], clock(), None)
+    clock.advance(3600)
+    await write_tables(resources, "sweep")
+    told = "select price_minor, seen_at = snapshot_at from offers"
+    assert sql(root, told).rows == ((500, True),)
+    becomes(resources, "A-9", OrderState.ORDERED)
+    await write_tables(resources, "tracking")
+    assert sql(root, "select count(*) from offers_history").rows == ((2,),)

@@ -84,7 +84,7 @@ def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list
 
     monkeypatch.setattr(run, "execute", execute)
     monkeypatch.setattr(run, "estimate_unbooked", nothing)
-    monkeypatch.setattr(run, "snapshot_orders", snapshot)
+    monkeypatch.setattr(run, "write_tables", snapshot)
     return rounds
 
 

@@ -10,7 +10,7 @@ from connectors.snapshots.tables.shared import (
     shared,
     variant,
 )
-from connectors.snapshots.tables.table import Column, Table, count, text
+from connectors.snapshots.tables.table import Column, Kept, Table, count, text
 
 COMPUTED = "`sourcing costs`"
 NO_SUM = "no sum is made for the order: see `problem`"
@@ -142,4 +142,5 @@ LANDED_COSTS = Table(
             null="there is none",
         ),
     },
+    kept=Kept.RESULT,
 )

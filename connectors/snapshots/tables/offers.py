@@ -18,6 +18,7 @@ from connectors.snapshots.tables.shared import (
 from connectors.snapshots.tables.table import (
     VOLUME_PRICES,
     Column,
+    Kept,
     Row,
     Table,
     count,
@@ -172,6 +173,7 @@ OFFERS = Table(
             get="offer.seen_at",
         ),
     },
+    kept=Kept.RUNS,
 )
 QUOTES = Table(
     "quotes",
@@ -221,12 +223,13 @@ QUOTES = Table(
         "quoted_at": QUOTED_AT,
     },
     each=lambda plan: (plan,) if plan.quote else (),
+    kept=Kept.RUNS,
 )
 FREIGHT_QUOTES = Table(
     "freight_quotes",
     ("order_ref", "service_id"),
-    "The international services on offer for an order, from the warehouse to the receiver. One that a later quote "
-    "lacks stays as it was: `orders.freight_service` decides which is chosen.",
+    "The international services on offer for an order, from the warehouse to the receiver. `orders.freight_service` "
+    "decides which is chosen.",
     {
         **shared("order_ref"),
         "service_id": text(

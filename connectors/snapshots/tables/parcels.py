@@ -15,7 +15,7 @@ from connectors.snapshots.tables.shared import (
     shared,
     variant,
 )
-from connectors.snapshots.tables.table import Table, count, or_none, text, texts
+from connectors.snapshots.tables.table import Kept, Table, count, or_none, text, texts
 from domain.service_orders import ShipmentItem
 
 
@@ -178,4 +178,5 @@ TRACKING_EVENTS = Table(
             personal=True,
         ),
     },
+    kept=Kept.EVENTS,
 )

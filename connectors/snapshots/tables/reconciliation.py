@@ -13,7 +13,7 @@ from connectors.snapshots.tables.shared import (
     moment,
     variant,
 )
-from connectors.snapshots.tables.table import Table, count, text
+from connectors.snapshots.tables.table import Kept, Table, count, text
 from domain.differences import Finding
 
 RUN = "run"
@@ -101,4 +101,5 @@ RECONCILIATION = Table(
             example=0,
         ),
     },
+    kept=Kept.RUNS,
 )

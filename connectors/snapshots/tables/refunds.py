@@ -11,7 +11,7 @@ from connectors.snapshots.tables.shared import (
     moment,
     shared,
 )
-from connectors.snapshots.tables.table import Table, count, or_none, text, texts
+from connectors.snapshots.tables.table import Kept, Table, count, or_none, text, texts
 
 REFUND_KEY = text(
     "The ledger's key of the refund: order, part and number.",
@@ -170,4 +170,5 @@ REFUND_EVENTS = Table(
             personal=True,
         ),
     },
+    kept=Kept.EVENTS,
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cached_property, partial
 from operator import attrgetter
 from types import SimpleNamespace
@@ -114,15 +115,15 @@ Row = dict[str, Any]
 
 ENVELOPE: Mapping[str, Column] = {
     "snapshot_id": text(
-        "The snapshot that the row is of. A rerun of a batch replaces its snapshot and keeps the id.",
+        "The snapshot that wrote the row, the newest that did.",
         source="the flow that wrote it",
-        example="autumn-restock",
+        example="autumn-restock-20261102T030405000000",
     ),
     "batch_id": text(
         "The batch of the row's order, whatever run wrote the row.",
         source="`--batch`, else made from the request file's name and content",
         example="autumn-restock",
-        null="the row is of no one batch: an offer of the catalogue, a scan, a refund, a reconciliation",
+        null="the row is of no one batch: an offer, a scan, a refund, a reconciliation",
     ),
     "snapshot_at": Column(
         MOMENT,
@@ -132,6 +133,21 @@ ENVELOPE: Mapping[str, Column] = {
         unit="UTC, this machine's clock",
     ),
 }
+
+
+class Kept(Enum):
+    """What is kept of a table."""
+
+    ORDERS = "by day"
+    """The current rows, by the day on which their order was recorded, and what each run
+    wrote.
+    """
+    EVENTS = "events"
+    """The rows, by that day: they do not change."""
+    RUNS = "runs"
+    """What each run wrote: the newest row of a key is the current one."""
+    RESULT = "result"
+    """What the last run computed, in one file."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +163,23 @@ class Table:
     words: str
     own: Mapping[str, Column]
     _: KW_ONLY
+    kept: Kept = Kept.ORDERS
     each: Callable[[Any], Iterable[Any]] = lambda record: (record,)
+
+    @property
+    def is_by_day(self) -> bool:
+        """Whether its files are of days."""
+        return self.kept in (Kept.ORDERS, Kept.EVENTS)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether its history is kept."""
+        return self.kept in (Kept.ORDERS, Kept.RUNS)
+
+    @property
+    def has_current(self) -> bool:
+        """Whether it has files of its current rows."""
+        return self.kept is not Kept.RUNS
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:

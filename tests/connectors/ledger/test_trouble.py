@@ -26,8 +26,8 @@ from connectors.ledger.records import Outcome
 from connectors.ledger.send_log import SendLog, never_sent
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.snapshots.manifests import SnapshotError
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.files import SnapshotError
+from connectors.snapshots.writer import write_history
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
 from tasks.engine.resources import open_resources
@@ -36,6 +36,7 @@ from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE
 from tests.connectors.ledger.test_guard import begin
 from tests.connectors.ledger.test_send_log import claim
+from tests.connectors.snapshots.sample import order
 from tests.needs import leave_out
 from tests.postgres import Postgres
 from tests.verdicts import in_these_words
@@ -209,15 +210,10 @@ def test_a_snapshot_on_a_full_disk_names_the_remedy(tmp_path: Path) -> None:
         fill(disk)
         with pytest.raises(
             SnapshotError,
-            match=r"free some disk space.*run again to write the snapshot",
+            match=r"free some disk space.*run again to write them",
         ):
-            write_snapshot(
-                disk / "snapshots",
-                "batch",
-                now.date(),
-                {"orders": []},
-                batch_id="batch",
-                written_at=now,
+            write_history(
+                disk / "snapshots", "batch", [{"orders": [order()]}], now, "batch"
             )
 
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from connectors.durable import exclusive
-from connectors.snapshots.current import refresh
-from connectors.snapshots.manifests import (
-    STATE,
-    WORK,
-    Manifest,
-    list_snapshots,
-    manifest_path,
-    read_manifest,
-)
-from connectors.snapshots.pruning import _end_merges, _merge, _stamp
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import write_orders, write_whole, writing
 
 DAY = date(2026, 1, 2)
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -82,58 +70,34 @@ def offer(sku_id: str = "1", **changes: object) -> dict[str, object]:
     } | changes
 
 
-def note_size(root: Path, snapshot_id: str, path: Path) -> None:
-    """Have the manifest name the size that a file of it was given by hand."""
-    manifest_file = manifest_path(root, snapshot_id)
-    manifest = read_manifest(manifest_file)
-    files = tuple(
-        replace(file, bytes=path.stat().st_size) if root / file.path == path else file
-        for file in manifest.files
-    )
-    manifest_file.write_bytes(replace(manifest, files=files).to_json())
-
-
 def write(
     root: Path,
     snapshot_id: str = "batch-1",
-    *,
     day: date = DAY,
     at: datetime = AT,
     **tables: Sequence[Row],
-) -> Manifest:
-    return write_snapshot(
-        root, snapshot_id, day, tables, batch_id="batch", written_at=at
-    )
-
-
-def prune(root: Path, now: datetime, *, keep: int = 0) -> None:
-    """Merge all but the newest `keep` snapshots as `compact` does with a history that
-    is old, and delete what that replaced.
-    """
-    with exclusive(root / WORK):
-        _end_merges(root)
-        snapshots = list_snapshots(root)
-        if old := snapshots[: max(0, len(snapshots) - keep)]:
-            _merge(root, old, f"pruned-{_stamp(now)}")
-            _end_merges(root)
-        refresh(root)
+) -> None:
+    """Write rows of orders that were recorded on a day, as a run does at its end."""
+    rows = {
+        name: [{"batch_id": "batch", **row} for row in rows]
+        for name, rows in tables.items()
+    }
+    costs = rows.pop("landed_costs", None)
+    refs = {
+        str(row["order_ref"])
+        for some in rows.values()
+        for row in some
+        if "order_ref" in row
+    }
+    with writing(root):
+        write_orders(root, snapshot_id, {day: refs}, lambda _: [rows], at)
+    if costs is not None:
+        write_whole(root, "landed_costs", [costs], snapshot_id, at)
 
 
 def files_below(root: Path) -> list[str]:
-    """The manifests, then the files of the history; without those of the current
-    state.
-    """
-    paths = [
-        path
-        for path in root.rglob("*")
-        if path.is_file() and path.name not in (".lock", STATE)
-    ]
-    told = [
-        str(path.relative_to(root))
-        for path in paths
-        if path.parent.parent != root or path.suffix != ".parquet"
-    ]
-    return sorted(told, key=lambda path: (path.startswith("_history"), path))
+    """All files of tables."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*.parquet"))
 
 
 def write_old(root: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from cli import export
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import sql
+from connectors.snapshots.sources import Source
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.writer import write_snapshot
-from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE
+from tests.connectors.snapshots.sample import AT, DAY, EACH_TABLE, write
 from tests.dictionary_page import PAGE, TYPES, Type, page
 
 EACH = pytest.mark.parametrize("name", EACH_TABLE)
@@ -27,7 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     root = tmp_path_factory.mktemp("snapshots")
     tables = {name: [dict(_examples(table))] for name, table in TABLES.items()}
-    write_snapshot(root, "examples", DAY, tables, batch_id="batch", written_at=AT)
+    write(root, "examples", DAY, AT, **tables)
     return root
 
 
@@ -45,7 +45,7 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
     import pandas as pd
 
     table = TABLES[name]
-    (file,) = root.glob(f"{table.name}/*.parquet")
+    (file,) = Source(root, table).current
     told: dict[str, Type] = {
         word: TYPES[column.dtype] for word, column in table.columns.items()
     }

@@ -12,8 +12,8 @@ from connectors.snapshots.offer_changes import GONE, offer_changes
 from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables import OFFERS
-from connectors.snapshots.writer import write_snapshot
-from tests.connectors.snapshots.sample import AT, DAY, write
+from connectors.snapshots.writer import write_history
+from tests.connectors.snapshots.sample import AT, write
 
 LATER = AT + timedelta(days=1)
 ENDED = LATER + timedelta(hours=9)
@@ -51,14 +51,7 @@ def sync(
         to_arrow(OFFERS, [row | envelope for row in rows]) for rows in parts
     )
     with offer_changes(root, fetched, snapshot_id=snapshot_id, full=full) as changes:
-        write_snapshot(
-            root,
-            snapshot_id,
-            DAY,
-            {"offers": changes.rows},
-            batch_id=None,
-            written_at=ENDED,
-        )
+        write_history(root, snapshot_id, [{"offers": changes.rows}], ENDED, None)
     query = "select item_id, sku_id, price_minor, stock, active from offers_history where snapshot_id = '{}' order by all"
     counts = (
         changes.fetched,

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from connectors.snapshots import Snapshots
+from connectors.snapshots.files import QueryError, snapshot_name
 from connectors.snapshots.reader import moment_of, sql
-from connectors.snapshots.sources import QueryError
 from tests.connectors.snapshots.sample import AT, order, write
 
 HOUR = timedelta(hours=1)
+TRACK = snapshot_name("track-1", AT + HOUR)
+BATCHES = [
+    snapshot_name(f"batch-{number + 1}", AT + number * 2 * HOUR) for number in range(2)
+]
 NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
 
 
@@ -20,16 +24,16 @@ def write_three(root: Path) -> None:
     """A-1 is paid, then booked; A-2 stays held; A-3 comes later."""
     write(
         root,
-        "batch-1",
+        BATCHES[0],
         orders=[order("A-1", state="paid", created_at=AT), order("A-2", state="held")],
     )
     write(
         root,
-        "track-1",
+        TRACK,
         orders=[order("A-1", state="booked", created_at=AT)],
         at=AT + HOUR,
     )
-    write(root, "batch-2", orders=[order("A-3", state="paid")], at=AT + 2 * HOUR)
+    write(root, BATCHES[1], orders=[order("A-3", state="paid")], at=AT + 2 * HOUR)
 
 
 def test_sql_has_the_same_as_macros(tmp_path: Path) -> None:
@@ -39,7 +43,7 @@ def test_sql_has_the_same_as_macros(tmp_path: Path) -> None:
         ("held",),
         ("paid",),
     )
-    assert sql(tmp_path, "SELECT state FROM orders_at('track-1') ORDER BY 1").rows == (
+    assert sql(tmp_path, f"SELECT state FROM orders_at('{TRACK}') ORDER BY 1").rows == (
         ("booked",),
         ("held",),
     )
@@ -47,7 +51,7 @@ def test_sql_has_the_same_as_macros(tmp_path: Path) -> None:
         tmp_path, "SELECT state FROM orders_at('2026-01-02 03:30') ORDER BY 1"
     ).rows == (("held",), ("paid",))
     assert sql(tmp_path, "SELECT snapshot_id, tables, rows FROM snapshots").rows[0] == (
-        "batch-1",
+        BATCHES[0],
         ["orders"],
         2,
     )
@@ -55,7 +59,7 @@ def test_sql_has_the_same_as_macros(tmp_path: Path) -> None:
 
 def test_sql_and_frames_see_the_same_past(tmp_path: Path) -> None:
     write_three(tmp_path)
-    for at in ("batch-1", "track-1", "batch-2"):
+    for at in (BATCHES[0], TRACK, BATCHES[1]):
         frame = (
             Snapshots(tmp_path)
             .arrow("orders", at, ["order_ref", "state"])
@@ -65,21 +69,6 @@ def test_sql_and_frames_see_the_same_past(tmp_path: Path) -> None:
             tmp_path, f"SELECT order_ref, state FROM orders_at('{at}') ORDER BY 1"
         ).rows
         assert [tuple(row.values()) for row in frame.to_pylist()] == list(rows)
-
-
-def test_of_two_snapshots_of_one_moment_the_named_one_is_the_last_that_counts(
-    tmp_path: Path,
-) -> None:
-    write(tmp_path, "a", orders=[order(state="paid")])
-    write(tmp_path, "b", orders=[order(state="booked")])
-    assert [
-        Snapshots(tmp_path).table("orders", at)["state"].item() for at in ("a", "b", AT)
-    ] == [
-        "paid",
-        "booked",
-        "booked",
-    ]
-    assert sql(tmp_path, "SELECT state FROM orders_at('a')").rows == (("paid",),)
 
 
 def test_an_unknown_snapshot_is_told(tmp_path: Path) -> None:

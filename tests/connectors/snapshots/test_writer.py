@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from errno import ENOSPC
-from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -17,68 +15,166 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from connectors.snapshots.manifests import (
-    WORK,
-    SnapshotError,
-    list_snapshots,
-    verify_snapshot,
-)
+from connectors.snapshots.files import SnapshotDamaged, SnapshotError
+from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.writer import write_snapshot
+from connectors.snapshots.writer import end_history, erase_orders, write_whole
 from tests.connectors.snapshots.sample import (
     AT,
     DAY,
     files_below,
+    offer,
     order,
     payment,
     write,
 )
 from tests.everyday import examples
 
+LATER = AT + timedelta(hours=1)
 NAIVE = AT.replace(tzinfo=None)
 
 
-def test_files_stand_by_table_and_date_and_the_manifest_names_them(
-    tmp_path: Path,
-) -> None:
-    manifest = write(
-        tmp_path, orders=[order("A-1"), order("A-2")], payments=[payment()]
+def test_files_stand_by_table_and_day(tmp_path: Path) -> None:
+    """Tables of orders have a file from the first write on: plain pandas fails on a
+    folder without one.
+    """
+    write(tmp_path, orders=[order("A-1")], offers=[offer()])
+    by_day = [name for name, table in TABLES.items() if table.is_by_day]
+    assert files_below(tmp_path) == sorted(
+        [
+            *(f"{name}/day=2026-01-02/part.parquet" for name in by_day),
+            "history/orders/2026-01-02/batch-1.parquet",
+            "history/offers/2026-01-02/batch-1.parquet",
+        ]
     )
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_history/orders/date=2026-01-02/batch-1.parquet",
-        "_history/payments/date=2026-01-02/batch-1.parquet",
-    ]
-    content = (
-        tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet"
-    ).read_bytes()
-    written = json.loads((tmp_path / "_manifests/batch-1.json").read_text())
-    del written["checksum"]
-    assert written | {"files": written["files"][:1]} == {
-        "snapshot_id": "batch-1",
-        "batch_id": "batch",
-        "date": "2026-01-02",
-        "written_at": "2026-01-02T03:04:05.678901+00:00",
-        "files": [
-            {
-                "table": "orders",
-                "path": "_history/orders/date=2026-01-02/batch-1.parquet",
-                "rows": 2,
-                "bytes": len(content),
-                "sha256": sha256(content).hexdigest(),
-            }
-        ],
+
+
+def test_an_order_is_replaced_and_the_others_of_its_day_stay(tmp_path: Path) -> None:
+    """Its lines that are gone leave with it."""
+    write(
+        tmp_path,
+        orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=7)],
+        payments=[payment("A-1"), payment("A-2")],
+    )
+    write(tmp_path, "batch-2", orders=[order("A-1", paid_minor=9)], at=LATER)
+    write(tmp_path, "batch-3", day=DAY + timedelta(days=1), orders=[order("A-3")])
+    told = "SELECT order_ref, paid_minor, snapshot_id FROM orders ORDER BY 1"
+    assert sql(tmp_path, told).rows == (
+        ("A-1", 9, "batch-2"),
+        ("A-2", 7, "batch-1"),
+        ("A-3", 1990, "batch-3"),
+    )
+    assert sql(tmp_path, "SELECT order_ref FROM payments").rows == (("A-2",),)
+    history = "SELECT order_ref, paid_minor FROM orders_history ORDER BY ALL"
+    assert sql(tmp_path, history).rows == (
+        ("A-1", 0),
+        ("A-1", 9),
+        ("A-2", 7),
+        ("A-3", 1990),
+    )
+
+
+def test_costs_are_replaced_whole(tmp_path: Path) -> None:
+    for numbers in ((1, 2), (3,)):
+        write_whole(tmp_path, "landed_costs", [[cost(one) for one in numbers]], "c", AT)
+    for table in ("landed_costs", "landed_costs_history"):
+        assert sql(tmp_path, f"SELECT line_no FROM {table}").rows == ((3,),)
+
+
+def cost(line_no: int) -> dict[str, object]:
+    empty = {"string": "", "int64": 0, "bool": False}
+    row = {
+        field.name: empty.get(str(field.type), AT)
+        for field in TABLES["landed_costs"].schema
+        if not field.nullable
     }
-    assert list_snapshots(tmp_path) == (manifest,)
-    assert verify_snapshot(tmp_path, "batch-1") == manifest
+    return row | {"order_ref": "A-1", "line_no": line_no}
+
+
+def test_rows_that_fill_the_disk_leave_nothing_of_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger stands on the same disk."""
+    write(tmp_path, orders=[order("A-1")])
+    before = files_below(tmp_path)
+
+    def full(growing: Growing, _: object) -> None:
+        growing._writer.close()
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Growing, "write", full)
+        with pytest.raises(
+            SnapshotError,
+            match=r"^the tables can't be written .* run again to write them",
+        ):
+            write(tmp_path, "batch-2", orders=[order("A-2")], payments=[payment()])
+    assert files_below(tmp_path) == before
+    assert [path.name for path in (tmp_path / "_work").iterdir()] == [".lock"]
+
+
+def test_history_ends_and_the_newest_offers_stay(tmp_path: Path) -> None:
+    """Orders are in their own files. What stays of offers is written once."""
+    for day, stock in enumerate((1, 2, 3)):
+        at = AT + timedelta(days=day)
+        rows = [offer("1", stock=stock), offer(f"old-{day}", stock=stock)]
+        write(tmp_path, f"crawl-{day}", at=at, offers=rows, orders=[order("A-1")])
+    end_history(tmp_path, AT + timedelta(days=12), keep_days=10)
+    told = "SELECT sku_id, stock FROM offers ORDER BY 1"
+    assert sql(tmp_path, told).rows == (
+        ("1", 3),
+        ("old-0", 1),
+        ("old-1", 2),
+        ("old-2", 3),
+    )
+    assert files_below(tmp_path / "history") == [
+        "offers/2026-01-03/older.parquet",
+        "offers/2026-01-04/crawl-2.parquet",
+        "orders/2026-01-04/crawl-2.parquet",
+    ]
+    assert sql(tmp_path, "SELECT count(*) FROM orders").rows == ((1,),)
+    folded = tmp_path / "history/offers/2026-01-03/older.parquet"
+    written = folded.stat()
+    end_history(tmp_path, AT + timedelta(days=12), keep_days=10)
+    assert folded.stat() == written
+    end_history(tmp_path, AT + timedelta(days=30), keep_days=10)
+    assert files_below(tmp_path / "history") == ["offers/2026-01-04/older.parquet"]
+    assert len(sql(tmp_path, told).rows) == 4
+
+
+def test_forgotten_orders_leave_the_history(tmp_path: Path) -> None:
+    write(tmp_path, orders=[order("A-1"), order("A-2")], payments=[payment("A-1")])
+    write(tmp_path, "batch-2", orders=[order("A-2")], at=LATER)
+    assert erase_orders(tmp_path, ["A-1"]) == ["batch-1"]
+    assert erase_orders(tmp_path, ["A-1"]) == []
+    assert sql(tmp_path, "SELECT order_ref FROM orders_history").rows == (
+        ("A-2",),
+        ("A-2",),
+    )
+    assert sql(tmp_path, "SELECT order_ref FROM payments_history").rows == ()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "orders/day=2026-01-02/part.parquet",
+        "history/orders/2026-01-02/batch-1.parquet",
+    ],
+)
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, file: str) -> None:
+    write(tmp_path, orders=[order("A-1")])
+    (tmp_path / file).write_bytes((tmp_path / file).read_bytes()[:-9])
+    name = "orders_history" if file.startswith("history") else "orders"
+    with pytest.raises(
+        SnapshotDamaged, match=rf"{file} can't be read .*sourcing snapshot rebuild"
+    ):
+        sql(tmp_path, f"SELECT * FROM {name}")
 
 
 def test_a_file_tells_its_table_and_compression(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
-    file = parquet.ParquetFile(
-        tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet"
-    )
+    file = parquet.ParquetFile(tmp_path / "history/orders/2026-01-02/batch-1.parquet")
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     assert file.schema_arrow.equals(TABLES["orders"].schema)
     metadata = file.schema_arrow.metadata
@@ -124,84 +220,6 @@ def test_a_table_without_rows_reads_as_an_empty_table(tmp_path: Path) -> None:
     frame = pd.read_parquet(tmp_path / "payments")
     assert len(frame) == 0
     assert str(frame["amount_minor"].dtype) == "int64"
-
-
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    one = write(tmp_path / "one", orders=[order()])
-    other = write(tmp_path / "other", orders=[order()])
-    assert one == other
-
-
-def test_a_rerun_replaces_and_never_duplicates(tmp_path: Path) -> None:
-    write(tmp_path, orders=[order(paid_minor=0)], payments=[])
-    write(
-        tmp_path,
-        orders=[order(paid_minor=1990)],
-        payments=[payment()],
-        at=AT + timedelta(hours=1),
-    )
-    assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1990]
-    assert len(pd.read_parquet(tmp_path / "payments")) == 1
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_history/orders/date=2026-01-02/batch-1.parquet",
-        "_history/payments/date=2026-01-02/batch-1.parquet",
-    ]
-
-
-def test_a_rerun_on_another_day_with_fewer_tables_leaves_nothing_behind(
-    tmp_path: Path,
-) -> None:
-    write(tmp_path, orders=[order()], payments=[payment()])
-    write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_history/orders/date=2026-01-03/batch-1.parquet",
-    ]
-
-
-def test_a_rerun_removes_files_of_its_id_that_no_manifest_names(tmp_path: Path) -> None:
-    """A crash before the manifest, then the rerun after midnight."""
-    write(tmp_path, orders=[order()], payments=[payment()])
-    (tmp_path / "_manifests/batch-1.json").unlink()
-    write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_history/orders/date=2026-01-03/batch-1.parquet",
-    ]
-
-
-def test_a_rerun_leaves_other_ids_alone(tmp_path: Path) -> None:
-    write(tmp_path, "batch-1", orders=[order()])
-    write(tmp_path, "batch-10", orders=[order()])
-    write(tmp_path, "batch-1", orders=[order()], day=date(2026, 1, 3))
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_manifests/batch-10.json",
-        "_history/orders/date=2026-01-02/batch-10.parquet",
-        "_history/orders/date=2026-01-03/batch-1.parquet",
-    ]
-
-
-def test_a_damaged_manifest_is_mended_by_writing_the_snapshot_again(
-    tmp_path: Path,
-) -> None:
-    write(tmp_path, orders=[order()])
-    (tmp_path / "_manifests/batch-1.json").write_text("{")
-    manifest = write(tmp_path, orders=[order()])
-    assert list_snapshots(tmp_path) == (manifest,)
-
-
-def test_rows_may_bring_their_own_snapshot_and_batch(tmp_path: Path) -> None:
-    """Compaction writes rows of many snapshots into one."""
-    earlier = AT - timedelta(days=1)
-    own = {"snapshot_id": "batch-0", "snapshot_at": earlier, "batch_id": None}
-    write(tmp_path, orders=[order(), order() | own])
-    frame = pl.read_parquet(tmp_path / "_history/orders")
-    assert frame.select("snapshot_id", "batch_id", "snapshot_at").rows() == [
-        ("batch-1", "batch", AT),
-        ("batch-0", None, earlier),
-    ]
 
 
 def test_times_of_any_zone_are_kept_as_utc_and_enums_as_their_values(
@@ -265,43 +283,6 @@ def test_a_column_that_its_table_does_not_have_is_a_defect_of_ours(
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "snapshot_id", ["", ".hidden", "_work", "a/b", "../up", "a b", "x" * 151, "a\n"]
-)
-def test_an_id_that_can_not_be_a_file_name_is_refused(
-    tmp_path: Path, snapshot_id: str
-) -> None:
-    with pytest.raises(
-        ValueError, match="can't be a file name; give 1 to 150 letters, digits"
-    ):
-        write(tmp_path, snapshot_id, orders=[order()])
-
-
-def test_a_time_without_zone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"written_at 2026-01-02 03:04:05\.678901 has no time zone; give UTC",
-    ):
-        write(tmp_path, orders=[], at=NAIVE)
-
-
-def test_a_time_for_a_date_still_makes_a_day_folder(tmp_path: Path) -> None:
-    write(tmp_path, orders=[order()], day=AT)
-    assert files_below(tmp_path) == [
-        "_manifests/batch-1.json",
-        "_history/orders/date=2026-01-02/batch-1.parquet",
-    ]
-    assert list_snapshots(tmp_path)[0].date == DAY
-
-
-def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError,
-        match="unknown table ordres; there are requests, offers, quotes, orders",
-    ):
-        write(tmp_path, ordres=[order()])
-
-
 VALUES = {
     "string": st.text(),
     "int64": st.integers(-(2**63) + 1, 2**63 - 1),
@@ -358,57 +339,6 @@ def test_every_value_reads_back_as_it_was_written(
     with Growing(tmp_path / "any.parquet", table.schema) as file:
         file.take(to_arrow(table, rows))
     assert parquet.ParquetFile(tmp_path / "any.parquet").read().to_pylist() == rows
-
-
-def test_slices_grow_into_the_same_files(tmp_path: Path) -> None:
-    """Rows that come a part at a time give the bytes of a snapshot that was written
-    whole, empty tables as well.
-    """
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    first, second = order("A-1"), order("A-2")
-    tables: list[dict[str, list[dict[str, object]]]] = [
-        {"orders": [first], "payments": []},
-        {"orders": [second], "payments": []},
-    ]
-    one = write_snapshot(
-        whole,
-        "s",
-        DAY,
-        {"orders": [first, second], "payments": []},
-        batch_id=None,
-        written_at=AT,
-    )
-    other = write_snapshot(parts, "s", DAY, tables, batch_id=None, written_at=AT)
-    assert other == one
-
-
-def test_a_snapshot_that_fills_the_disk_leaves_nothing_of_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The ledger stands on the same disk; what waits aside for a manifest that counts
-    stays.
-    """
-    aside = tmp_path / WORK / "batch-2" / "of-a-manifest.parquet"
-
-    def full(growing: Growing, _: object) -> None:
-        aside.write_bytes(b"it counts")
-        growing._writer.close()
-        raise OSError(ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Growing, "write", full)
-        with pytest.raises(
-            SnapshotError,
-            match=r"^snapshot batch-2 can't be written .* run again to write the snapshot",
-        ):
-            write(tmp_path, "batch-2", orders=[order("A-1")], payments=[payment()])
-    assert [
-        path
-        for path in (tmp_path / WORK).rglob("*")
-        if path.is_file() and path.name != ".lock"
-    ] == [aside]
-    write(tmp_path, "batch-2", orders=[order("A-1")])
-    assert not aside.exists()
 
 
 def test_half_a_character_of_a_foreign_text_is_replaced() -> None:

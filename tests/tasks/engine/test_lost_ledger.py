@@ -64,7 +64,7 @@ def test_a_ledger_that_was_lost_stops_a_run(
     write(tmp_path / "snapshots", **table)
     with pytest.raises(
         LedgerUnusable,
-        match=r"the ledger \S*/ledger\.db knows no order, but the snapshot batch-1 in \S*/snapshots tells of orders "
+        match=r"the ledger \S*/ledger\.db knows no order, but the tables in \S*/snapshots tell of orders "
         r"that were bought: .* sourcing ledger restore FILE.* SOURCING_DATA_DIR, or move \S*/snapshots .* Nothing was",
     ):
         begin(tmp_path)

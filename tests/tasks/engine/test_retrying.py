@@ -159,7 +159,7 @@ def test_every_task_that_is_tried_again_waits_behind_the_breaker() -> None:
     }
     waits = cast(Any, wait.fn).__wrapped__.__code__
     behind = {name for name, fn in made.items() if fn.__wrapped__.__code__ is waits}
-    assert made.keys() - behind == {"cost_of", "write_tables"}
+    assert made.keys() - behind == {"cost_of", "_written"}
     assert len(behind) == 15
 
 
