@@ -52,7 +52,8 @@ def ledger(sourcing: Sourcing, empty_ledger: Path) -> Ledger:
         f"sqlite:///{empty_ledger}", clock=MovableClock(), owner="run", asks_first=True
     )
     ledger.start_batch("batch", "file.csv")
-    put_rows(ledger, [plan("A-1", lines=[to_json(LINE)], order_id="77"), plan("A-2")])
+    put_rows(ledger, [plan("A-1", lines=[to_json(LINE)], order_id="77")])
+    put_rows(ledger, [plan("A-2")])
     for action, state in (
         (Action.CREATE, OrderState.ORDERED),
         (Action.PAY, OrderState.PAYMENT_PENDING),

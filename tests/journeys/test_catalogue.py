@@ -43,7 +43,9 @@ def command(sellers: list[str], *more: str) -> list[str]:
 
 
 def stored(report: dict[str, Any]) -> pd.DataFrame:
-    return pd.read_parquet(Path(report["snapshot_root"]) / "offers")
+    return pd.read_parquet(
+        Path(report["snapshot_root"]) / "history/offers", partitioning=None
+    )
 
 
 def kill_once(

@@ -35,9 +35,9 @@ QUESTION = (
 )
 
 ASKED_ABOUT_CREATING = (
-    "no answer to create: nothing shows it, but this ledger knows no older order of ours there, so that is no proof. "
-    "Does the marketplace's console show an order with reference R-1? Answer with: sourcing resolve R-1 ordered "
-    "ORDER_ID, or not-ordered"
+    "no answer to create: nothing shows it, but nothing shows an older order of ours by its reference either, so "
+    "that is no proof. Does the marketplace's console show an order with reference R-1? Answer with: "
+    "sourcing resolve R-1 ordered ORDER_ID, or not-ordered"
 )
 
 

@@ -121,23 +121,21 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(
     So is one that somebody wanted to cancel, where that never arrived: a run that asks
     may go on with it.
     """
-    put_rows(
-        ledger,
-        [
-            plan("approved"),
-            plan("kept", **KEPT),
-            plan("another-s", batch_id="later"),
-            *(
-                plan(state, state=state)
-                for state in ("held", "refused", "cancelled", "unknown")
-            ),
-            *(begun(state) for state in ("ordered", "payment_pending", "paid")),
-            begun("refunding"),
-            begun("booked"),
-            begun("declined-since", state="ordered", **KEPT),
-            begun("held-begun", state="held"),
-        ],
-    )
+    for row in [
+        plan("approved"),
+        plan("kept", **KEPT),
+        plan("another-s", batch_id="later"),
+        *(
+            plan(state, state=state)
+            for state in ("held", "refused", "cancelled", "unknown")
+        ),
+        *(begun(state) for state in ("ordered", "payment_pending", "paid")),
+        begun("refunding"),
+        begun("booked"),
+        begun("declined-since", state="ordered", **KEPT),
+        begun("held-begun", state="held"),
+    ]:
+        put_rows(ledger, [row])
     put_rows(ledger, [begun("not-cancelled", state="ordered")])
     take_back(ledger, ["not-cancelled"])
     orders = all_orders(ledger)
