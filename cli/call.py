@@ -148,7 +148,7 @@ async def _answer_of_change(
     """
     digest = sha256(request.body().encode()).hexdigest()[:16]
     async with resources.open_resources(
-        settings_now(), xportcn.XportcnSettings()
+        settings_now(), xportcn.XportcnSettings(), is_buying=False
     ) as opened:
         ledger = opened.ledger
         refs = _orders_named(ledger, request)

@@ -233,7 +233,9 @@ async def sync_catalog(
         )
     selections = [section.read() for section in wanted]
     settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings()) as resources:
+    async with open_resources(
+        settings, XportcnSettings(), is_buying=False
+    ) as resources:
         report = await Crawl(resources=resources, full=full, limit=limit or None).run(
             selections
         )

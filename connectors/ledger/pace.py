@@ -1,23 +1,25 @@
-"""The account's call rate: one row, which all processes of the ledger share on any
-machine.
+"""The account's call rate and its calls of a day: one row each, which all processes of
+the ledger share on any machine.
 
-Nothing of it is repeated or durable: a process can do without an answer.
+Nothing of the rate is repeated or durable: a process can do without an answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, DateTime, func, select, text, update
+from sqlalchemy import Connection, DateTime, case, func, or_, select, text, update
 
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import pace
-from connectors.ledger.transactions import LedgerRows
+from connectors.ledger.transactions import LedgerRows, repeating
 from domain.pace import Block, Bucket, full_bucket, paused_bucket, take_block
 
 RATE_ROW = 1
+TODAY_ROW = 2
+"""It counts the calls made on a day as `permits`, since the day's beginning, `at`."""
 MAX_IDLE_S = 2
 """A transaction that is idle for longer is ended by the database: all other processes
 wait for the row.
@@ -78,6 +80,31 @@ class PaceRows(LedgerRows):
     def _save_bucket(self, connection: Connection, bucket: Bucket) -> None:
         row = update(pace).where(pace.c.one == RATE_ROW)
         connection.execute(row.values(_values_of(bucket)))
+
+    @repeating
+    def take_today(self, day: datetime, calls: int, most: int) -> int:
+        """How many of so many calls are left, of `most` on a day; they count as made.
+
+        Fewer than 0 are given back, unless that day is over by the row: they would
+        count for the next one. The row of a later day than the next is of a clock that
+        was ahead.
+        """
+        is_new = or_(pace.c.at < day, pace.c.at > day + timedelta(days=1))
+        made = case((is_new, 0), else_=pace.c.permits)
+        first = self._ledger.insert(pace).values(
+            one=TODAY_ROW, permits=0, at=day, not_before=day
+        )
+        with self._writing() as connection:
+            connection.execute(first.on_conflict_do_nothing())
+            row = connection.execute(
+                select(made, pace.c.at).where(pace.c.one == TODAY_ROW).with_for_update()
+            ).one()
+            if calls < 0 and row.at > day:
+                return 0
+            taken = min(calls, max(0, most - int(row[0])))
+            now = {"permits": made + taken, "at": case((is_new, day), else_=pace.c.at)}
+            connection.execute(update(pace).where(pace.c.one == TODAY_ROW).values(now))
+        return taken
 
 
 def _values_of(bucket: Bucket) -> dict[str, float | datetime]:

@@ -53,6 +53,7 @@ from connectors.xportcn.operations.operation import (
     Res,
 )
 from connectors.xportcn.overrides import load_overrides, renamed
+from connectors.xportcn.permits import DailyCalls
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.signing import SignatureAuth, new_nonce
 from connectors.xportcn.units import parse_units
@@ -138,7 +139,8 @@ class XportcnClient:
     request after that call, so that an effect whose connection fails is in doubt too,
     unless its attribute `calls_before_first_byte` is true: then it calls the request's
     extension `before_first_byte`, as `OnceTransport` does. Every call passes the
-    `breaker`; the default breaker is the client's own and waits for nothing.
+    `breaker`; the default breaker is the client's own and waits for nothing. Each call
+    but a probe counts as one of the day's `calls`.
     """
 
     def __init__(
@@ -152,12 +154,14 @@ class XportcnClient:
         transport: httpx.AsyncBaseTransport | None = None,
         breaker: CircuitBreaker | None = None,
         at_once: int = 0,
+        calls: DailyCalls | None = None,
     ) -> None:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
         self.settings = settings
         self._answered = set[str]()
         self._on_send = on_send
+        self._calls = calls
         self._clock = clock
         self._sleep = sleep
         self._secrets = _secrets(settings)
@@ -196,6 +200,7 @@ class XportcnClient:
         request = _counted(request, self.settings.first_page)
         tried, since = 0, self.breaker.now()
         while True:
+            await self._take_call()
             async with self.breaker.passing(holds_lease=False):
                 result = await self._attempt(call, request, Send(call.name))
             if not isinstance(result, FailedCall):
@@ -229,12 +234,17 @@ class XportcnClient:
     async def _send_once(
         self, call: Call[Req, Res], request: Req, claims: Sequence[Claim] = ()
     ) -> Res:
+        await self._take_call()
         async with self.breaker.passing(holds_lease=call.effect):
             send = Send(call.name, claims, self._on_send)
             result = await self._attempt(call, request, send)
         if isinstance(result, FailedCall):
             raise error_of(result)
         return result
+
+    async def _take_call(self) -> None:
+        if self._calls:
+            await self._calls.take()
 
     async def _before_next_try(
         self, failed: FailedCall, tried: int, since: float

@@ -1,5 +1,5 @@
 """The permits to call: a process takes them from the account's bucket in the ledger, in
-blocks of up to a second's worth.
+blocks of up to a second's worth, and the calls of a day in lots.
 """
 
 from __future__ import annotations
@@ -9,13 +9,21 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from connectors.foreign import words_of
+from connectors.xportcn.errors import NotSent
+from connectors.xportcn.wire import CHINA
 from domain.pace import BURST_S, Block, full_bucket, paused_bucket, take_block
 
 RETAKE_S = 0.25
 """A process that found no permit asks the ledger no sooner than after this."""
+BUYING_RESERVE = 0.5
+"""The share of the day's calls that only buying may use."""
+MAX_LOT = 100
+"""Calls of a day that a process takes at once."""
 
 Answer = TypeVar("Answer")
 log = logging.getLogger("sourcing")
@@ -119,3 +127,70 @@ class Permits:
                 )
             self._has_warned = True
             return ask(self._own_bucket)
+
+
+class DayServer(Protocol):
+    """The source of a day's calls. Its method may block, and fail."""
+
+    def take_today(self, day: datetime, calls: int, most: int) -> int: ...
+
+
+class DailyCalls:
+    """The day's calls of this process. A day is China's, from midnight (assumed).
+
+    `used_up` says that none were left for this process, and until when; empty while
+    there are some.
+    """
+
+    def __init__(
+        self,
+        server: DayServer,
+        *,
+        most: int,
+        is_buying: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.used_up = ""
+        self._server = server
+        self._whole = most
+        self._most = most if is_buying else int(most * BUYING_RESERVE)
+        self._lot = max(1, min(MAX_LOT, most // 100))
+        self._clock = clock
+        self._day: datetime | None = None
+        self._unused = 0
+        self._lock = asyncio.Lock()
+
+    async def take(self) -> None:
+        """Take one call. Raises `NotSent` when those of the day are used up."""
+        if not self._whole:
+            return
+        async with self._lock:
+            now = self._clock().astimezone(CHINA)
+            day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            if day != self._day or not self._unused:
+                self._unused = await asyncio.to_thread(
+                    self._server.take_today, day, self._lot, self._most
+                )
+                self._day = day
+            if not self._unused:
+                raise self._used_up_until(day + timedelta(days=1), now)
+            self._unused -= 1
+
+    def close(self) -> None:
+        """Give back what was not used, where the ledger can be reached."""
+        if self._unused and self._day:
+            with suppress(Exception):  # as a run ends: how it ends is the news
+                self._server.take_today(self._day, -self._unused, self._most)
+            self._unused = 0
+
+    def _used_up_until(self, until: datetime, now: datetime) -> NotSent:
+        reserve = self._whole - self._most
+        kept = f", but for {reserve:,} that are kept for buying" if reserve else ""
+        message = (
+            f"the {self._whole:,} calls of today (XPORTCN_CALLS_A_DAY) are used up{kept}; "
+            f"the next from {until.astimezone(CHINA):%Y-%m-%d %H:%M} China time on"
+        )
+        if message != self.used_up:
+            log.warning("%s", message)
+        self.used_up = message
+        return NotSent(message, retry_after_s=(until - now).total_seconds())

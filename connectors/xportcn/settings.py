@@ -118,6 +118,14 @@ class XportcnSettings(Settings):
             "have set counts. 0 is no limit"
         ),
     )
+    calls_a_day: int = Field(
+        0,
+        ge=0,
+        description=(
+            "Calls a day to the service, from midnight in China, of all processes with the same ledger together. Half "
+            "of them are kept for buying, so that no catalogue uses them up. 0 is no limit"
+        ),
+    )
     first_page: int = Field(
         1,
         ge=0,

@@ -12,7 +12,7 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.follow_ups import as_text, moment_of
 from flows.answers.todo import to_do
 from flows.batch.worked_batch import WorkedBatch, worked_on
-from flows.notify.news import of_waiting
+from flows.notify.news import of_calls, of_waiting
 from flows.notify.outbox import enqueue, send_due
 from flows.prefect_ui.runs import current_run, retried_at
 from tasks.engine.lost_ledger import require_not_lost
@@ -104,7 +104,9 @@ async def opened(
             word.message(order_refs) for word, order_refs in resources.unknown.items()
         ]
         waits = await asyncio.to_thread(to_do, resources.ledger, begun_for=timedelta(0))
-        await enqueue(resources.ledger, *of_waiting(waits), *words)
+        await enqueue(
+            resources.ledger, *of_waiting(waits), *words, *of_calls(resources.calls)
+        )
         await send_due(resources.ledger, settings, now=resources.clock())
 
 

@@ -8,6 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from connectors.xportcn.permits import DailyCalls
 from domain.differences import Finding
 from domain.messages import Message, sentences
 from domain.reasons import GOES_ALONG, Reason, ReasonCode, grouped
@@ -130,6 +131,17 @@ def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
         *_bounded(named),
         f"In all: {summary}",
         "What to do about each stands in the run's artifact.",
+    )
+
+
+def of_calls(calls: DailyCalls | None) -> list[Message]:
+    """The message that a day's calls to the service are used up, once a day."""
+    words = calls.used_up if calls else ""
+    return covering(
+        "calls-used-up",
+        [words] if words else [],
+        "The calls of today to the service are used up",
+        f"{words[:1].upper()}{words[1:]}. What is left waits for then; nothing is lost.",
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ from connectors.snapshots.files import require_place
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NEVER_S, NotSent
-from connectors.xportcn.permits import Permits
+from connectors.xportcn.permits import DailyCalls, Permits
 from connectors.xportcn.settings import XportcnSettings
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
@@ -90,6 +90,7 @@ class Resources:
     concurrency: int
     noted: Collection[int] | None = None
     leave: Callable[[Claim], None] = lambda _claim: None
+    calls: DailyCalls | None = None
     done_by: datetime | None = None
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
@@ -188,9 +189,12 @@ async def open_resources(
     *,
     concurrency: int = 0,
     clock: Clock = utc_now,
+    is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
     """Open everything for the tasks called in the block, or raise what is missing;
     closes it cleanly. A database server that restarts is waited for.
+
+    Of the day's calls a part is kept for runs that serve buying (`is_buying`).
     """
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
@@ -204,6 +208,7 @@ async def open_resources(
             asks_first=xportcn.asks_first,
         ) as ledger,
         _explaining_replaced(ledger),
+        ExitStack() as ending,
     ):
         ledger.since = clock()
         ledger.guard.watch(settings.data_dir, log.path)
@@ -224,9 +229,13 @@ async def open_resources(
             _leave_of(ledger, log, clock),
             _breaker(settings, xportcn, at_once),
         )
+        calls = DailyCalls(
+            ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock
+        )
+        ending.callback(calls.close)
         async with (
             XportcnClient(
-                xportcn, on_send=leave, breaker=breaker, at_once=at_once
+                xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls
             ) as client,
             client.breaker.at_rate(
                 Permits(
@@ -248,6 +257,7 @@ async def open_resources(
                 concurrency=at_once,
                 noted=log.noted,
                 leave=leave,
+                calls=calls,
             )
             with as_current(resources):
                 yield resources

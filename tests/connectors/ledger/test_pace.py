@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,39 @@ def test_a_pause_holds_every_process(shared: list[Ledger]) -> None:
     block = shared[1].pace.take_block(1, 50)
     assert block.permits == 0
     assert 40 < block.pause_s <= 60
+
+
+def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
+    """Whoever asks gets no more than are left; what is given back is there again, and
+    the next day begins anew.
+    """
+    today, tomorrow = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC)
+    with ThreadPoolExecutor(4) as crew:
+        taken = list(
+            crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared)
+        )
+    assert sorted(taken) == [10, 30, 30, 30]
+    assert shared[0].pace.take_today(today, -5, 100) == -5
+    assert [shared[1].pace.take_today(today, 30, most) for most in (50, 100)] == [0, 5]
+    assert shared[2].pace.take_today(tomorrow, 30, 100) == 30
+    assert shared[0].pace.take_today(today, -40, 100) == 0
+    assert shared[2].pace.take_today(tomorrow, 100, 100) == 70
+    assert shared[3].pace.take_block(1, 50).permits == 1
+
+
+def test_calls_of_a_clock_that_was_a_month_ahead_are_none_of_today(
+    shared: list[Ledger],
+) -> None:
+    """Those of the day that has just begun elsewhere count."""
+    today, ahead = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 10, 3, tzinfo=UTC)
+    assert shared[0].pace.take_today(ahead, 100, 100) == 100
+    assert [shared[at].pace.take_today(today, 60, 100) for at in (1, 0, 2)] == [
+        60,
+        40,
+        0,
+    ]
+    assert shared[1].pace.take_today(today, -5, 100) == -5
+    assert shared[2].pace.take_today(today, 30, 100) == 5
 
 
 def test_who_stands_still_with_the_row_in_hand_is_thrown_out(
