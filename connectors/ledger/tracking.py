@@ -213,17 +213,13 @@ class TrackingRows(LedgerRows):
         """When the newest event of each of these orders was recorded."""
         return self._ledger.pairs(_LAST, refs=[*order_refs])
 
-    def listed(
-        self, *, order_refs: Iterable[str], since: datetime | None = None
-    ) -> list[dict[str, Any]]:
-        """The events of these orders, or those recorded since then."""
+    def listed(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
+        """The events of these orders."""
         c = tracking_events.c
         found = _KNOWN.order_by(
             c.order_ref, c.occurred_at, c.tracking_number, c.sequence
         )
-        return self._ledger.rows(
-            found.where(c.recorded_at >= since) if since else found, refs=[*order_refs]
-        )
+        return self._ledger.rows(found, refs=[*order_refs])
 
 
 Number = tuple[str, str]
