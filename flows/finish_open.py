@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -58,42 +58,39 @@ TAKEN_WITHIN = timedelta(hours=26)
 LOST = "Its process is gone: finish-open goes on with its batch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class SweepReport:
     """What a sweep has gone on with, and what it could not do."""
 
-    batches: Sequence[BatchReport] = ()
-    chores: Sequence[str] = ()
-    troubles: Sequence[str] = ()
+    batches: list[BatchReport] = field(default_factory=list)
+    chores: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
 
     @property
     def words(self) -> str:
         """`batch monday-1, tracking, 1 trouble`."""
-        batches = [f"batch {report.batch_id}" for report in self.batches]
-        done = [*batches, *self.chores]
-        troubles = [pluralize(len(self.troubles), "trouble")]
-        parts = [*done, *(troubles if self.troubles else [])]
+        parts = [f"batch {report.batch_id}" for report in self.batches] + self.chores
+        if self.troubles:
+            parts.append(pluralize(len(self.troubles), "trouble"))
         return ", ".join(parts) or "nothing is due"
 
     def to_json(self) -> dict[str, Any]:
         """The form for `sourcing finish --json`."""
         return {
             "batches": [batch.to_json() for batch in self.batches],
-            "read": [*self.chores],
-            "troubles": [*self.troubles],
+            "read": self.chores,
+            "troubles": self.troubles,
         }
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """One sweep over a ledger, which begins nothing after `until`."""
 
     ledger: Ledger
     settings: SourcingSettings
     until: datetime
-    batches: list[BatchReport] = field(default_factory=list)
-    chores: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    report: SweepReport = field(default_factory=SweepReport)
 
     async def enqueue_failed_runs(self) -> None:
         """Put a message about each run that has failed or crashed."""
@@ -117,7 +114,7 @@ class Sweep:
             if await self._may_go_on(batch):
                 finish = partial(finish_batch, batch.batch_id, self._done_by)
                 report = await self._do(f"batch {batch.batch_id}", finish)
-                self.batches += [report] if report else []
+                self.report.batches += [report] if report else []
 
     async def write_what_changed(self) -> None:
         """Write the orders of a run that ended before it wrote them."""
@@ -153,10 +150,10 @@ class Sweep:
         try:
             result = await work()
         except EXPECTED as error:
-            self.troubles.append(f"{name}: {words_of(error)}")
+            self.report.troubles.append(f"{name}: {words_of(error)}")
             self.ledger.batches.release(name)
             return None
-        self.chores += [name] if every else []
+        self.report.chores += [name] if every else []
         return result
 
     @property
@@ -226,6 +223,7 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
             another: SweepReport = ended
             return another
         sweep = Sweep(ledger=ledger, settings=settings, until=now + BEGINS_WITHIN)
+        report = sweep.report
         try:
             await best_effort("which runs failed", sweep.enqueue_failed_runs())
             await enqueue(ledger, *of_left_files(settings.inbox, now))
@@ -233,14 +231,11 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
             await sweep.read_what_is_due()
             await sweep.buy_what_is_open()
             await sweep.write_what_changed()
-            if sweep.chores or sweep.batches:
+            if report.chores or report.batches:
                 await best_effort("what waits", show_what_waits(ledger))
         finally:
             ledger.batches.release(SWEEP)
             log.discard()
-        report = SweepReport(
-            batches=sweep.batches, chores=sweep.chores, troubles=sweep.troubles
-        )
         await send_due(ledger, settings, now=utc_now())
         await _ping(settings, is_well=not report.troubles)
     for finished in report.batches:
