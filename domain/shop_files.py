@@ -101,9 +101,8 @@ class Profile(Strict):
     first row. `skip` are patterns of lines that are no data; where `explained` is set,
     the row below the header explains the columns. `line` is the column of an id that
     each line has once. `encoding` is of files that are no UTF-8. Where `quoted` is
-    unset, a quote in a tab file is a character like any other. With `decimals` a
-    quantity `1.000` is 1. `tracking` is the file by which the shop takes tracking
-    numbers.
+    unset, a quote in a tab file is a character like any other. `tracking` is the file
+    by which the shop takes tracking numbers.
     """
 
     shop: str = Field(pattern="^[a-z0-9_-]{1,40}$")
@@ -120,7 +119,6 @@ class Profile(Strict):
     line: str = ""
     encoding: str = ""
     quoted: bool = True
-    decimals: bool = False
     tracking: Sheet | None = None
 
     def model_post_init(self, _context: object) -> None:
@@ -315,8 +313,6 @@ class ShopTable(RequestTable):
         } | {"order_ref": order_ref}
         if cells.get(profile.shown("own_sku"), "") == "":
             made["own_sku"] = line_name(_text(made["own_sku"]), cells.values())
-        if profile.decimals and isinstance(pieces := made["quantity"], str):
-            made["quantity"] = re.sub(r"\.0+$", "", pieces)
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
         if (pieces := _text(made["quantity"])).isdecimal():
