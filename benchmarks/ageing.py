@@ -34,7 +34,8 @@ them.
 MONTH = 30
 NAMES = ("order_ref", "key", "batch_id", "effect_key")
 NUMBERS = ("order_id", "shipment_order_id", "refund_id")
-DAY, WEEK = timedelta(days=1), timedelta(days=7)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
 
 
 def age(data: Path, nights: int) -> None:
@@ -193,7 +194,8 @@ def read(name: str) -> None:
         settings.ledger_url, clock=lambda: datetime.now(UTC), owner="benchmark"
     ) as ledger:
         READS[name](ledger, settings.snapshot_root)  # loads what it needs
-        began, used = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        used = time.process_time()
         READS[name](ledger, settings.snapshot_root)
         print(json.dumps([time.process_time() - used, time.perf_counter() - began]))
 

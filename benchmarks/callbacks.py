@@ -23,7 +23,8 @@ from connectors.callbacks import CallbackStore
 from deployments.receiver import app_of
 from tasks.engine.resources import utc_now
 
-MESSAGES, RATE = 1_000, 300
+MESSAGES = 1_000
+RATE = 300
 REPETITIONS = 3
 RIVAL = "Starlette, parsed with json, a commit for each message"
 Post = Callable[[bytes], Awaitable[object]]
@@ -115,7 +116,8 @@ async def _seconds(post: Post, number: int) -> float:
 
 
 async def _slowest(post: Post, number: int) -> float:
-    began, took = time.perf_counter(), []
+    began = time.perf_counter()
+    took = []
 
     async def one(place: int, body: bytes) -> None:
         due = began + place / RATE

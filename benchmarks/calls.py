@@ -68,7 +68,8 @@ def _step(call: Recorded, text: str, fresh: set[str], *, is_plan: bool) -> Step:
 
 
 def _pieces(text: str, fresh: set[str]) -> tuple[str, ...]:
-    pieces, since = [], 0
+    pieces = []
+    since = 0
     for match in ID.finditer(text):
         if match.group() in fresh:
             pieces += [text[since : match.start()], match.group()]
@@ -88,7 +89,8 @@ def _makers(calls: Sequence[Recorded], named: Sequence[set[str]]) -> dict[str, i
     """The call whose answer was the first to show an id that a later call names and
     nobody had named before.
     """
-    wanted, known = set().union(*named), set[str]()
+    wanted = set().union(*named)
+    known = set[str]()
     makers: dict[str, int] = {}
     asked = sorted((call.begun, place) for place, call in enumerate(calls))
     ended = sorted((call.ended, place) for place, call in enumerate(calls))
@@ -138,7 +140,8 @@ def longest_chain(calls: Sequence[Recorded], most_s: float = float("inf")) -> fl
     client gives up.
     """
     ends: list[float] = []
-    steps, planned = steps_of(calls), 0.0
+    steps = steps_of(calls)
+    planned = 0.0
     for call, step in zip(calls, steps, strict=True):
         begun = max(
             [ends[other] for other in step.needs]

@@ -144,10 +144,8 @@ async def through_bare_aiohttp(
     """The floor: nothing is checked, and nothing stands between the call and the
     wire.
     """
-    auth, url = (
-        SignatureAuth(settings, clock=time.time),
-        settings.base_url + PRODUCT.path,
-    )
+    auth = SignatureAuth(settings, clock=time.time)
+    url = settings.base_url + PRODUCT.path
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS)
     ) as session:

@@ -30,9 +30,12 @@ from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import write_history
 
-ROWS, REPETITIONS = 1_000_000, 5
+ROWS = 1_000_000
+REPETITIONS = 5
 FIRST = 900_000
-NIGHTS, CHANGED, NEW = 10, 7_500, 2_500
+NIGHTS = 10
+CHANGED = 7_500
+NEW = 2_500
 PART = 50_000
 SMALL = "_small"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -89,9 +92,12 @@ def measure_once(root: Path, table: str, side: str) -> None:
     read = SIDES[side]
     read(root / SMALL, table)  # what is loaded with the first look
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before, began, used = _status("VmRSS"), time.perf_counter(), time.process_time()
+    before = _status("VmRSS")
+    began = time.perf_counter()
+    used = time.process_time()
     frame = read(root, table)
-    seconds, processor = time.perf_counter() - began, time.process_time() - used
+    seconds = time.perf_counter() - began
+    processor = time.process_time() - used
     size = int(frame.memory_usage(index=False).sum())
     print(json.dumps([seconds, processor, size, _status("VmHWM") - before]))
 
@@ -138,7 +144,8 @@ def write_nights(root: Path, first: int = FIRST) -> None:
     adds some.
     """
     random = np.random.default_rng(7)
-    keys, known = np.arange(first), first
+    keys = np.arange(first)
+    known = first
     for night in range(NIGHTS + 1):
         at = NOW + timedelta(days=night)
         tables: dict[str, Any] = {
@@ -205,7 +212,8 @@ def _scattered(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _offers(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
     """Three SKUs an item; a price and stock of each night."""
-    items, changing = keys // 3, (keys * 7919 + at.day * 104_729) % 9_973
+    items = keys // 3
+    changing = (keys * 7919 + at.day * 104_729) % 9_973
     pictures = _text(
         "https://img.example.com/ibank/O1CN", _scattered(items), "_!!2200000-0-cib.jpg"
     )

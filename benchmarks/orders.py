@@ -31,7 +31,9 @@ from typing import Any
 from benchmarks.processes import ROOT, service
 from benchmarks.ways import Buyer, Measured, Weather, middle
 
-WARM_UP, TEXTBOOK_ORDERS, STRAGGLING_ORDERS = 5, 100, 200
+WARM_UP = 5
+TEXTBOOK_ORDERS = 100
+STRAGGLING_ORDERS = 200
 WAYS = ("run", "loop", "replay", "textbook")
 COLUMNS = (
     *(
@@ -140,7 +142,9 @@ def _buyers(
 def _compared(make: Callable[[int], Buyer], options: argparse.Namespace) -> Results:
     options.orders = options.orders or 1_000
     wanted = options.ways.split(",")
-    many, few, first = make(options.orders), make(TEXTBOOK_ORDERS), make(WARM_UP)
+    many = make(options.orders)
+    few = make(TEXTBOOK_ORDERS)
+    first = make(WARM_UP)
     empty = first.run()  # also warms up the machine
     ways: dict[str, Callable[[], Measured]] = {
         name: getattr(many, name) for name in WAYS[:3] if name in wanted
@@ -236,13 +240,12 @@ def _ratios(results: Results) -> list[str]:
     run = results.get("run")
     for name in ("loop", "replay"):
         if run and (other := results.get(name)):
-            times, cpu = run.seconds / other.seconds, run.cpu_s / other.cpu_s
+            times = run.seconds / other.seconds
+            cpu = run.cpu_s / other.cpu_s
             lines.append(f"run / {name}: {times:.2f} × in time, {cpu:.2f} × in CPU")
     if textbook := results.get("textbook of 100"):
-        alone, few = (
-            textbook.whole_s / TEXTBOOK_ORDERS,
-            results["run of 100"].whole_s / TEXTBOOK_ORDERS,
-        )
+        alone = textbook.whole_s / TEXTBOOK_ORDERS
+        few = results["run of 100"].whole_s / TEXTBOOK_ORDERS
         many = (
             f", {alone / (run.whole_s / run.books[0]):.1f} × in the run of {run.books[0]:,}"
             if run

@@ -21,7 +21,9 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.permits import Permits
 from tests.postgres import running_postgres
 
-CALLS, AT_ONCE, CALL_S = 2_000, 16, 0.005
+CALLS = 2_000
+AT_ONCE = 16
+CALL_S = 0.005
 LIMIT = 1_000_000
 REPETITIONS = 3
 MISSING = 'pace: one rival is not here: pip install "pyrate-limiter[postgres]"'
@@ -85,7 +87,8 @@ def _passing(breaker: CircuitBreaker) -> Call:
 
 def _round_trips(url: str, stack: ExitStack) -> Call | None:
     try:
-        limiters, pools = import_module("pyrate_limiter"), import_module("psycopg_pool")
+        limiters = import_module("pyrate_limiter")
+        pools = import_module("psycopg_pool")
     except ModuleNotFoundError:
         print(MISSING, file=sys.stderr)
         return None

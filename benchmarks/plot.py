@@ -13,7 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-WIDTH, BAR, GAP, NAMES, FIGURES = 760, 18, 8, 110, 60
+WIDTH = 760
+BAR = 18
+GAP = 8
+NAMES = 110
+FIGURES = 60
 PANEL = (WIDTH - NAMES) // 2
 STYLE = """text{font:13px system-ui,sans-serif;fill:#57606a}.title{font-weight:600}
 .run{fill:#1f6feb}.other{fill:#8c959f}
@@ -32,7 +36,8 @@ def bars_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bar]:
 
 
 def _figures(ways: Mapping[str, Mapping[str, float]], name: str) -> tuple[float, float]:
-    one, floor = ways[name], ways["replay"]
+    one = ways[name]
+    floor = ways["replay"]
     return one["seconds"] / floor["seconds"], one["cpu_s"] / floor["cpu_s"]
 
 

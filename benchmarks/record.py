@@ -87,7 +87,8 @@ def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
             "in_flight_left": 0.0,
         }
     begins = sorted(begun for begun, _ in spans)
-    first, last = begins[0], max(ended for _, ended in spans)
+    first = begins[0]
+    last = max(ended for _, ended in spans)
     left_until = begins[-min(at_once, len(begins))]
     return {
         "calls": len(spans),

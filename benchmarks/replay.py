@@ -112,7 +112,8 @@ class Replay:
 
 def signed() -> tuple[dict[str, str], str]:
     """The headers of a new call, and its time-stamp."""
-    timestamp, nonce = str(int(time.time())), os.urandom(16).hex()
+    timestamp = str(int(time.time()))
+    nonce = os.urandom(16).hex()
     text = f"{ACCOUNT.access_key}{timestamp}{nonce}{ACCOUNT.access_secret}"
     return {
         "access-key": ACCOUNT.access_key,

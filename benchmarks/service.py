@@ -26,7 +26,8 @@ from benchmarks.record import Record
 from sandbox.app import Sandbox
 from sandbox.world import World
 
-RECORD, BOOKS = "/_bench/record", "/_bench/books"
+RECORD = "/_bench/record"
+BOOKS = "/_bench/books"
 HEAD_END = b"\r\n\r\n"
 SEED = 7
 
@@ -123,7 +124,8 @@ class Service:
             self.luck = Random(asked.get("seed", SEED))
             self.record = Record(asked["file"])
             return {}
-        record, self.record = self.record, None
+        record = self.record
+        self.record = None
         assert record is not None
         return record.ended(int(request.query["at_once"]))
 
@@ -155,7 +157,8 @@ class Connection(asyncio.Protocol):
         """In a later turn of the loop, so that calls which arrived together begin
         together.
         """
-        loop, begun = asyncio.get_running_loop(), monotonic()
+        loop = asyncio.get_running_loop()
+        begun = monotonic()
         is_control = request.path.startswith("/_")
         delay_s = 0.0 if is_control else self._service.delay_s()
         if delay_s:
@@ -191,7 +194,8 @@ def _head(status: int, length: int) -> bytes:
 
 
 async def serve() -> None:
-    service, loop = Service(), asyncio.get_running_loop()
+    service = Service()
+    loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: Connection(service), "127.0.0.1", 0, backlog=1024
     )

@@ -29,7 +29,8 @@ def run() -> list[Comparison]:
     rows = [order_row(number) for number in range(ORDERS)]
     total = sum(row["paid_minor"] for row in rows)
     with TemporaryDirectory() as name:
-        numbers, folder = count(), Path(name)
+        numbers = count()
+        folder = Path(name)
 
         def in_new_folder(
             work: Callable[[Path, list[dict[str, Any]]], int],

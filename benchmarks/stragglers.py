@@ -26,10 +26,8 @@ def straggling(buyer: Buyer) -> dict[str, Any]:
     calls = read_record(buyer.record)
     slow_s = buyer.weather.stragglers[0]
     slow = [call for call in calls if call.delay_s >= slow_s]
-    chain, work = (
-        longest_chain(calls, TIMEOUT_S),
-        sum(min(call.delay_s, TIMEOUT_S) for call in calls),
-    )
+    chain = longest_chain(calls, TIMEOUT_S)
+    work = sum(min(call.delay_s, TIMEOUT_S) for call in calls)
     perfect = max(chain, work / buyer.at_once)
     return {
         "orders": buyer.orders,

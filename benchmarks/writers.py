@@ -185,11 +185,9 @@ def bought(
                 [_outcome(record.claim, Action.CREATE) for record in won.values()]
             )
     spawning = multiprocessing.get_context("spawn")
-    begin, end, cpu_s = (
-        spawning.Barrier(processes + 1),
-        spawning.Barrier(processes + 1),
-        spawning.Value("d", 0.0),
-    )
+    begin = spawning.Barrier(processes + 1)
+    end = spawning.Barrier(processes + 1)
+    cpu_s = spawning.Value("d", 0.0)
     jobs = [
         Job(
             url=url,
@@ -212,12 +210,11 @@ def bought(
     with psycopg.connect(url, autocommit=True) as watching, sampling(watching) as waits:
         begin.wait(60)
         commits, deadlocks = _counts(watching)
-        server_cpu_s, began = _cpu_of_server(data), time.monotonic()
+        server_cpu_s = _cpu_of_server(data)
+        began = time.monotonic()
         end.wait(3600)
-        seconds, server_cpu_s = (
-            time.monotonic() - began,
-            _cpu_of_server(data) - server_cpu_s,
-        )
+        seconds = time.monotonic() - began
+        server_cpu_s = _cpu_of_server(data) - server_cpu_s
     for worker in workers:
         worker.join()
     with psycopg.connect(url, autocommit=True) as watching:
@@ -269,7 +266,8 @@ def _intent(ref: str, action: Action) -> Intent:
 
 
 def _outcome(claim: Any, action: Action) -> Outcome:
-    ref, at = claim.order_ref, claim.lease_until
+    ref = claim.order_ref
+    at = claim.lease_until
     change = {
         Action.CREATE: OrderChange(
             order_ref=ref,
@@ -297,7 +295,8 @@ def _outcome(claim: Any, action: Action) -> Outcome:
 @contextmanager
 def sampling(connection: psycopg.Connection[Any]) -> Iterator[Counter[str]]:
     """What connections of a database wait for, looked at twenty times a second."""
-    waits, over = Counter[str](), Event()
+    waits = Counter[str]()
+    over = Event()
 
     def sample() -> None:
         with psycopg.connect(connection.info.dsn, autocommit=True) as looking:

@@ -221,7 +221,8 @@ def _writable(check: str, folder: Path, variable: str) -> CheckResult:
 
 def _of_ledger() -> list[CheckResult]:
     """What the ledger tells; nothing of it where it can't be used."""
-    url, asks = settings_now().ledger_url, xportcn.XportcnSettings().asks_first
+    url = settings_now().ledger_url
+    asks = xportcn.XportcnSettings().asks_first
     try:
         engine.require_begun(url)
         with store.Ledger(
@@ -235,16 +236,12 @@ def _of_ledger() -> list[CheckResult]:
                 *_backup(url),
             ]
     except engine.NoLedger:
-        why, found = (
-            "there is no ledger yet",
-            well("ledger", f"none yet at {engine.shown(url)}"),
-        )
+        why = "there is no ledger yet"
+        found = well("ledger", f"none yet at {engine.shown(url)}")
     except (engine.LedgerUnusable, OSError) as error:
-        why, found = (
-            "the ledger can't be used",
-            unwell(
-                "ledger", words_of(error), "see docs/ledger.md, When it can't be used"
-            ),
+        why = "the ledger can't be used"
+        found = unwell(
+            "ledger", words_of(error), "see docs/ledger.md, When it can't be used"
         )
     return [
         found,

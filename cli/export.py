@@ -115,7 +115,8 @@ def _described(result: reader.QueryResult) -> table.Table:
     """The columns of a table, in two lines or three each: as many columns as DuckDB has
     would be too narrow.
     """
-    shown, words = table.Table("column", "means", show_lines=True), text.Text.assemble
+    shown = table.Table("column", "means", show_lines=True)
+    words = text.Text.assemble
     for row in result.rows:
         told = dict(zip(result.columns, row, strict=True))
         name = words(

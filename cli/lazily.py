@@ -20,7 +20,8 @@ def lazily() -> Iterator[None]:
     Packages, and what they import, are loaded at once. Python 3.15 has `lazy import`
     for all of it.
     """
-    names, load = vars(builtins), builtins.__import__
+    names = vars(builtins)
+    load = builtins.__import__
 
     def load_later(
         package: str,

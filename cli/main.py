@@ -180,7 +180,9 @@ def refs_last(arguments: list[str]) -> list[str]:
     What follows one, up to an option, goes with it: it may be another argument of the
     command.
     """
-    kept, last, is_last = arguments[:1], list[str](), False
+    kept = arguments[:1]
+    last = list[str]()
+    is_last = False
     for before, one in [] if "--" in arguments else pairwise(arguments):
         is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith(
             "--"

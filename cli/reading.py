@@ -32,10 +32,8 @@ def track(*, json: Json = False) -> int:
     else:
         if report.moved:
             terminal.show_orders("Moved", report.moved)
-        followed, events = (
-            pluralize(report.followed, "order"),
-            pluralize(report.new_events, "new event"),
-        )
+        followed = pluralize(report.followed, "order")
+        events = pluralize(report.new_events, "new event")
         terminal.console.print(
             f"{followed} followed, {len(report.moved):,} moved, {events}"
         )
@@ -91,7 +89,8 @@ def reconcile(
     parameters.foreign_orders(not_ours or [], "--not-ours")
     by = terminal.person()
     _take_back(parameters.foreign_orders(ours or [], "--ours"), by)
-    days, foreign = -1 if since is None else since, not_ours or []
+    days = -1 if since is None else since
+    foreign = not_ours or []
     report = running.run_flow(
         lambda: reconciling.reconcile_ledger(
             days, wallet_out_cny, marketplace or [], foreign, by

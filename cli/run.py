@@ -312,7 +312,8 @@ def print_report(report: BatchReport) -> None:
         )
     for line in _warning_lines(report.warnings):
         terminal.console.print(text.Text(f"Warning: {line}"))
-    pause, follow_up = report.paused, report.next_look
+    pause = report.paused
+    follow_up = report.next_look
     for told in (
         pause and pause.notice,
         report.broken_off,

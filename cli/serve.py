@@ -55,7 +55,8 @@ def serve(
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
             ".env), or leave --host out"
         )
-    mine, service = settings_now(), xportcn.XportcnSettings()
+    mine = settings_now()
+    service = xportcn.XportcnSettings()
     wanted = service.is_sandbox and not no_sandbox
     port_of_callbacks = free_port(
         mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox
@@ -176,7 +177,8 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     if local_server.is_healthy(f"{base_url}/_sandbox"):
         return {}
     address = urlsplit(base_url)
-    host, port = address.hostname or "127.0.0.1", address.port or 80
+    host = address.hostname or "127.0.0.1"
+    port = address.port or 80
     local_server.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,8 @@ def _show(
     *,
     port_of_callbacks: int,
 ) -> None:
-    inbox, console = settings_now().inbox, terminal.console
+    inbox = settings_now().inbox
+    console = terminal.console
     inbox.mkdir(parents=True, exist_ok=True)
     is_here = any(part.name == "sandbox" for part in place.parts)
     whose = f" (the sandbox{', running here' if is_here else ', of another start: its books go on'})"

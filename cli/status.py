@@ -148,7 +148,8 @@ def _show_waiting(found: list[waiting.ToDo]) -> None:
         f"{count}; the most urgent first (times in {terminal.zone()})", soft_wrap=True
     )
     for those, reason in groups[: terminal.MOST_SHOWN]:
-        state, advice = those[0].state, those[0].advice
+        state = those[0].state
+        advice = those[0].advice
         refs = shorten([one.order_ref for one in those])
         since = f" since {terminal.clock_time(those[0].since)}: "
         told = text.Text.assemble(

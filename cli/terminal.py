@@ -282,7 +282,8 @@ def show_reasons(lines: Sequence[ReportLine]) -> None:
     """Print the reasons of orders, a paragraph for all with one cause."""
     for alike, reason in grouped(lines):
         if reason:
-            refs, state = [line.order_ref for line in alike], alike[0].state
+            refs = [line.order_ref for line in alike]
+            state = alike[0].state
             verb = " is " if len(refs) == 1 else " are "
             words = Text.assemble(
                 (shorten(refs), "bold"),

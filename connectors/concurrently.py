@@ -134,7 +134,8 @@ async def run_all_shielded(
 
     The first exception is raised when all have ended.
     """
-    waiting, failures = iter(items), list[BaseException]()
+    waiting = iter(items)
+    failures = list[BaseException]()
 
     async def worker() -> None:
         for item in waiting:
@@ -185,7 +186,8 @@ async def run_or_cancel(
     """The result of `work`; None, with the work cancelled, when `stopped` is set
     before.
     """
-    working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
+    working = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopped.wait())
     try:
         await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None

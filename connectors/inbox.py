@@ -47,7 +47,8 @@ TEMPORARY = (
 OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
 SECOND = re.compile(r" ?\([0-9]+\)$")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
-LONGEST_STEM, LONGEST_SUFFIX = 200, 20
+LONGEST_STEM = 200
+LONGEST_SUFFIX = 20
 LONGEST_SENT = (
     40  # of four bytes each: with what is put around them they fit into a file name
 )

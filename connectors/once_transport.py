@@ -196,7 +196,8 @@ class _Body(httpx.AsyncByteStream):
             yield bytes(event.data)
 
     async def aclose(self) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._connection
+        self._connection = None
         if connection is None:
             return
         if connection.is_at_rest():

@@ -43,7 +43,8 @@ def program() -> str:
     """
     from sourcing.version import FALLBACK
 
-    root, digest = Path(__file__).parent.parent, hashlib.sha256()
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
     for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())

@@ -162,7 +162,8 @@ def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
     """
     from openpyxl import Workbook
 
-    book, around = Workbook(write_only=True), BytesIO()
+    book = Workbook(write_only=True)
+    around = BytesIO()
     book.properties.creator = "sourcing"
     with (
         whole(path) as unfinished,
@@ -215,7 +216,8 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
     yield from _rows(
         letters, [pa.array([header.xml(name)], TEXT) for name in table.heads], 1
     )
-    cells, first = [_Cells(sheet, table.formats.get(head)) for head in table.heads], 2
+    cells = [_Cells(sheet, table.formats.get(head)) for head in table.heads]
+    first = 2
     for part in table.parts:
         yield from _rows(
             letters,
@@ -265,7 +267,9 @@ class _Cells:
     def __init__(
         self, sheet: Any, number_format: str | None, *, is_bold: bool = False
     ) -> None:
-        self._sheet, self._number_format, self._is_bold = sheet, number_format, is_bold
+        self._sheet = sheet
+        self._number_format = number_format
+        self._is_bold = is_bold
         self._styles: dict[tuple[str, bool], int] = {}
 
     def of(self, column: Column) -> pa.Array:
@@ -317,7 +321,8 @@ class _Cells:
             from openpyxl.styles import Font
 
             cell: Any = WriteOnlyCell(self._sheet)
-            cell.number_format, cell.quotePrefix = number_format, is_quoted
+            cell.number_format = number_format
+            cell.quotePrefix = is_quoted
             if self._is_bold:
                 cell.font = Font(bold=True)
             known = self._styles[number_format, is_quoted] = cell.style_id

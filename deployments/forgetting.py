@@ -62,7 +62,8 @@ def forget(
     none after it is erased. After `SnapshotError`, `LedgerUnusable` or `ServerFailed` a
     second call goes on.
     """
-    erasure, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
+    erasure = Erased()
+    records = server_folder(settings.data_dir) / "prefect.db"
     with _server(settings, records, erasure) as url:
         runs = (
             runs_with(url, order_refs, ledger.parts.wholes(order_refs)) if url else []

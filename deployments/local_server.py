@@ -39,7 +39,8 @@ IDLE_S = 60.0
 ENDS_WITHIN_S = 8.0
 BACKLOG = 1024
 RUNS_KEPT_FOR = timedelta(days=90)
-LOCK, COMMANDS = "server.lock", "commands.lock"
+LOCK = "server.lock"
+COMMANDS = "commands.lock"
 
 SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

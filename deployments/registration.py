@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 POOL = "sourcing"
 NO_WORKER = "sourcing: no worker"
-NOTE, LATEST = "deployments", "registered"
+NOTE = "deployments"
+LATEST = "registered"
 """Marks in the ledger: what was registered last, which a person may have changed since,
 and a digest of all of it.
 """

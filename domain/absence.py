@@ -382,7 +382,8 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
     A person's confirmation that the ledger knows every order is as good up to that
     moment.
     """
-    said, covers = account.confirmed_at, reading.covers
+    said = account.confirmed_at
+    covers = reading.covers
     alive = [
         order for order in reading.listed if order.status is not ServiceStatus.CLOSED
     ]
@@ -419,7 +420,8 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
 
 def _is_before(order: ServiceOrder, account: Account) -> bool:
     """Whether a person's confirmation covers the order."""
-    said, at = account.confirmed_at, order.created_at
+    said = account.confirmed_at
+    at = order.created_at
     return said is not None and at is not None and at <= said
 
 
@@ -475,13 +477,15 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
         )
         for line in lines
     }
-    asked, told = pieces(lines), Counter[tuple[str, str]]()
+    asked = pieces(lines)
+    told = Counter[tuple[str, str]]()
     for ids, count in pieces(shown.goods).items():
         told[ours.get(ids, ids)] += count
     named = {item_id for item_id, _ in asked.keys() & told.keys()}
     if not named and told.total() >= asked.total():
         return []
-    lacks, lacking = asked - told, _by_item(asked) - _by_item(told)
+    lacks = asked - told
+    lacking = _by_item(asked) - _by_item(told)
     return [
         line
         for line in lines

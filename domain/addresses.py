@@ -167,7 +167,8 @@ PARTS = {
 """The parts that are erased, by the request file's column: the address first, since it
 may hold the city.
 """
-LEAST_DIGITS, LEAST_NAME = 6, 3
+LEAST_DIGITS = 6
+LEAST_NAME = 3
 
 
 def without_receiver(words: str, receiver: Receiver) -> str:

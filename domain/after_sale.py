@@ -308,7 +308,8 @@ def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
     """Goods and postage for a wished total, the most that is possible for none. Raises
     `RefundFault`.
     """
-    least, most = option.least + option.least_postage, option.most + option.most_postage
+    least = option.least + option.least_postage
+    most = option.most + option.most_postage
     if most.minor < 1 or least > most:
         raise NothingToAsk("nothing is left to be refunded")
     if wish is None:
@@ -406,7 +407,8 @@ def _paid_for(
 ) -> Money:
     """What was paid for the goods of some lines: their part of it, without postage."""
     worth = {line.line_no: line.amount.minor for line in lines}
-    of_all, part = sum(worth.values()), sum(worth[line_no] for line_no in some)
+    of_all = sum(worth.values())
+    part = sum(worth[line_no] for line_no in some)
     return Money(
         part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
     )
@@ -439,7 +441,8 @@ def _goods_back(
         is_whole = bool(lines) and refund.most.minor > 0 and _is_all(goods, refund.most)
         if refund.kind is RefundKind.REFUND:
             over = min(above, goods)
-            above, goods = above - over, goods - over
+            above = above - over
+            goods = goods - over
         back[refund.lines] += (
             _paid_for(refund.lines, lines, paid) if is_whole else goods
         )
@@ -531,7 +534,8 @@ def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     One that was not taken waits no longer once as much was asked for, or came back, of
     its lines: later, by others.
     """
-    found, later = list[Refund](), defaultdict[str, list[Refund]](list)
+    found = list[Refund]()
+    later = defaultdict[str, list[Refund]](list)
     for one in reversed(refunds):
         beside = [
             other for other in later[one.order_ref] if {*other.lines} & {*one.lines}

@@ -221,7 +221,8 @@ def parcels(bills: Iterable[Bill]) -> list[list[Bill]]:
 
 
 def _is_anew(later: Bill, earlier: Bill) -> bool:
-    on, before = _booked_on(later), _booked_on(earlier)
+    on = _booked_on(later)
+    before = _booked_on(earlier)
     return on is not None and before is not None and on - before > NUMBERED_ANEW
 
 

@@ -132,10 +132,8 @@ class BookTable(CheckedTable):
         """Check the row beside the others of its own SKU."""
         marketplace = Marketplace(texts["marketplace"])
         try:
-            item, sku = (
-                read_item(marketplace, texts["item"]),
-                sku_of(texts["item"], texts["sku"]),
-            )
+            item = read_item(marketplace, texts["item"])
+            sku = sku_of(texts["item"], texts["sku"])
         except ValueError as error:
             self.fault(row, "item", str(error))
             return

@@ -19,7 +19,8 @@ from domain.request_cells import Column, check_cell, read_cell
 from domain.request_files import normal_name
 from domain.request_remarks import HEADER_ROW, TWICE, Remark
 
-MOST_FAULTS, MOST_LISTED = 100, 10
+MOST_FAULTS = 100
+MOST_LISTED = 10
 NEVER_BLANK = (
     "country",
     "rank",
@@ -245,7 +246,9 @@ class RatesTable(CheckedTable):
         return Rates(rate for _, rate in self._rates.values())
 
     def keep(self, row: int, texts: Mapping[str, str]) -> None:
-        base, into, on = texts["from"], texts["to"], date.fromisoformat(texts["date"])
+        base = texts["from"]
+        into = texts["to"]
+        on = date.fromisoformat(texts["date"])
         rate = Rate(
             base=base,
             into=into,

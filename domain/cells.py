@@ -71,7 +71,8 @@ def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
             raise ValueError(
                 f"this cell holds an invisible character (U+{ord(found.group()[0]):04X}); type it again"
             )
-        bare, said = EDGES.sub("", INVISIBLE.sub("", bare)), [INVISIBLE_WARNING]
+        bare = EDGES.sub("", INVISIBLE.sub("", bare))
+        said = [INVISIBLE_WARNING]
     if BREAKS.search(bare):
         if not prose:
             raise ValueError("this cell holds a line break or tab; take it out")

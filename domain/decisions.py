@@ -197,7 +197,9 @@ def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdi
     for line, offer, _ in lines:
         asked[offer.item_id] += line.quantity
     for line, offer, sku in lines:
-        title, item, pieces = offer.title, offer.item_id, asked[offer.item_id]
+        title = offer.title
+        item = offer.item_id
+        pieces = asked[offer.item_id]
         if pieces < offer.min_quantity:
             least = offer.min_quantity
             return refused(
@@ -210,7 +212,8 @@ def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdi
                 )
             )
         if sku.stock < line.quantity:
-            stock, pieces = sku.stock, line.quantity
+            stock = sku.stock
+            pieces = line.quantity
             return refused(
                 because(
                     ReasonCode.OUT_OF_STOCK,

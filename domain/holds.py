@@ -25,7 +25,8 @@ from domain.wording import shorten
 PAUSED = "buying is paused"
 GOES_ON = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
 SOMEBODY = "a person in the Prefect UI"
-LONGEST_NAME, LONGEST_WHY = 120, 200
+LONGEST_NAME = 120
+LONGEST_WHY = 200
 
 
 class Topic(StrEnum):
@@ -203,13 +204,15 @@ def over_budget(
     Raises `ValueError` for an order that costs nothing: its preview is not taken.
     """
     over: dict[str, Verdict] = {}
-    batch, day = limits.batch_spent, limits.day_spent
+    batch = limits.batch_spent
+    day = limits.day_spent
     for order_ref, total in orders:
         most = payable(total, limits.tolerance)
         if verdict := _over(most, batch, day, limits):
             over[order_ref] = verdict
         else:
-            batch, day = batch + most, day + most
+            batch = batch + most
+            day = day + most
     return over
 
 

@@ -43,7 +43,8 @@ class Marketplace(StrEnum):
 
     def __new__(cls, name: str, pages: ProductPages = NO_PAGES) -> Self:
         member = str.__new__(cls, name)
-        member._value_, member.pages = name, pages
+        member._value_ = name
+        member.pages = pages
         return member
 
     TAOBAO = (

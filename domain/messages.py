@@ -15,7 +15,8 @@ from domain.marketplace import Marketplace
 from domain.reasons import Reason
 from domain.wording import pluralize, shorten
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
 MOST_DOUBLINGS = 6
 
 

@@ -187,10 +187,8 @@ class PlanCost:
         self.lines += len(plan.request.lines)
         self.without_limit += lines_without_limit([plan.request])
         if quote := plan.quote:
-            self.goods, self.postage = (
-                self.goods + quote.goods,
-                self.postage + quote.postage,
-            )
+            self.goods = self.goods + quote.goods
+            self.postage = self.postage + quote.postage
             self.total += quote.total
         self._ship(plan)
 

@@ -41,7 +41,8 @@ class ReasonCode(StrEnum):
 
     def __new__(cls, value: str, words: Wording) -> ReasonCode:
         code = str.__new__(cls, value)
-        code._value_, code.words = value, words
+        code._value_ = value
+        code.words = words
         return code
 
     @classmethod

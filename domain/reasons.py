@@ -146,7 +146,8 @@ def _of_all(lines: Sequence[Explained]) -> str:
     first = lines[0]
     if first.reason_code is None or len({line.reason for line in lines}) == 1:
         return first.reason
-    code, remedy = str(first.reason_code).replace("_", " "), first.remedy
+    code = str(first.reason_code).replace("_", " ")
+    remedy = first.remedy
     return (
         f"{code}. {remedy[:1].upper()}{remedy[1:]}"
         if remedy

@@ -142,7 +142,9 @@ def _as_numbers(order_ref: str) -> Iterator[str]:
     """What a number becomes with decimals, or with marks between its thousands."""
     yield re.sub(r"(?<=\d)\.(?=\d{3}(?!\d))", "", order_ref)
     for run in re.finditer(r"\d+(?=-|$)", order_ref):
-        before, digits, after = order_ref[: run.start()], run[0], order_ref[run.end() :]
+        before = order_ref[: run.start()]
+        digits = run[0]
+        after = order_ref[run.end() :]
         dotted, dashed = (
             re.sub(r"(?<=\d)(?=(?:\d{3})+$)", mark, digits) for mark in ".-"
         )

@@ -492,7 +492,8 @@ class RequestTable:
 
     def _warn_of_doubtful(self, row: int, cells: Mapping[str, str]) -> None:
         """Warn of cells that are readable and yet hardly meant."""
-        phone, country = cells.get("receiver_phone"), cells.get("country")
+        phone = cells.get("receiver_phone")
+        country = cells.get("country")
         if phone and country and not is_possible_phone(phone, country):
             doubt = f"this can't be a phone number that is dialled from {country}; it is bought all the same"
             self.warn(row, "receiver_phone", doubt)

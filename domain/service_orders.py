@@ -74,10 +74,8 @@ class Shipment:
         ):
             return None
         (now,) = news
-        new, here = (
-            now.tracking_numbers,
-            [one for one in now.tracking_numbers if one not in self.tracking_numbers],
-        )
+        new = now.tracking_numbers
+        here = [one for one in now.tracking_numbers if one not in self.tracking_numbers]
         items = tuple(
             item
             if item.tracking_number in new
@@ -242,10 +240,8 @@ def state_from_parcels(
     every domestic one is, and that all goods are in a parcel: while the order is paid,
     its seller still has to send. One that waits to be picked up has not moved.
     """
-    numbers, moved = (
-        set(international),
-        [event for event in events if event.status is not TraceStatus.WAITING],
-    )
+    numbers = set(international)
+    moved = [event for event in events if event.status is not TraceStatus.WAITING]
     abroad = [event for event in moved if event.tracking_number in numbers]
     domestic = [event for event in moved if event.tracking_number not in numbers]
     if numbers and arrived(abroad) == numbers:

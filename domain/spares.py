@@ -53,7 +53,8 @@ def _lines_at_fault(plan: PlannedOrder, why: Reason) -> list[RequestLine | None]
     lines = dict(enumerate(plan.request.lines, start=1))
     numbers = set[int]()
     if why.code in ABOUT_AN_ITEM:
-        item, wish = why.facts.get("item"), why.facts.get("wish")
+        item = why.facts.get("item")
+        wish = why.facts.get("wish")
         numbers = {number for number, line in lines.items() if line.item == item}
         if why.code is ReasonCode.SKU_UNKNOWN:
             numbers = {number for number in numbers if lines[number].sku == wish}
@@ -141,7 +142,9 @@ def judge_row(row: BookRow, offer: Offer | None) -> Reason | None:
     item may have no offer.
     """
     component = row.component
-    item, pieces, limit = component.item, component.pieces, component.max_unit_price
+    item = component.item
+    pieces = component.pieces
+    limit = component.max_unit_price
     if offer is None:
         return no_such_item(row.marketplace, item)
     sku = match_sku(offer, component.sku)
@@ -150,10 +153,8 @@ def judge_row(row: BookRow, offer: Offer | None) -> Reason | None:
     line = RequestLine(
         row=row.row, item=item, sku=component.sku, quantity=pieces, max_unit_price=limit
     )
-    short, price = (
-        judge_availability([(line, offer, sku)]),
-        price_at(offer, sku, pieces),
-    )
+    short = judge_availability([(line, offer, sku)])
+    price = price_at(offer, sku, pieces)
     dear = (
         price_above_limit([above_limit(offer.title, price, limit)])
         if limit is not None and price > limit

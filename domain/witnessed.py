@@ -250,7 +250,8 @@ def words_of(verdict: Open | Contradicted) -> str:
 
 def _statement_words(statement: Statement) -> str:
     """`the order list shows R-1 as 78`, `the order does not show R-1`."""
-    value, of = _value(statement), statement.of
+    value = _value(statement)
+    of = statement.of
     if not value:
         return f"{statement.source} does not show {of}"
     return (
@@ -296,7 +297,8 @@ def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
     return because(ReasonCode.MARKETPLACE_HELD, marketplace=marketplace, why=why)
 
 
-UNIT_FROM, UNIT_TO = 50, 200
+UNIT_FROM = 50
+UNIT_TO = 200
 """Between yuan and fen lies a factor of 100; whole yuan that were rounded make it 50
 (0.50 as 1) to 200 (1.99 as 1).
 """
@@ -321,7 +323,8 @@ def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted
     """Compare a total with the approved one. A limit decides about one that is higher
     and within reason.
     """
-    most, now = money_of(approved), money_of(shown)
+    most = money_of(approved)
+    now = money_of(shown)
     gap = _gap(most, now)
     if gap is not Gap.UNIT and now * LEAST_PART < most:
         gap = Gap.HALF
@@ -336,10 +339,8 @@ def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contra
     believed. A foreign payment may have been cheaper, as far as totals are. More that
     is no other unit was taken.
     """
-    first, second = (
-        Statement(source=Source.LEDGER, value=owed),
-        Statement(source=Source.TAKEN, value=shown),
-    )
+    first = Statement(source=Source.LEDGER, value=owed)
+    second = Statement(source=Source.TAKEN, value=shown)
     verdict = agreed_total(first, second)
     if isinstance(verdict, Contradicted):
         return (
@@ -370,7 +371,8 @@ def _amount_or_contradicted(
 
 
 def _gap(first: Money, second: Money) -> Gap | None:
-    low, high = min(first, second).minor, max(first, second).minor
+    low = min(first, second).minor
+    high = max(first, second).minor
     if 0 < UNIT_FROM * low <= high <= UNIT_TO * low:
         return Gap.UNIT
     return Gap.FAR if low <= 0 or high > FAR * low else None

@@ -137,11 +137,9 @@ async def return_parcel(
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-    order_ref, company, number = (
-        form.one_order(order_ref),
-        company.strip(),
-        number.strip(),
-    )
+    order_ref = form.one_order(order_ref)
+    company = company.strip()
+    number = number.strip()
     if not (only_show or (number and company)):
         raise BadInput(
             "say which parcel: fill in its carrier and its tracking number. Nothing was sent"
@@ -202,10 +200,8 @@ async def _parcel_dry_run(
         return await dry_run_report(
             resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed
         )
-    carrier, told = (
-        choose_carrier(carriers, company),
-        number or "(its tracking number is still to be filled in)",
-    )
+    carrier = choose_carrier(carriers, company)
+    told = number or "(its tracking number is still to be filled in)"
     words = f"name parcel {told} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
     return await dry_run_report(resources, [_would(order, words)])
 

@@ -47,7 +47,8 @@ COLUMNS = (
 )
 NOTHING_DONE: Mapping[str, str] = {}
 DONE_BEFORE = "nothing: it was done before"
-MOST_LISTED, LONGEST_DEED = 5, 60
+MOST_LISTED = 5
+LONGEST_DEED = 60
 NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be
 mistaken for full success.
@@ -171,9 +172,11 @@ def _worked_on(
         for effect in ledger.effects_of(order_refs)
         if effect.status in OPEN or effect.owner == ledger.owner
     }
-    did, not_done = defaultdict[str, list[str]](list), list[Trouble]()
+    did = defaultdict[str, list[str]](list)
+    not_done = list[Trouble]()
     for effect in newest.values():
-        ref, kind = effect.order_ref, kind_of(effect)
+        ref = effect.order_ref
+        kind = kind_of(effect)
         if not kind.reported:
             continue
         if effect.status is EffectStatus.DONE:

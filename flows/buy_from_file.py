@@ -67,7 +67,8 @@ from flows.prefect_ui.parameters import (
 from flows.prefect_ui.runs import is_deployed
 from tasks.engine.resources import Resources, utc_now
 
-NO_LIMITS, AS_SET = Limits(), Speed()
+NO_LIMITS = Limits()
+AS_SET = Speed()
 
 
 def run_name() -> str:

@@ -41,7 +41,8 @@ async def cost(resources: Resources, books: Books, since: str) -> CostReport:
     """Compute what all paid orders cost; show and write those that were paid on the day
     `since` or later, or on no known day.
     """
-    settings, root = resources.settings, resources.settings.snapshot_root
+    settings = resources.settings
+    root = resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
     costs = await cost_of(
         root, books, settings.timezone, books.currency or "no currency"
@@ -151,7 +152,8 @@ async def compute_costs(since: SinceDay = "") -> CostReport:
     order whose rate is missing or older than 7 days gets no sum, and that is said. Asks
     the service nothing, and changes no order.
     """
-    settings, since = SourcingSettings(), a_day(since)
+    settings = SourcingSettings()
+    since = a_day(since)
     books = Books(settings.currency, read_rates(settings.rates_file))
     async with open_resources(settings, XportcnSettings()) as resources:
         report = await cost(resources, books, since)

@@ -47,7 +47,8 @@ from flows.sync_tracking import sync_tracking
 from tasks.engine.resources import utc_now
 from tasks.snapshot import LedgerAlone, write_tables
 
-TRACKING, REFUNDS = "tracking", "refunds"
+TRACKING = "tracking"
+REFUNDS = "refunds"
 BEGINS_WITHIN = timedelta(minutes=10)
 """The sweep begins nothing that much later."""
 LEASED_FOR = timedelta(minutes=12)

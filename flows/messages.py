@@ -109,7 +109,8 @@ def digest_of(
 ) -> Message:
     """The message: one a day of the merchant's time zone."""
     zone = ZoneInfo(timezone)
-    spent, freight = _sum(done.spent), _sum(done.freight)
+    spent = _sum(done.spent)
+    freight = _sum(done.freight)
     came = done.came
     lines = [
         f"Since {since.astimezone(zone):%Y-%m-%d %H:%M}:",

@@ -161,7 +161,8 @@ class Reconciliation:
         """Settle open effects by reading; answers the orders that have none open any
         more.
         """
-        listener, opened = progress.get(), refs_with_open_effects(self.resources)
+        listener = progress.get()
+        opened = refs_with_open_effects(self.resources)
         mine = {
             name: refs for name, refs in opened.items() if name in self.marketplaces
         }
@@ -279,7 +280,8 @@ class Reconciliation:
         """Refunds that this ledger does not know, and notes on what could not be
         listed.
         """
-        found, notes = list[Finding](), list[str]()
+        found = list[Finding]()
+        notes = list[str]()
         for marketplace in self.marketplaces:
             try:
                 found += await unknown_refunds(self.resources, marketplace, self.since)
@@ -422,14 +424,10 @@ async def reconcile_ledger(
     statement, to have it compared too. Orders that other people made in the same
     account are found every time until you say that they are not ours.
     """
-    left_wallet, foreign_ids = (
-        form.wallet_out(wallet_out_cny),
-        form.foreign_orders(not_ours),
-    )
-    asked, days = (
-        marketplaces or list(Marketplace),
-        None if since_days == form.AS_SET else since_days,
-    )
+    left_wallet = form.wallet_out(wallet_out_cny)
+    foreign_ids = form.foreign_orders(not_ours)
+    asked = marketplaces or list(Marketplace)
+    days = None if since_days == form.AS_SET else since_days
     async with (
         opened() as resources
     ):  # which proves the clock: one that is far ahead would end all that is kept

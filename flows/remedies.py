@@ -40,7 +40,8 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
     Ends when nothing that was begun before can leave any more. Runs at work end in
     order and their orders keep their state; tracking, cancelling and refunds go on.
     """
-    settings, log = SourcingSettings(), run_logger()
+    settings = SourcingSettings()
+    log = run_logger()
     with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
         at = await requested_at(utc_now())
         paused = await asyncio.to_thread(
@@ -152,7 +153,8 @@ async def resolve_order(
     The service is read first. An answer that it contradicts is refused with what was
     seen, and nothing is written.
     """
-    order_ref, by = form.one_order(order_ref), by.strip()
+    order_ref = form.one_order(order_ref)
+    by = by.strip()
     said = form.resolution_of(answer, value, tracking, up_to)
     if not (by or answer is K.SHOW):
         raise BadInput(

@@ -115,7 +115,8 @@ class _Followed:
     """
 
     def __init__(self, resources: Resources) -> None:
-        self._ledger, self._clock = resources.ledger, resources.clock
+        self._ledger = resources.ledger
+        self._clock = resources.clock
         self.moved = set[str]()
         self.lines: dict[str, ReportLine] = {}
         self.scans = 0
@@ -158,7 +159,8 @@ class _Followed:
             events,
             key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]),
         ):
-            ref, number = event["order_ref"], event["tracking_number"]
+            ref = event["order_ref"]
+            number = event["tracking_number"]
             self.scans += 1
             self.newest[ref] = scan_words(event, later[ref])
             if _goes_back(event):
@@ -182,7 +184,8 @@ async def track(
     run is for so many orders; 0: there are few task runs, however many orders. Raises
     `Misconfigured`, unless `only` some are asked about, once all else is done.
     """
-    ledger, begun = resources.ledger, resources.clock()
+    ledger = resources.ledger
+    begun = resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, ledger.each_order(watched))
@@ -191,7 +194,8 @@ async def track(
         for ref, state in watched.items()
         if ref in opened or state is OrderState.PAYMENT_PENDING
     ]
-    followed, before = _Followed(resources), ledger.orders(unsettled)
+    followed = _Followed(resources)
+    before = ledger.orders(unsettled)
     await _settled(resources, watched, unsettled, followed)
     orders = [
         ref
@@ -219,7 +223,8 @@ async def track(
         if ref in followed.moved and followed.lines[ref].state is not state
     ]
     await _notify_of_silence(ledger, followed)
-    snapshot_id, files = None, list[TrackingFile]()
+    snapshot_id = None
+    files = list[TrackingFile]()
     if only is None:  # else the caller writes all at once
         files = await _numbers_for_shops(resources)
         snapshot_id = await write_tables(resources, "tracking")
@@ -271,7 +276,8 @@ async def _follow(
     asked: PartialResults[str, Reason | None] = PartialResults()
 
     async def take(read: Mapping[str, OrderRecord]) -> None:
-        events, resources.scans = resources.scans, []
+        events = resources.scans
+        resources.scans = []
         await asyncio.to_thread(followed.take, read, events)
         listener.advance("track", sum(ref in asked for ref in read))
 

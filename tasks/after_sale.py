@@ -44,7 +44,8 @@ async def cancel_orders(
 ) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
     resources = current_resources()
-    given, now = orders, await settled(resources, orders)
+    given = orders
+    now = await settled(resources, orders)
     orders = {
         ref: order
         for ref, order in now.items()

@@ -63,7 +63,8 @@ async def _each(
     chosen: PartialResults[str, ChosenFreight],
 ) -> None:
     async with resources.slots.one():
-        read_at, ready = resources.clock(), await still_to_book(resources, orders)
+        read_at = resources.clock()
+        ready = await still_to_book(resources, orders)
 
     unsent = resources.ledger.refunds.unsent(ready)
 
@@ -81,7 +82,8 @@ async def _each(
 async def _render(
     resources: Resources, order: OrderRecord, read_at: datetime, unsent: frozenset[int]
 ) -> ChosenFreight | OrderChange:
-    wish, goods = order.request.freight, order.shipped_order(unsent)
+    wish = order.request.freight
+    goods = order.shipped_order(unsent)
     if not goods.lines:
         return _held(order, came_back(order.refunded, order.paid))
     try:
@@ -125,7 +127,8 @@ def _held(
 
 
 def _above_approved(order: OrderRecord, service: FreightService) -> Reason | None:
-    price, currency = service.price, order.freight_currency
+    price = service.price
+    currency = order.freight_currency
     if order.freight_approved_minor is None or currency != price.currency:
         approved = None
     else:
@@ -304,10 +307,8 @@ async def _book(
     if this_try().this > 1:
         try:
             async with resources.slots.one():
-                read_at, orders = (
-                    resources.clock(),
-                    await still_to_book(resources, orders),
-                )
+                read_at = resources.clock()
+                orders = await still_to_book(resources, orders)
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return

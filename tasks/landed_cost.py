@@ -268,7 +268,8 @@ async def snapshot_costs(
     if stored.sort_by(BY_KEY).equals(costs):
         return None
     parts = (batch.to_pylist() for batch in costs.to_batches(RECORDS_AT_ONCE))
-    snapshot_id, root = snapshot_name(SNAPSHOT, as_of), resources.settings.snapshot_root
+    snapshot_id = snapshot_name(SNAPSHOT, as_of)
+    root = resources.settings.snapshot_root
     await asyncio.to_thread(
         write_whole, root, LANDED_COSTS.name, parts, snapshot_id, as_of
     )

@@ -38,10 +38,12 @@ from tasks.engine.tries import raise_if_it_passes
 from tasks.steps import MOST_TOGETHER, Batcher, Orders, Step
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
-CONFIRM_TOGETHER_S, PAY_TOGETHER_S = 0.02, 0.1
+CONFIRM_TOGETHER_S = 0.02
+PAY_TOGETHER_S = 0.1
 """How long a reading, or a request to pay, waits for further orders."""
 SEARCHES_BACK = timedelta(days=1)
-CLOSES_AFTER, BEFORE_CLOSING = timedelta(days=1), timedelta(hours=2)
+CLOSES_AFTER = timedelta(days=1)
+BEFORE_CLOSING = timedelta(hours=2)
 """When the service closes an unpaid order, and how long before that a person is asked
 to look.
 """
@@ -565,7 +567,8 @@ async def _accepted_long_ago(
     accepted = {one.order_ref: one for one in effects if one.action is Action.PAY}
     late: dict[str, Reason] = {}
     for ref, payment in accepted.items():
-        at, closes = payment.settled_at or payment.intent_at, None
+        at = payment.settled_at or payment.intent_at
+        closes = None
         if shown[ref].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING):
             closes = (shown[ref].created_at or old[ref].ordered_at or at) + CLOSES_AFTER
         if now >= at + TAKEN_WITHIN or (closes and now >= closes - BEFORE_CLOSING):

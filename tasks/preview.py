@@ -119,7 +119,8 @@ class QuotesTogether:
         self, resources: Resources, *, most: int = 10, wait_s: float = 0.1
     ) -> None:
         self._resources = resources
-        self._most, self._wait_s = most, wait_s
+        self._most = most
+        self._wait_s = wait_s
         self._waiting: dict[Marketplace, Waiting] = {}
         self._leaving = set[asyncio.Task[None]]()
         self._spares: dict[Item, Offer | Verdict] = {}
@@ -195,7 +196,8 @@ async def _with_spares(
     """The plan with the first ranks of its own SKUs that can be bought; where none can,
     the plan of their first.
     """
-    plan, why = first, dict[str, Reason]()
+    plan = first
+    why = dict[str, Reason]()
     while (unbuyable := without_goods(plan)) and (
         spare := at_next_rank(plan.request, unbuyable)
     ):
@@ -383,7 +385,8 @@ async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> 
     """Compare the search's price of an item with its offer, which agrees with the
     preview; once for each account.
     """
-    marketplace, marks = plan.request.marketplace, resources.ledger.marks
+    marketplace = plan.request.marketplace
+    marks = resources.ledger.marks
     units = resources.client.settings.units_at(marketplace)
     check.is_confirmed = await asyncio.to_thread(
         marks.units_confirmed, marketplace, units

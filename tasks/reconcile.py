@@ -133,10 +133,8 @@ def facts_about(
     settled, with what is open.
     """
     listed = [one for orders in shown.values() for one in orders]
-    names, ids = (
-        [name for one in listed for name in one.names],
-        [one.order_id for one in listed],
-    )
+    names = [name for one in listed for name in one.names]
+    ids = [one.order_id for one in listed]
 
     def read(opened: Iterable[str]) -> list[LedgerOrder]:
         return orders_to_compare(
@@ -285,7 +283,8 @@ async def look_up(
 async def _read(
     resources: Resources, marketplace: Marketplace, order_ids: list[str]
 ) -> tuple[Mapping[str, ServiceOrder], list[str], list[str]]:
-    read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
+    read = order_ids[:MOST_LOOKED_UP]
+    left = order_ids[MOST_LOOKED_UP:]
     troubles = (
         [f"{marketplace}: {len(left)} more orders were not looked up one by one"]
         if left

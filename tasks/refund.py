@@ -109,10 +109,8 @@ def _asked_before(
     """The refunds that an earlier try of this run has asked for; a later
     process knows its sum by then.
     """
-    effects, owner = (
-        resources.ledger.effects_of({one.order_ref for one in refunds}),
-        resources.ledger.owner,
-    )
+    effects = resources.ledger.effects_of({one.order_ref for one in refunds})
+    owner = resources.ledger.owner
     ours = {
         one.part
         for one in effects
@@ -188,7 +186,8 @@ async def _prepare(
     )
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, order.order_ref)
-    prepared, over = list[tuple[Refund, RefundRequest]](), list[NothingToAsk]()
+    prepared = list[tuple[Refund, RefundRequest]]()
+    over = list[NothingToAsk]()
     for target in targets:
         try:
             prepared.append(

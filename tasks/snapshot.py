@@ -148,7 +148,8 @@ async def write_tables(
     None, and no file, where nothing changed. Raises `SnapshotError`: the marks stay,
     and the next run writes them.
     """
-    ledger, root = source.ledger, source.settings.snapshot_root
+    ledger = source.ledger
+    root = source.settings.snapshot_root
     ledger.guard.require_files()  # a folder that went away would be made anew, without its files
     return await _written(root, ledger, name, ledger.clock(), further)
 
@@ -164,7 +165,8 @@ def write_now(
     root: Path, ledger: Ledger, name: str, now: datetime, further: Tables = NOTHING
 ) -> str | None:
     """As `write_tables`, in this thread."""
-    snapshot_id, of_day = snapshot_name(name, now), ledger.unwritten.of_day
+    snapshot_id = snapshot_name(name, now)
+    of_day = ledger.unwritten.of_day
     with writing(root):
         marked = ledger.unwritten.read()
         if not marked.ids and not any(further.values()):
@@ -190,7 +192,8 @@ async def snapshot_plan(
     resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
 ) -> str:
     """Write the result of a dry run to the history; answers the snapshot's id."""
-    now, root = resources.clock(), resources.settings.snapshot_root
+    now = resources.clock()
+    root = resources.settings.snapshot_root
     resources.ledger.guard.require_files()
     snapshot_id = snapshot_name(f"{batch_id}-plan", now)
     await asyncio.to_thread(

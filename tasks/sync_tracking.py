@@ -68,10 +68,8 @@ async def sync_tracking(
     `Misconfigured` once the orders of all other marketplaces were followed.
     """
     resources = current_resources()
-    left, wrong = (
-        (ref for ref in order_refs if ref not in troubles),
-        dict[Marketplace, Misconfigured](),
-    )
+    left = (ref for ref in order_refs if ref not in troubles)
+    wrong = dict[Marketplace, Misconfigured]()
     for refs in chunked(left, resources.settings.chunk_size):
         orders = await asyncio.to_thread(resources.ledger.orders, refs)
         try:
@@ -105,7 +103,8 @@ async def follow_parcels(
     )  # left to a reconciliation
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
-    events, changes = dict[str, Sequence[TrackingEvent]](), list[OrderChange]()
+    events = dict[str, Sequence[TrackingEvent]]()
+    changes = list[OrderChange]()
     try:
         await gather_missing(
             resources,
@@ -224,7 +223,8 @@ async def _follow(
     )
     if is_further or renumbered:
         writes = OrderUpdate.renumbered(renumbered) if renumbered else NOTHING
-        to, why = (state if is_further else None), going_along(order.why)
+        to = state if is_further else None
+        why = going_along(order.why)
         changes.append(
             OrderChange(
                 order_ref=order.order_ref,

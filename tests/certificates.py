@@ -32,7 +32,8 @@ def of_this_machine(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         .sign(key, hashes.SHA256())
     )
     encoding = serialization.Encoding.PEM
-    chain, private = folder / "certificate.pem", folder / "key.pem"
+    chain = folder / "certificate.pem"
+    private = folder / "key.pem"
     chain.write_bytes(certificate.public_bytes(encoding))
     private.write_bytes(
         key.private_bytes(

@@ -34,7 +34,8 @@ from tests.needs import leave_out, pytest_terminal_summary
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
 
-MEMORY, MEMORY_NEEDED = Path("/dev/shm"), 2**30
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 2**30
 """Temporary folders are in memory where there is room: thousands of commits wait for no
 disk.
 """
@@ -81,7 +82,9 @@ os.environ.setdefault(
 )  # a test that is about waiting for the service says so
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
-INSTALLED, SERVER, POSTGRES = "installed", "prefect_url", "postgres"
+INSTALLED = "installed"
+SERVER = "prefect_url"
+POSTGRES = "postgres"
 LANES = (
     (
         (
@@ -128,7 +131,8 @@ def pytest_collection_modifyitems(
             for item in found:
                 del left[item]
         lanes.append(lane)
-    quick, share = list(left), -(-len(items) // len(LANES))
+    quick = list(left)
+    share = -(-len(items) // len(LANES))
     for lane in lanes:
         room = max(0, share - len(lane))
         lane.extend(quick[:room])

@@ -181,7 +181,8 @@ class _History:
         for order in self.books["orders"]:
             if not order["paid_times"]:
                 continue
-            reference, paid = order["reference"], order["paid_fen"]
+            reference = order["reference"]
+            paid = order["paid_fen"]
             known = self.orders.get(reference)
             approved = (known.approved_minor or 0) if known else 0
             if paid > approved:
@@ -232,10 +233,8 @@ class _History:
                 )
         parcels: dict[str, str] = {}
         for shipment in self.books["shipments"]:
-            shipment_id, order = (
-                shipment["order_id"],
-                self.by_id.get(shipment["tmall_order_id"]),
-            )
+            shipment_id = shipment["order_id"]
+            order = self.by_id.get(shipment["tmall_order_id"])
             if order is None or not order["paid_times"]:
                 what = f"shipment {shipment_id} of order {shipment['tmall_order_id']}"
                 yield Violation(rule=Rule.SHIPPED_UNPAID, what=what)
@@ -270,7 +269,8 @@ class _History:
     def snapshot_agrees(self, snapshot: Iterable[Row]) -> Iterator[Violation]:
         told = {row["order_ref"]: row["paid_minor"] for row in snapshot}
         for order in self.books["orders"]:
-            reference, paid = order["reference"], order["paid_fen"]
+            reference = order["reference"]
+            paid = order["paid_fen"]
             open_still = self._has(reference, Action.PAY, OPEN)
             came_back = told.get(reference) in (None, 0) and _came_back(order)
             if (
@@ -347,7 +347,8 @@ class _History:
         } - paying
 
     def _knows(self, order: Row) -> bool:
-        reference, order_id = order["reference"], order["order_id"]
+        reference = order["reference"]
+        order_id = order["order_id"]
         known = self.orders.get(reference)
         if known is not None and known.order_id == order_id:
             return True

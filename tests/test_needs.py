@@ -37,10 +37,8 @@ def test_a_test_is_left_out_unless_what_it_needs_is_demanded(
 
 
 def test_the_end_tells_each_need_once_and_how_to_have_it() -> None:
-    redis, chromium = (
-        report("Redis: apt-get install redis-server"),
-        report("Chromium: apt-get install chromium"),
-    )
+    redis = report("Redis: apt-get install redis-server")
+    chromium = report("Chromium: apt-get install chromium")
     assert left_out([redis, chromium, chromium]) == [
         "left out 3 of the tests; what they need, and how to have it:",
         "     2  Chromium: apt-get install chromium",

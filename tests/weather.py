@@ -134,7 +134,8 @@ class Weather:
         await self._listen()
 
     async def _go_away(self, *, but_for: asyncio.BaseTransport | None = None) -> int:
-        wire, server = self._orders_on_the_wire(), self._runner.server
+        wire = self._orders_on_the_wire()
+        server = self._runner.server
         assert server is not None
         await self._site.stop()
         for connection in server.connections:
@@ -172,10 +173,8 @@ class Weather:
         return answer
 
     async def _forward(self, request: web.BaseRequest) -> web.Response:
-        url, body = (
-            URL(f"{self._target}{request.raw_path}", encoded=True),
-            await request.read(),
-        )
+        url = URL(f"{self._target}{request.raw_path}", encoded=True)
+        body = await request.read()
         self._under_way[id(request)] = (request.path, body)
         try:
             return await self._forwarded(request, url, body)

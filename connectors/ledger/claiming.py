@@ -233,9 +233,11 @@ def still_valid(
 
 
 def _is_approved(amount: Money | None, action: Action, order: Any) -> bool:
-    most, currency = order.payable, order.currency
+    most = order.payable
+    currency = order.currency
     if action is Action.BOOK:
-        most, currency = order.freight_approved_minor or 0, order.freight_currency
+        most = order.freight_approved_minor or 0
+        currency = order.freight_currency
     is_within = (
         amount is not None and amount.currency == currency and amount.minor <= most
     )

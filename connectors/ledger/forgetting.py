@@ -131,7 +131,8 @@ class ForgottenRows(LedgerRows):
         """Orders besides these that name the same person, by some of these texts, with
         the receiver of each.
         """
-        receiver, ref = cast(receivers.c.receiver, Text), receivers.c.order_ref
+        receiver = cast(receivers.c.receiver, Text)
+        ref = receivers.c.order_ref
         found = [
             receiver.contains(
                 json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True

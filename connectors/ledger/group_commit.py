@@ -182,7 +182,8 @@ class GroupCommit:
             try:
                 for _ in range(MAX_YIELDS):
                     await asyncio.sleep(0)
-                queues, self._next = self._next, Queues(list)
+                queues = self._next
+                self._next = Queues(list)
                 await asyncio.to_thread(_run, self._ledger, queues)
             except (
                 BaseException

@@ -77,10 +77,8 @@ class RunJournal:
 
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            entries, key = (
-                self._first.get(outcome.claim.order_ref, {}),
-                outcome.claim.key,
-            )
+            entries = self._first.get(outcome.claim.order_ref, {})
+            key = outcome.claim.key
             if outcome.status in (EffectStatus.UNSENT, EffectStatus.REFUSED):
                 if entries.pop(key, None) and not entries:
                     del self._first[outcome.claim.order_ref]

@@ -22,7 +22,8 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 
 ID_OWNERS_LOCK = 7_307_423
-ORDER_ID, SHIPMENT_ID = "order_id", "shipment_order_id"
+ORDER_ID = "order_id"
+SHIPMENT_ID = "shipment_order_id"
 # the warehouse numbers the shipments of all marketplaces; each marketplace its own
 # orders
 _THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}

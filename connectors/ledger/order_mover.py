@@ -261,7 +261,8 @@ def _settle(
         if keys
         else {}
     )
-    counts, settled = [], []
+    counts = []
+    settled = []
     for outcome in outcomes:
         claim = outcome.claim
         counts.append(fences.get(claim.key) == claim.fence)

@@ -33,7 +33,8 @@ from domain.reasons import Reason, ReasonCode, because
 TRIED_FOR = timedelta(days=3)
 LEAST_TRIES = 8
 """Also for a machine that was switched off for those days."""
-MAX_CAUSE_LENGTH, DIGEST_LENGTH = 160, 16
+MAX_CAUSE_LENGTH = 160
+DIGEST_LENGTH = 16
 NOT_ADDRESSED = ""
 
 _UNSENT = messages.c.sent_at.is_(None)

@@ -75,10 +75,8 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
     paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
         orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
     )
-    fee_currency, fee = (
-        orders.c.shipment[("fee", "currency")].as_string(),
-        orders.c.shipment[("fee", "minor")],
-    )
+    fee_currency = orders.c.shipment[("fee", "currency")].as_string()
+    fee = orders.c.shipment[("fee", "minor")]
     booked = select(
         func.coalesce(fee_currency, orders.c.freight_currency).label("currency"),
         func.coalesce(fee.as_integer(), orders.c.freight_minor).label("minor"),

@@ -233,7 +233,8 @@ def approve_rows(
         mover = OrderMover(ledger, connection, said)
         begun = set(connection.scalars(BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
-            approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
+            approval = said[row["order_ref"]]
+            is_begun = row["order_ref"] in begun
             is_same = (
                 row["batch_id"] == batch_id
                 and hash_of_row(dict(row)) == approval.plan_hash
@@ -244,10 +245,8 @@ def approve_rows(
                 and mover.state(row["order_ref"])
                 in (OrderState.PLANNED, OrderState.HELD)
             ):
-                ref, writes = (
-                    approval.order_ref,
-                    OrderUpdate(approval_columns(approval, tolerance)),
-                )
+                ref = approval.order_ref
+                writes = OrderUpdate(approval_columns(approval, tolerance))
                 mover.change(
                     OrderChange(
                         order_ref=ref,
@@ -265,7 +264,8 @@ def approval_columns(approval: Approval, tolerance: Decimal) -> dict[str, Any]:
 
     Raises `ValueError` for a plan that costs nothing: budgets add them up.
     """
-    total, freight = approval.total, approval.freight
+    total = approval.total
+    freight = approval.freight
     if total.minor <= 0:
         raise ValueError(f"{approval.order_ref}: nothing can be approved for {total}")
     return {
@@ -409,7 +409,8 @@ def last_move(*of: Any) -> Any:
     return found.scalar_subquery()
 
 
-_CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
+_CODE = moves.c.reason_code
+_TAKEN_BACK = moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
 _YES = last_move(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(BEFOREHAND))
 _LAST_YES = last_move(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
@@ -500,7 +501,8 @@ def say_no(
     with ledger.transaction() as connection:
         mover = OrderMover(ledger, connection, refs)
         for ref in refs:
-            state, writes = mover.state(ref), OrderUpdate.approval_withdrawn()
+            state = mover.state(ref)
+            writes = OrderUpdate.approval_withdrawn()
             mover.audit(ref, state, state, why)
             reason = OrderUpdate(stored(why) if explains.get(ref) is state else {})
             mover.change(OrderChange(order_ref=ref, writes=writes | reason))

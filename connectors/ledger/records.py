@@ -115,10 +115,8 @@ class OrderRecord:
         values["stored"] = {
             column: _or_none(values.pop(column)) for column in JSON_COLUMNS
         }
-        values["marketplace"], values["state"] = (
-            Marketplace(values["marketplace"]),
-            OrderState(values["state"]),
-        )
+        values["marketplace"] = Marketplace(values["marketplace"])
+        values["state"] = OrderState(values["state"])
         facts = values["stored"].pop("reason_facts")
         values["why"] = read(
             values.pop("reason_code"),

@@ -138,7 +138,8 @@ class ResolutionRows(LedgerRows):
         """Write an effect that happened without this ledger, over one that provably did
         not happen.
         """
-        intent, now = answer.intent, self._ledger.clock()
+        intent = answer.intent
+        now = self._ledger.clock()
         if intent is None:
             return ""
         latest = latest_attempts(connection, [intent]).get(intent.slot)

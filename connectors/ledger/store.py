@@ -429,7 +429,8 @@ class Ledger(Switches):
         nothing that buys is claimed, and nothing is written. Raises `LedgerUnusable`
         while a mark forbids to buy.
         """
-        now, tries = self.clock(), count()
+        now = self.clock()
+        tries = count()
         buys = any(intent.action in SPENDING for intent in intents)
 
         @repeating
@@ -475,7 +476,8 @@ class Ledger(Switches):
         holds without working on them (their slots are not `in_hand`). `sender` and
         `intent_at` stay: they say what may be on its way.
         """
-        now, given = self.clock(), {"refs": [*order_refs]}
+        now = self.clock()
+        given = {"refs": [*order_refs]}
         adrift = and_(
             _ASKED,
             effects.c.action == action,
@@ -549,7 +551,8 @@ class Ledger(Switches):
                     fence=effects.c.fence + 1,
                 )
             )
-            ref, state = order.order_ref, OrderState.UNKNOWN
+            ref = order.order_ref
+            state = OrderState.UNKNOWN
             change_order(
                 self,
                 connection,

@@ -128,7 +128,8 @@ class TrackingRows(LedgerRows):
         """The orders whose parcels need not be read yet. A time of a clock that was
         ahead is none.
         """
-        now, at = self._ledger.clock(), tracked.c.next_poll_at
+        now = self._ledger.clock()
+        at = tracked.c.next_poll_at
         return {
             *self._ledger.column(
                 select(tracked.c.order_ref).where(at > now, at <= now + LONGEST)
@@ -143,7 +144,8 @@ class TrackingRows(LedgerRows):
 
         Without such a run those of a week.
         """
-        c, now = tracking_events.c, self._ledger.clock()
+        c = tracking_events.c
+        now = self._ledger.clock()
         (until,) = self._ledger.column(
             select(func.max(marks.c.at)).where(
                 marks.c.name == READ_UNTIL, marks.c.at <= now
@@ -315,7 +317,8 @@ class ExportedRows(LedgerRows):
         And the orders that have no others, unless they were updated since the given
         time. A process that exports one of them meanwhile waits for this commit.
         """
-        now, c = self._ledger.clock(), exported_numbers.c
+        now = self._ledger.clock()
+        c = exported_numbers.c
         recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
         with self._ledger.transaction() as connection:
             stand = connection.execute(_STAND, {"refs": list(whole)})

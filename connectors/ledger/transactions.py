@@ -63,7 +63,8 @@ def repeating(operation: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(operation)
     def repeated(*args: P.args, **kwargs: P.kwargs) -> R:
-        deadline, pause = math.inf, FIRST_PAUSE_S
+        deadline = math.inf
+        pause = FIRST_PAUSE_S
         while True:
             try:
                 return operation(*args, **kwargs)

@@ -39,7 +39,8 @@ class UnwrittenRows(LedgerRows):
 
     def read(self) -> Unwritten:
         """All marks."""
-        rows, days = self._ledger.rows(_MARKED), defaultdict[date, set[str]](set)
+        rows = self._ledger.rows(_MARKED)
+        days = defaultdict[date, set[str]](set)
         for row in rows:
             days[row["recorded_at"].date()].add(row["order_ref"])
         return Unwritten(

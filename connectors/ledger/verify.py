@@ -142,7 +142,8 @@ def _rules(*, is_sqlite: bool) -> Iterator[Rule]:
 
     if is_sqlite:
         yield from map(_json_rule, _json_columns())
-    states, paying = _listed(OrderState), _listed(COUNTS_AS_SPENT)
+    states = _listed(OrderState)
+    paying = _listed(COUNTS_AS_SPENT)
     yield from (
         Rule(
             "orders",

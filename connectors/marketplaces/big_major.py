@@ -65,7 +65,8 @@ from domain.service_orders import (
     TrackingEvent,
 )
 
-UNPAID, PAID = 1, 2
+UNPAID = 1
+PAID = 2
 
 STATUSES = {
     "waitingforpayment": ServiceStatus.UNPAID,

@@ -65,7 +65,8 @@ from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 
 ONLINE = "online"
 CNY = "CNY"
-PAY_SUCCESS, PAY_FAILED = "PAY_SUCCESS", "PAY_FAILED"
+PAY_SUCCESS = "PAY_SUCCESS"
+PAY_FAILED = "PAY_FAILED"
 
 # States that wait for the service, or need a person (audited, frozen, charged back),
 # are OTHER.
@@ -97,7 +98,8 @@ PROBLEMS = {
     "130608": Problem.ADDRESS_INVALID,
     "10012": Problem.ADDRESS_INVALID,
 }
-BAD_REQUEST, PRODUCT_LIST = "40001", "productList"
+BAD_REQUEST = "40001"
+PRODUCT_LIST = "productList"
 
 
 def summary(hit: international.SearchHit) -> OfferSummary:

@@ -199,11 +199,10 @@ class Walk:
         """
         if self.ended and len(self.pages) <= 1:
             return EVER
-        first, rest = (
-            self.pages[0],
-            [order for page in self.pages[1:] for order in page],
-        )
-        times, later = _times(first), _times(rest)
+        first = self.pages[0]
+        rest = [order for page in self.pages[1:] for order in page]
+        times = _times(first)
+        later = _times(rest)
         if (
             times is None
             or later is None
@@ -245,10 +244,8 @@ async def walk(
     done = Walk(size=PAGE_SIZE, rows=PAGE_SIZE)
     for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
         page = await turn(page_no, done.size)
-        before, done.rows = (
-            done.rows,
-            len({order.order_id for order in page.rows}) + len(page.misread),
-        )
+        before = done.rows
+        done.rows = len({order.order_id for order in page.rows}) + len(page.misread)
         done.ended = not done.rows
         if not done.add(page):
             return done
@@ -415,10 +412,8 @@ class FilteredOrders(ABC):
         walks = await concurrently(
             self._questions(references, controls), self._with_references
         )
-        shown, lacks = (
-            {order.order_id: order for done in walks for order in done.orders},
-            {one.lacks for one in walks},
-        )
+        shown = {order.order_id: order for done in walks for order in done.orders}
+        lacks = {one.lacks for one in walks}
         answered = (
             controls
             if self.most_references == 1

@@ -57,6 +57,7 @@ def _write_sheet(path: Path) -> None:
         head.comment = Comment(column.words, "sourcing")
         sheet.cell(2, number, column.example or None).number_format = AS_TEXT
         whole = sheet.column_dimensions[get_column_letter(number)]
-        whole.width, whole.number_format = WIDTH, AS_TEXT
+        whole.width = WIDTH
+        whole.number_format = AS_TEXT
     with path.open("wb") as file:
         book.save(file)

@@ -15,7 +15,9 @@ from pathlib import Path
 from connectors.durable import require_writable
 from connectors.foreign import words_of
 
-HISTORY, WORK, PART = "history", "_work", "part.parquet"
+HISTORY = "history"
+WORK = "_work"
+PART = "part.parquet"
 STAMP = "%Y%m%dT%H%M%S%f"
 STAMP_LENGTH = 21
 WRITTEN_AT = re.compile(r"-(\d{8}T\d{12})$")

@@ -112,7 +112,8 @@ class Snapshots:
         them.
         """
         table = _table(name)
-        asked, condition = _columns(table, columns), _condition(table, where)
+        asked = _columns(table, columns)
+        condition = _condition(table, where)
         schema = pa.schema(
             [table.schema.field(column) for column in asked], table.schema.metadata
         )
@@ -148,7 +149,8 @@ class Snapshots:
         table.
         """
         table = _table(name)
-        asked, condition = _columns(table, columns), _condition(table, where)
+        asked = _columns(table, columns)
+        condition = _condition(table, where)
 
         def read(source: Source) -> pa.Table:
             data = rows_in(source.current, table, texts_as_numbers=condition is None)
@@ -182,7 +184,8 @@ class Snapshots:
     ) -> pd.DataFrame:
         """What each run wrote, the oldest day first."""
         table = _table(name)
-        asked, condition = _columns(table, columns), _condition(table, where)
+        asked = _columns(table, columns)
+        condition = _condition(table, where)
 
         def read(source: Source) -> pa.Table:
             return (

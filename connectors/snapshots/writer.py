@@ -194,7 +194,8 @@ def end_history(root: Path, now: datetime, keep_days: int) -> None:
 
 def _fold(root: Path, name: str, old: Sequence[Path]) -> Path:
     """Write the newest rows of old files into one; answers its path."""
-    table, day = TABLES[name], date.fromisoformat(old[-1].parent.name)
+    table = TABLES[name]
+    day = date.fromisoformat(old[-1].parent.name)
     with (
         files_at(root, partial(history_path, root, FOLDED, day)) as file,
         connected(memory_mb=WORK_MB, work=root / WORK / "spill") as connection,

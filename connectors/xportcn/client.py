@@ -198,7 +198,8 @@ class XportcnClient:
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.name} has an effect: it needs a claim")
         request = _counted(request, self.settings.first_page)
-        tried, since = 0, self.breaker.now()
+        tried = 0
+        since = self.breaker.now()
         while True:
             await self._take_call()
             async with self.breaker.passing(holds_lease=False):
@@ -353,7 +354,9 @@ class XportcnClient:
 
     def _http_request(self, call: Call[Req, Res], request: Req) -> httpx.Request:
         override = self.overrides[call]
-        path, query, body = override.operation.path, {}, ""
+        path = override.operation.path
+        query = {}
+        body = ""
         if override.operation.method == "GET":
             path, fields = path_and_query(path, request.query(self._unit_of(call)))
             query = renamed(fields, override.request, reading=False)
@@ -401,7 +404,8 @@ class XportcnClient:
         kind: FailureKind,
         error: ValidationError | None = None,
     ) -> FailedCall:
-        envelope, now = answer.envelope, self._clock()
+        envelope = answer.envelope
+        now = self._clock()
         field, fault, is_point = _misfit(error) if error else ("", "", False)
         code = envelope.code if envelope else None
         return FailedCall(
@@ -478,7 +482,8 @@ def _address(settings: XportcnSettings) -> str:
 
 
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
-    name, keys = call.name, {claim.key for claim in claims}
+    name = call.name
+    keys = {claim.key for claim in claims}
     if not claims or len(keys) < len(claims):
         raise ValueError(
             f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys"
@@ -534,10 +539,8 @@ def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
 
 
 def _log(operation: Operation, seconds: float, result: Answer | FailedCall) -> None:
-    outcome, request_id = (
-        result.failure.kind if isinstance(result, FailedCall) else result.status,
-        "",
-    )
+    outcome = result.failure.kind if isinstance(result, FailedCall) else result.status
+    request_id = ""
     if isinstance(result, Answer) and result.envelope:
         request_id = result.envelope.request_id
     log.debug(

@@ -396,7 +396,8 @@ def error_of(failed: FailedCall) -> XportcnError:
 
 
 def _bare_error(failed: FailedCall) -> XportcnError:
-    meaning, failure = failed.meaning, failed.failure
+    meaning = failed.meaning
+    failure = failed.failure
     if meaning is Meaning.MISCONFIGURED or (
         meaning is Meaning.RETRY_NOW and failure.code == NONCE_USED
     ):

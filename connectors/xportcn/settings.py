@@ -26,10 +26,13 @@ from domain.marketplace import PICTURE_HOSTS, Marketplace, Pictures
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 BLOCK = "XPORTCN_CREDENTIALS_BLOCK"
-UNKNOWN, DEBIT = "unknown", "debit"
+UNKNOWN = "unknown"
+DEBIT = "debit"
 PAYMENTS = (UNKNOWN, DEBIT, "submission")
-SHOP, DISTRIBUTION = "shop", "distribution"
-ABROAD, WAREHOUSE = "abroad", "warehouse"
+SHOP = "shop"
+DISTRIBUTION = "distribution"
+ABROAD = "abroad"
+WAREHOUSE = "warehouse"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 

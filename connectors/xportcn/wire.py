@@ -52,10 +52,8 @@ them can be added up.
 MOST_COUNT = 10**12
 MOST_TEXT = 2_000
 MOST_ID = 64
-FIRST_TIME, LAST_TIME = (
-    datetime(2000, 1, 1, tzinfo=UTC),
-    datetime(2100, 1, 1, tzinfo=UTC),
-)
+FIRST_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+LAST_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
 JOINED = re.compile(r"\s*[,，;；、/|(（]\s*|(?<=\w{8})\s+(?=\w{8})")
 TELEPHONE = re.compile(

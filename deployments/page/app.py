@@ -75,9 +75,15 @@ TEMPLATE = {
     "style": Markup(STYLES[0]),
 }
 T = TypeVar("T")
-DAYS, NIGHTLY = 14, "buy-from-inbox"
-LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
-MOST_ROWS, LONGEST_NAME, SENT_WITHIN_S, MOST_SENDERS, DAY_S = 200, 200, 60.0, 4, 86_400
+DAYS = 14
+NIGHTLY = "buy-from-inbox"
+LASTS_S = 5.0
+ANSWERS_WITHIN_S = 5.0
+MOST_ROWS = 200
+LONGEST_NAME = 200
+SENT_WITHIN_S = 60.0
+MOST_SENDERS = 4
+DAY_S = 86_400
 FORMS = {
     "buy-from-file": "Buy from a form",
     "buy-from-inbox": "Begin the night now",
@@ -242,7 +248,8 @@ class Page:
             self._until = time.monotonic() + LASTS_S
 
     def _stands(self, ledger: Ledger) -> Standing:
-        now, name = self.clock(), self.zone.key
+        now = self.clock()
+        name = self.zone.key
         days = [
             start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name)
             for n in range(DAYS)
@@ -492,7 +499,8 @@ class Page:
         from connectors.snapshots.reader import QueryBounds
         from connectors.snapshots.tables import TABLES
 
-        name, kind = _asked(request, "name"), _asked(request, "kind")
+        name = _asked(request, "name")
+        kind = _asked(request, "kind")
         if name not in TABLES or kind not in list(ExportFormat):
             raise HTTPException(404, "There is no such table")
         async with self._turn:

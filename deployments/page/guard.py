@@ -49,7 +49,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 MOST_WRONG = 10  # passwords a minute, of all callers: addresses are made up, or are those of proxies
-COOKIE, KEPT = "sourcing_page", "Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
+COOKIE = "sourcing_page"
+KEPT = "Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
 CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on the wire
 
 
@@ -61,8 +62,11 @@ class Guard:
     def __init__(
         self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = ""
     ) -> None:
-        self.app, self.hosts, self.password = app, hosts, password
-        self._minute, self._wrong = 0.0, 0
+        self.app = app
+        self.hosts = hosts
+        self.password = password
+        self._minute = 0.0
+        self._wrong = 0
         self._token = (
             password
             and hashlib.scrypt(password.encode(), salt=b"page", n=2**14, r=8, p=1).hex()
@@ -80,10 +84,8 @@ class Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                closed, known = (
-                    CLOSED if message["status"] >= 400 else {},
-                    {} if refusal else self._known,
-                )
+                closed = CLOSED if message["status"] >= 400 else {}
+                known = {} if refusal else self._known
                 for name, value in (self.headers | closed | known).items():
                     headers.setdefault(name, value)
             await send(message)
@@ -128,12 +130,11 @@ class Guard:
         After too many wrong ones only the password of a browser that was let in before
         is looked at. Its cookie alone lets nothing in.
         """
-        given, token = (
-            request.headers.get("authorization", ""),
-            request.cookies.get(COOKIE, ""),
-        )
+        given = request.headers.get("authorization", "")
+        token = request.cookies.get(COOKIE, "")
         if (minute := time.monotonic() // 60) != self._minute:
-            self._minute, self._wrong = minute, 0
+            self._minute = minute
+            self._wrong = 0
         if self._wrong >= MOST_WRONG and not compare_digest(
             token.encode(), self._token.encode()
         ):
@@ -179,7 +180,8 @@ def take(
 
     Answers a title, words and faults. One content under one name is taken once.
     """
-    stem, suffix = plain_stem(Path(sent).stem), Path(sent).suffix.lower()
+    stem = plain_stem(Path(sent).stem)
+    suffix = Path(sent).suffix.lower()
     if suffix not in READERS:
         return (
             sent,
@@ -208,10 +210,8 @@ def take(
             (),
             asked.faults,
         )
-    root, title = (
-        Inbox(settings.inbox).root,
-        f"{name}: {pluralize(len(asked.orders), 'order')}",
-    )
+    root = Inbox(settings.inbox).root
+    title = f"{name}: {pluralize(len(asked.orders), 'order')}"
     for place in (Folder.WORKING, Folder.OPEN, Folder.DONE):
         if (root / place / name).exists():
             return (

@@ -19,7 +19,8 @@ from domain.plan import PlannedOrder
 
 NUMBER = re.compile(r"(?=.*\d)\S{8,}")
 """What may be a tracking number: shorter words stand in many shipments."""
-AMONG, MOST_ALIKE = 200, 20
+AMONG = 200
+MOST_ALIKE = 20
 
 
 def history_of(
@@ -38,10 +39,8 @@ def history_of(
         (one.key, one.status, one.settled_at or one.intent_at, one.reason)
         for one in ledger.effects_of(refs)
     ]
-    scans, moves = (
-        ledger.tracking.listed(order_refs=refs),
-        ledger.moves_of(order.order_ref),
-    )
+    scans = ledger.tracking.listed(order_refs=refs)
+    moves = ledger.moves_of(order.order_ref)
     answers = ledger.resolutions.of_order(order.order_ref)
     scanned = ("occurred_at", "tracking_number", "status", "description")
     return (

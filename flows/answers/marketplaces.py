@@ -95,7 +95,8 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     reasons = {}
     for marketplace, ref in asked.items():
         if ref in paying:
-            order, amount = orders[ref], paying[ref].amount
+            order = orders[ref]
+            amount = paying[ref].amount
             amount = (
                 order.paid if order.paid_minor is not None or amount is None else amount
             )

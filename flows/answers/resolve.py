@@ -205,7 +205,8 @@ class Case:
         refund: Refund | None = None,
     ) -> ResolutionRecord:
         """The record of the answer."""
-        order, words = self.order, self.answer.words
+        order = self.order
+        words = self.answer.words
         kind = kind_of(effect) if effect else CreateByReference
         part = effect.part if effect else ""
         why = why or because(ReasonCode.ANSWERED, by=self.by, answer=words, then=then)
@@ -244,7 +245,8 @@ async def _did_not_happen(case: Case, effect: Asked) -> ResolutionRecord:
 
 
 async def _ordered(case: Case, effect: Asked) -> ResolutionRecord:
-    order, told = case.order, case.answer.amount
+    order = case.order
+    told = case.answer.amount
     shown = await _require_order(case)
     at = shown.created_at or case.resources.clock()
     facts = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
@@ -281,7 +283,8 @@ async def _require_order(case: Case) -> ServiceOrder:
     """The order that a person names, which must be there, be ours, and belong to no
     other order.
     """
-    order, order_id = case.order, case.answer.value
+    order = case.order
+    order_id = case.answer.value
     ref = order.order_ref
     if not order.lines:
         raise ResolutionRefused(
@@ -338,7 +341,8 @@ def _approved_by(case: Case, shown: ServiceOrder) -> Money:
 
 async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
     assert effect is not None, "a payment is always asked about"
-    order, told = case.order, case.answer.amount or Money(0)
+    order = case.order
+    told = case.answer.amount or Money(0)
     shown = await case.shown()
     proof = {"told_by": case.by}
     if shown and shown.status in NOT_PAID_THERE:
@@ -513,7 +517,8 @@ async def _came_back(case: Case, _: Asked) -> ResolutionRecord:
     """The answer is the sum in all: given twice, it counts once. What a closed order
     does not give back is lost.
     """
-    order, told = case.order, case.answer.amount or NOTHING
+    order = case.order
+    told = case.answer.amount or NOTHING
     refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
     if order.state is OrderState.REFUNDED and told == order.refunded:
         return case.record(None, EffectStatus.DONE, None, question=CAME_BACK)
@@ -557,7 +562,8 @@ async def _is_closed(case: Case, *, is_all: bool) -> bool:
     One that goes on there must have a refund asked for elsewhere; where none are listed
     not all can have come back.
     """
-    order, shown = case.order, await case.shown()
+    order = case.order
+    shown = await case.shown()
     for effect in case.effects:
         case.free(effect)
     if shown is None or shown.status in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
@@ -636,7 +642,8 @@ async def _by_key(case: Case, effect: Asked) -> ResolutionRecord:
         case.require_clear(effect, clear_from(case.resources, effect))
         return case.record(effect, EffectStatus.UNSENT, None)
 
-    seen, shown = await case.read_back(effect), await case.shown()
+    seen = await case.read_back(effect)
+    shown = await case.shown()
     if isinstance(seen, OwnRecord) and shown:
         raise case.contradicted(
             f"order {shown.order_id} is {shown.status}, and nothing of {effect.key} is to "

@@ -174,7 +174,8 @@ def to_do(
     stood still for `begun_for`, since a run may be at work on it, and an approved one
     of which nothing is begun after a day. `settings` have the inbox.
     """
-    newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
+    newest = ledger.clock() - refused_for
+    at_rest = ledger.clock() - begun_for
     orders = ledger.orders_in(STUCK) | ledger.orders_in(
         [OrderState.REFUSED], since=newest
     )
@@ -327,7 +328,9 @@ def _is_in_inbox(source: str) -> bool:
 
 
 def _of(order: OrderRecord, **fields: Any) -> ToDo:
-    ref, batch, since = order.order_ref, order.batch_id, order.updated_at
+    ref = order.order_ref
+    batch = order.batch_id
+    since = order.updated_at
     return ToDo(
         order_ref=ref,
         batch_id=batch,

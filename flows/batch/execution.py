@@ -63,7 +63,8 @@ class Canaries:
         `create` takes their references, and `is_read_back` waits until payment has read
         an order back.
         """
-        marketplace, left = orders[0].marketplace, list(orders)
+        marketplace = orders[0].marketplace
+        left = list(orders)
         async with self._one_by_one[marketplace]:
             while left and not await self.is_free(marketplace):
                 if kept := await self._kept_back(left):
@@ -110,7 +111,8 @@ class Canaries:
         """The verdicts on these orders when none of them may go first; empty when one
         may.
         """
-        marketplace, resources = orders[0].marketplace, self._resources
+        marketplace = orders[0].marketplace
+        resources = self._resources
         unchanged = [order.stays(order.why) for order in orders]
         if resources.paused or resources.breaker.is_over:
             return unchanged
@@ -138,11 +140,9 @@ class Canaries:
         An unanswered create that can't land any more is lost: the next order is the
         younger one that the proof of its absence may lack.
         """
-        resources, group_commit, marks = (
-            self._resources,
-            self._resources.group_commit,
-            self._resources.ledger.marks,
-        )
+        resources = self._resources
+        group_commit = self._resources.group_commit
+        marks = self._resources.ledger.marks
         refs = await asyncio.to_thread(
             marks.unsettled_first, batch_id, marketplace, most=MOST
         )
@@ -178,7 +178,8 @@ class Canaries:
 
     async def _take_loss(self, canary: OrderRecord) -> None:
         """Count a canary that was not read back, if anything of it was begun."""
-        ref, group_commit = canary.order_ref, self._resources.group_commit
+        ref = canary.order_ref
+        group_commit = self._resources.group_commit
         now = (await group_commit.orders([ref]))[ref]
         if now.paid_minor is not None:  # another run was faster
             await self._set_free(now.marketplace)

@@ -224,11 +224,9 @@ may go on.
 
 def cause(resources: Resources) -> Cause:
     """Why this run does nothing more."""
-    breaker, settings, done_by = (
-        resources.breaker,
-        resources.settings,
-        resources.done_by,
-    )
+    breaker = resources.breaker
+    settings = resources.settings
+    done_by = resources.done_by
     if done_by is not None and resources.clock() >= done_by:
         return "the time was up", f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
     if not breaker.is_over:

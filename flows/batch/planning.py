@@ -182,7 +182,8 @@ class Planning:
         ]
 
     async def _search(self, items: Mapping[Item, None]) -> None:
-        start, self._looked_up = self._looked_up, self._looked_up + len(items)
+        start = self._looked_up
+        self._looked_up = self._looked_up + len(items)
         label = label_of(start, self._looked_up, self._items)
         try:
             with suppress(ServiceAway):

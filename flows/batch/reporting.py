@@ -66,11 +66,9 @@ def batch_report(
 
     `taken` has the reasons of orders that the run did not touch.
     """
-    orders, bought, planned = (
-        deque[ReportLine](),
-        list[int](),
-        {plan.order_ref: plan for plan in plans},
-    )
+    orders = deque[ReportLine]()
+    bought = list[int]()
+    planned = {plan.order_ref: plan for plan in plans}
     for some in chunked(asked):
         lines, paid = lines_of(resources.ledger, some)
         orders += (
@@ -126,7 +124,8 @@ def lines_of(
 
     Orders that it found paid count for the run that paid them.
     """
-    lines, bought = dict[str, ReportLine](), list[int]()
+    lines = dict[str, ReportLine]()
+    bought = list[int]()
     for some in chunked(order_refs):
         sent = ledger.paid_by(ledger.owner, some)
         for order in ledger.each_order(some):

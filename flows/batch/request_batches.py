@@ -203,7 +203,8 @@ def note_missing(report: BatchReport, data_dir: Path) -> None:
     """Write the rows that the SKU book lacks into a file to be filled in; where it
     lacks none the file goes.
     """
-    file, rows = missing_file(data_dir, report.batch_id), report.missing_entries
+    file = missing_file(data_dir, report.batch_id)
+    rows = report.missing_entries
     try:
         put(file, book_text(rows)) if rows else file.unlink(missing_ok=True)
     except OSError as error:  # the run has bought by now, and its report has them too

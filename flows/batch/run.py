@@ -176,7 +176,8 @@ class BatchRun:
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources)
         await self._go_on(work, (), ask=ask)
-        postponed, again = self._to_plan_again(), await self._to_try_again()
+        postponed = self._to_plan_again()
+        again = await self._to_try_again()
         if postponed or again:
             run_logger().info(
                 "%s: once more",
@@ -399,11 +400,9 @@ class BatchRun:
 
     def _limits(self) -> BudgetLimits:
         """The limits with the sums that are committed by now."""
-        ledger, settings, limits = (
-            self.resources.ledger,
-            self.resources.settings,
-            self.limits,
-        )
+        ledger = self.resources.ledger
+        settings = self.resources.settings
+        limits = self.limits
         return BudgetLimits(
             order=settings.order_limit,
             batch=limits.batch,
@@ -521,11 +520,9 @@ class BatchRun:
         """
         if decision is None:
             return {}
-        ledger, now, approved = (
-            self.resources.ledger,
-            self.resources.clock(),
-            set(decision.approved),
-        )
+        ledger = self.resources.ledger
+        now = self.resources.clock()
+        approved = set(decision.approved)
         to_buy = [plan for plan in question.summaries if plan.order_ref in approved]
         self.source.approve(
             self.resources,

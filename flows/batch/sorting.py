@@ -76,7 +76,8 @@ async def _check(
     channel: Channel,
     refs: Sequence[str],
 ) -> dict[str, Verdict]:
-    ledger, now = resources.ledger, resources.clock()
+    ledger = resources.ledger
+    now = resources.clock()
     newest = _newest(resources, marketplace)
     since = min(
         [
@@ -269,7 +270,8 @@ def _sort_forgotten(
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)
     else:
-        ref, on = request.order_ref, f"{at:%Y-%m-%d} UTC"
+        ref = request.order_ref
+        on = f"{at:%Y-%m-%d} UTC"
         work.taken[ref] = because(ReasonCode.RECEIVER_FORGOTTEN, order_ref=ref, on=on)
 
 
@@ -291,7 +293,8 @@ def at_held_marketplaces(
     """The verdicts on orders at marketplaces that are held or wait for an answer, where
     claims would be refused.
     """
-    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
+    held_ones = ledger.holds.standing()
+    first = ledger.first_orders.goes_alone()
     behind = {
         ref: held(first_goes_alone(first[where], where))
         for ref, where in (asked.items() if first else ())

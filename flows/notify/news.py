@@ -17,7 +17,9 @@ from domain.request_remarks import HEADER_ROW, Fault
 from domain.wording import counted, first_lines, pluralize, shorten
 from flows.answers.todo import FAULTY, NOT_DELIVERED, ToDo
 
-MAX_LINES, MAX_LINE_LENGTH, MAX_NAMES = 20, 500, 20
+MAX_LINES = 20
+MAX_LINE_LENGTH = 500
+MAX_NAMES = 20
 AND_MORE = "and {more} more"
 
 

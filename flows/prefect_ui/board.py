@@ -115,7 +115,8 @@ class _Board(Progress):
             self._news.clear()
             closing = self._closing  # read before showing: figures that come meanwhile are shown in another round
             await best_effort("the progress", self._show())
-            telling, self._events = self._events, []
+            telling = self._events
+            self._events = []
             if not await send(telling):
                 self._events = [*telling, *self._events]
         if made := self._artifact_id:  # the run's report replaces it

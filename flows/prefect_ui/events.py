@@ -80,10 +80,9 @@ class EventFeed:
         """
         async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
             states, news = await asyncio.to_thread(self._changes, order_refs)
-        telling, self._pending = (
-            [*self._pending, *news, *further],
-            [],
-        )  # concurrent chunks send their own events each
+        # concurrent chunks send their own events each
+        telling = [*self._pending, *news, *further]
+        self._pending = []
         if not await send(telling, without_run=self._without_run):
             self._pending = [*telling, *self._pending]
         return states
@@ -103,17 +102,17 @@ class EventFeed:
 
         `paid` is emitted also when the order went further since the last comparison.
         """
-        states, batches = Counter[str](), dict[str, str]()
+        states = Counter[str]()
+        batches = dict[str, str]()
         alike = defaultdict[tuple[str, str], list[dict[str, Any]]](list)
         for order in orders:
-            ref, before, now = (
-                order.order_ref,
-                self._known.get(order.order_ref),
-                _known(order),
-            )
+            ref = order.order_ref
+            before = self._known.get(order.order_ref)
+            now = _known(order)
             for name in _news_of(before, now):
                 alike[name, order.batch_id].append(_about(order))
-            self._known[ref], batches[ref] = now, order.batch_id
+            self._known[ref] = now
+            batches[ref] = order.batch_id
             states[str(order.state)] += 1
         news = [
             _event(

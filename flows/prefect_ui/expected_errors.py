@@ -186,7 +186,8 @@ def sourcing_flow(
                 known = (
                     code for kind, code in CODES.items() if isinstance(error, kind)
                 )
-                code, words = next(known, ReasonCode.RUN_INPUT_WRONG), words_of(error)
+                code = next(known, ReasonCode.RUN_INPUT_WRONG)
+                words = words_of(error)
                 code = (
                     code
                     if (is_expected := isinstance(error, expected))

@@ -172,10 +172,8 @@ COLUMNS = (
 
 def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     """One order of the plan as text."""
-    service, back = (
-        plan.freight_service,
-        f", {plan.came_back} came back" if plan.came_back.minor else "",
-    )
+    service = plan.freight_service
+    back = f", {plan.came_back} came back" if plan.came_back.minor else ""
     more = f"; {plan.taken} were taken: a yes accepts that" if plan.taken.minor else ""
     return {
         "order": plan.order_ref,

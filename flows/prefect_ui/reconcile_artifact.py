@@ -107,7 +107,8 @@ class ReconciliationReport:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    expected, seen = finding.expected_amount, finding.seen_amount
+    expected = finding.expected_amount
+    seen = finding.seen_amount
     amount = seen or expected
     return {
         "kind": finding.kind,

@@ -97,9 +97,7 @@ def runs_in(
 
 async def next_start(client: PrefectClient, deployment: UUID) -> datetime | None:
     """When the next run of a deployment is planned."""
-    planned, first = (
-        runs_in(StateType.SCHEDULED, deployment=deployment),
-        FlowRunSort.EXPECTED_START_TIME_ASC,
-    )
+    planned = runs_in(StateType.SCHEDULED, deployment=deployment)
+    first = FlowRunSort.EXPECTED_START_TIME_ASC
     runs = await client.read_flow_runs(flow_run_filter=planned, sort=first, limit=1)
     return runs[0].expected_start_time if runs else None

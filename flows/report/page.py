@@ -16,8 +16,11 @@ from flows.report.sections import NUMBERS, Cell, Plot, Section
 HERE = Path(__file__).parent
 FEW_COLUMNS = 4
 """Columns that fit a phone: with more, each row is a card there."""
-WIDTH, ROW, BAR = 330, 26, 16
-LABELS, TEXTS = 100, 110
+WIDTH = 330
+ROW = 26
+BAR = 16
+LABELS = 100
+TEXTS = 110
 """The room left of the bars and right of them: the letters of a phone keep their
 size.
 """

@@ -28,7 +28,8 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.outcomes import refusal_of, repeats
 from tasks.effects.reading_orders import read_orders
 
-RENDER_REFUSED, ORDER_REFUSED = "render_refused", "order_refused"
+RENDER_REFUSED = "render_refused"
+ORDER_REFUSED = "order_refused"
 """Values of `XPORTCN_BOOKING_REPEATED` for a service that refuses a second booking of
 one render, or of one order.
 """
@@ -56,7 +57,8 @@ def freight_of(effect: EffectRecord) -> OrderUpdate:
 
     The service refuses a second one.
     """
-    first, price = repeats(effect), effect.amount
+    first = repeats(effect)
+    price = effect.amount
     sent = first or effect.request_hash
     if price and len(sent) < LONGEST_HASH and (found := SENT.fullmatch(sent)):
         return OrderUpdate.charged(
@@ -134,7 +136,8 @@ class Book(EffectKind):
         """The freight of a booking that repeats the `first`. Raises `Unanswered` where
         a second might be charged.
         """
-        render_id, way = first.partition("/")[0], self._second_is_refused_by
+        render_id = first.partition("/")[0]
+        way = self._second_is_refused_by
         if way == ORDER_REFUSED:
             return chosen
         again = replace(chosen, quote=replace(chosen.quote, render_id=render_id))
@@ -248,7 +251,8 @@ def _ids(shipment: Shipment) -> dict[str, str]:
 
 
 def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> Reason | None:
-    fee, currency = shipment.fee, order.freight_currency
+    fee = shipment.fee
+    currency = order.freight_currency
     if fee is None or order.freight_approved_minor is None or fee.currency != currency:
         return None
     approved = Money(order.freight_approved_minor, currency)

@@ -80,7 +80,9 @@ def in_part(order: OrderRecord, shown: ServiceOrder) -> Reason | None:
     if not (lacks := left_out(shown, order.lines)):
         return None
     lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
-    ref, order_id, cost = order.order_ref, shown.order_id, str(shown.total.major)
+    ref = order.order_ref
+    order_id = shown.order_id
+    cost = str(shown.total.major)
     return because(
         ReasonCode.ORDERED_IN_PART,
         order_id=order_id,
@@ -115,10 +117,8 @@ class CreateByReference(EffectKind):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources = self.resources
-        channel, warehouse = (
-            resources.offerings[order.marketplace].channel,
-            await resources.warehouse(),
-        )
+        channel = resources.offerings[order.marketplace].channel
+        warehouse = await resources.warehouse()
         created = await channel.create(
             claim, order.sourcing_order, warehouse, approved=order.payable
         )
@@ -240,11 +240,10 @@ class CreateByReference(EffectKind):
         """The last orders of ours before the first and the last of these creates, and
         the first after all of them.
         """
-        ledger, last = self.resources.ledger, [attempts[-1] for attempts in creates]
-        begun, cleared = (
-            [one.intent_at for one in last],
-            max(clear_from(self.resources, one) for one in last),
-        )
+        ledger = self.resources.ledger
+        last = [attempts[-1] for attempts in creates]
+        begun = [one.intent_at for one in last]
+        cleared = max(clear_from(self.resources, one) for one in last)
         look_back = timedelta(days=SEARCH_BACK_DAYS)
         listed = oldest_since(ledger, marketplace, cleared)
         for at in {min(begun), max(begun)}:

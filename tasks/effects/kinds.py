@@ -60,7 +60,8 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
     is unknown. Raises `Misconfigured` once all others are settled, unless what can't be
     asked about needs no person either.
     """
-    refs, trouble = list(order_refs), list[Misconfigured]()
+    refs = list(order_refs)
+    trouble = list[Misconfigured]()
     if waiting := await asyncio.to_thread(resources.ledger.unsettled, refs):
         with suppress(ServiceAway):  # it is waited for before anything is taken over
             await resources.breaker.wait_ready()

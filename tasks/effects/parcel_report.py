@@ -35,7 +35,8 @@ class ReportParcel(EffectKind):
     )
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        parcels, shipment = self.parcels[order.order_ref], order.shipment
+        parcels = self.parcels[order.order_ref]
+        shipment = order.shipment
         assert shipment is not None
         booked = order.shipped_order(
             self.resources.ledger.refunds.unsent({order.order_ref: order})[

@@ -320,7 +320,8 @@ def paid(
 def taken_above_approved(order: OrderRecord, taken: Money) -> Reason:
     """Why an order is held of which more was taken than it may cost."""
     tolerated = order.payable > order.approved
-    more, most = taken - order.payable, order.payable
+    more = taken - order.payable
+    most = order.payable
     return because(
         ReasonCode.TAKEN_ABOVE_APPROVED,
         taken=taken,

@@ -68,7 +68,8 @@ VAIN_ROUNDS = 5
 """How often effects that were turned away are sent anew without any of them getting
 through.
 """
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 8.0
 FEW_TRIES = 4
 """How often a task is tried again while effects are turned away, or can't be asked
 about, by a present service.
@@ -198,7 +199,8 @@ async def perform_alone(
     seen_in: OrderState | None = None,
 ) -> None:
     """`perform` for one effect on one order."""
-    ref, action = order.order_ref, kind.action
+    ref = order.order_ref
+    action = kind.action
     intent = Intent(
         order_ref=ref,
         action=action,
@@ -218,7 +220,8 @@ async def _in_portions(
     limits: SpendLimits | None,
 ) -> None:
     """Claim no more than can leave now; what can leave waits for no other."""
-    resources, requests = kind.resources, _batches(kind, orders, intents)
+    resources = kind.resources
+    requests = _batches(kind, orders, intents)
     fresh_until = (work.read_at or resources.clock()) + resources.lease
     portions: list[asyncio.Task[None]] = []
     try:
@@ -292,7 +295,9 @@ async def _in_rounds(
     further round begins: an earlier reading, of a price say, is too old by then, and
     another try of the task repeats it.
     """
-    left, vain, resources = list(intents), 0, chunk.resources
+    left = list(intents)
+    vain = 0
+    resources = chunk.resources
     fresh_until = (chunk.work.read_at or resources.clock()) + resources.lease
     try:
         while left:
@@ -406,10 +411,8 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
     """Wait until the next round can be; False when that takes long, or the run is
     stopped.
     """
-    breaker, waits = (
-        chunk.resources.breaker,
-        [one.wait_s for one in chunk.turned_away.values()],
-    )
+    breaker = chunk.resources.breaker
+    waits = [one.wait_s for one in chunk.turned_away.values()]
     pause = max(FIRST_PAUSE_S * 2**vain, *(wait for wait in waits if wait < NEVER_S))
     if pause > LONGEST_PAUSE_S:
         return False
@@ -473,10 +476,8 @@ def _batches(
 
 async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
     """Send one request, once, and record the outcome of each effect in it."""
-    orders, keys = (
-        [chunk.orders[record.order_ref] for record in batch],
-        {record.key for record in batch},
-    )
+    orders = [chunk.orders[record.order_ref] for record in batch]
+    keys = {record.key for record in batch}
     chunk.begun |= keys
     try:
         replies = await _request(chunk.kind, [record.claim for record in batch], orders)

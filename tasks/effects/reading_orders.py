@@ -165,7 +165,8 @@ def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
 
 
 def another_s(order_ref: str, shown: ServiceOrder) -> Reason:
-    order_id, reference = shown.order_id, shown.reference
+    order_id = shown.order_id
+    reference = shown.reference
     return because(
         ReasonCode.ANOTHERS_REFERENCE,
         order_id=order_id,

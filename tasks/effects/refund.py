@@ -149,10 +149,8 @@ class AskRefund(OnRefund):
         )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        order_ref, refund = (
-            attempt.order.order_ref,
-            refund_of(self.resources, attempt.effect),
-        )
+        order_ref = attempt.order.order_ref
+        refund = refund_of(self.resources, attempt.effect)
         declined = RefundState.DECLINED
         why = standing(replace(refund, state=declined, refusal=refusal.message))
         return OrderChange(

@@ -55,7 +55,8 @@ async def take_outcome(
     """
     if refund.refund_id:
         return await read_refund(resources, refund)
-    effect, known = asking(resources, refund), refund
+    effect = asking(resources, refund)
+    known = refund
     if effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
@@ -107,7 +108,8 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     ]
     paid = order.paid
     if max(shown.asked, shown.refunded) > paid:
-        back, asked = shown.refunded, shown.asked
+        back = shown.refunded
+        asked = shown.asked
         return because(
             ReasonCode.REFUND_NOT_BELIEVED,
             refund_id=refund.refund_id,
@@ -185,10 +187,8 @@ def withdraw_unless_booked(resources: Resources, order_ref: str) -> None:
 async def restate(resources: Resources, order_ref: str) -> None:
     """Move the order to the state that its refunds put it in."""
     ledger = resources.ledger
-    order, refunds = (
-        ledger.orders([order_ref])[order_ref],
-        ledger.refunds.of_orders([order_ref]),
-    )
+    order = ledger.orders([order_ref])[order_ref]
+    refunds = ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
     state, why = state_after(order, refunds)

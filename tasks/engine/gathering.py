@@ -71,7 +71,8 @@ class OrderQueue:
     def take(self, most: int = 0) -> list[str]:
         """The orders here, at most `most` of them, in the order in which they came."""
         size = most or len(self.here)
-        taken, self.here = self.here[:size], self.here[size:]
+        taken = self.here[:size]
+        self.here = self.here[size:]
         return taken
 
     async def groups(self) -> AsyncIterator[list[str]]:
@@ -178,7 +179,9 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     ):
         return postponed(unread(what, error.message))
     if isinstance(error, UnitUnclear):
-        field, amount, place = error.field, error.amount, error.place
+        field = error.field
+        amount = error.amount
+        place = error.place
         return held(
             because(
                 ReasonCode.UNIT_UNCLEAR,

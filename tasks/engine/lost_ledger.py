@@ -30,7 +30,8 @@ def require_not_lost(resources: Resources) -> None:
 
     Not for one that was restored: that has its own lock until a person confirms it.
     """
-    ledger, settings = resources.ledger, resources.settings
+    ledger = resources.ledger
+    settings = resources.settings
     if not ledger.is_new():
         return
     trace = next(_traces(settings.snapshot_root, resources.send_logs), None)
@@ -53,10 +54,8 @@ async def wait_until_settled(resources: Resources) -> None:
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except StillArriving as waits:
-        left_s, done_by = (
-            (waits.until - resources.clock()).total_seconds(),
-            resources.done_by,
-        )
+        left_s = (waits.until - resources.clock()).total_seconds()
+        done_by = resources.done_by
         if left_s > resources.settings.patience_s or (
             done_by and waits.until >= done_by
         ):

@@ -42,7 +42,8 @@ async def wait_until(until: datetime, clock: Callable[[], datetime]) -> None:
     def left_s() -> float:
         return (until - clock()).total_seconds()
 
-    stage, listener = f"until {until:%H:%M:%S} UTC", progress.get()
+    stage = f"until {until:%H:%M:%S} UTC"
+    listener = progress.get()
     listener.start(stage, round(left_s()))
     while (left := left_s()) > 0:
         await asyncio.sleep(min(STEP_S, left))
@@ -90,7 +91,8 @@ class Waiting:
 
     def __init__(self, report_every_s: float) -> None:
         self._report_every_s = report_every_s
-        self._news, self._updated_at = BACK, 0.0
+        self._news = BACK
+        self._updated_at = 0.0
         self._since: float | None = None
         self._reported_at = 0.0
 
@@ -108,10 +110,13 @@ class Waiting:
         """Take the news; answers the line to report, empty when that was reported a
         moment ago.
         """
-        now, goes_on = time.monotonic(), self.is_waiting
-        self._news, self._updated_at = news, now
+        now = time.monotonic()
+        goes_on = self.is_waiting
+        self._news = news
+        self._updated_at = now
         if not news.why:
-            since, self._since = self._since, None
+            since = self._since
+            self._since = None
             return (
                 ""
                 if since is None

@@ -225,10 +225,8 @@ async def open_resources(
             )
 
         at_once = concurrency or settings.concurrency
-        leave, breaker = (
-            _leave_of(ledger, log, clock),
-            _breaker(settings, xportcn, at_once),
-        )
+        leave = _leave_of(ledger, log, clock)
+        breaker = _breaker(settings, xportcn, at_once)
         calls = DailyCalls(
             ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock
         )

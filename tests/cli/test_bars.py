@@ -13,7 +13,8 @@ from cli import terminal
 
 def screen_of(written: str) -> list[str]:
     """The lines that a terminal shows, by the codes that Rich moves and erases with."""
-    lines, at = [""], 0
+    lines = [""]
+    at = 0
     for code, text in re.findall(
         r"(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)|([^\x1b\r\n]+)", written
     ):

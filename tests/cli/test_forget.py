@@ -178,7 +178,8 @@ def test_a_run_waits_for_no_rewriting_of_a_large_ledger(
                 won.extend(run.claim(intents(f"B-{number}"), lease=LEASE).won)
             done.wait(30)
 
-    at_work, done = threading.Event(), threading.Event()
+    at_work = threading.Event()
+    done = threading.Event()
     run = threading.Thread(target=claims)
     run.start()
     at_work.wait(30)

@@ -22,9 +22,11 @@ def said(*words: str) -> tuple[int, str]:
 
 def test_all_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    root, later = tmp_path / "snapshots", AT + timedelta(hours=1)
+    root = tmp_path / "snapshots"
+    later = AT + timedelta(hours=1)
     assert said("ls") == (0, f"No snapshots in {root}")
-    night, crawl = snapshot_name("night", AT), snapshot_name("crawl", later)
+    night = snapshot_name("night", AT)
+    crawl = snapshot_name("crawl", later)
     write(root, night, orders=[order("A-1"), order("A-2")], offers=[offer()])
     write(root, crawl, at=later, offers=[offer()])
     code, words = said("ls")

@@ -115,10 +115,8 @@ def test_the_sheet_agrees_with_the_hand_to_the_fen_and_cent(tmp_path: Path) -> N
 
 
 def test_numbers_are_numbers_days_days_and_ids_text(tmp_path: Path) -> None:
-    (row, *_), path = (
-        sheet_rows(tmp_path / "costs.xlsx", three_orders()),
-        tmp_path / "costs.xlsx",
-    )
+    (row, *_) = sheet_rows(tmp_path / "costs.xlsx", three_orders())
+    path = tmp_path / "costs.xlsx"
 
     seen = {
         name: (row[name].data_type, row[name].number_format)

@@ -73,7 +73,8 @@ def test_a_file_that_still_grows_is_left_for_the_next_run(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked at twice; one that stood still meanwhile is taken."""
-    growing, still = inbox.root / "growing.csv", inbox.root / "still.csv"
+    growing = inbox.root / "growing.csv"
+    still = inbox.root / "still.csv"
     growing.write_text("x")
     still.write_text("x")
     monkeypatch.setattr("time.sleep", lambda _seconds: growing.write_text("xy"))

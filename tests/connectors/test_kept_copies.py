@@ -37,7 +37,8 @@ def test_only_what_the_program_set_aside_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    settings, now = SourcingSettings(), datetime.now(UTC)
+    settings = SourcingSettings()
+    now = datetime.now(UTC)
     assert last_end(settings, settings.inbox) is None
     for name in (*COPIES, *OTHERS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -187,7 +187,8 @@ def test_one_who_does_not_answer_is_not_waited_for(
     ledger: Ledger, receiver: Receiver
 ) -> None:
     ledger.outbox.put(message("A-1"))
-    receiver.slow_s, receiver.status = 1.0, 503
+    receiver.slow_s = 1.0
+    receiver.status = 503
     try:
         assert sent(ledger, telling(f"{receiver.address}?rto=0.2")) == 0
     finally:

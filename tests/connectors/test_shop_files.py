@@ -731,14 +731,10 @@ def test_two_exports_in_one_file_are_refused(tmp_path: Path) -> None:
 def test_what_a_row_of_sums_leaves_blank_is_said_by_the_order_s_first_item(
     tmp_path: Path,
 ) -> None:
-    sums, item = (
-        EBAY | {"Item Number": "", "Paid On Date": ""},
-        {name: EBAY[name] for name in ITEM},
-    )
-    paid, further = (
-        item | {"Paid On Date": "Jul-25-26"},
-        item | {"Item Number": "2", "Custom Label": "MOSS-1"},
-    )
+    sums = EBAY | {"Item Number": "", "Paid On Date": ""}
+    item = {name: EBAY[name] for name in ITEM}
+    paid = item | {"Paid On Date": "Jul-25-26"}
+    further = item | {"Item Number": "2", "Custom Label": "MOSS-1"}
     parsed = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [sums, paid, further]))
     assert (parsed.faults, [*lines(parsed).values()]) == (
         (),
@@ -774,7 +770,8 @@ def test_an_export_that_was_sorted_anew_is_refused(tmp_path: Path) -> None:
         f"row 3, column {name}: {told}"
         for name in ("Financial Status", "Shipping Country")
     ]
-    sums, item = EBAY | {"Item Number": ""}, {name: EBAY[name] for name in ITEM}
+    sums = EBAY | {"Item Number": ""}
+    item = {name: EBAY[name] for name in ITEM}
     faults = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [item, sums])).faults
     assert (3, "Paid On Date") in [(one.row, one.column) for one in faults]
     sent = item | {"Tracking Number": "LX1"}

@@ -30,15 +30,19 @@ from tests.running import RunningSandbox, write_csv
 
 T = TypeVar("T")
 IS_EVERY = "EVERY_CRASH" in os.environ
-HOUR_S, DAY_S = 3_600, 86_400
+HOUR_S = 3_600
+DAY_S = 86_400
 OLD_ENOUGH_S = 30
 """1688 cancels no order of less than ten seconds."""
 
-AT_ONCE, LATER = Speed(ahead_s=OLD_ENOUGH_S), Speed(ahead_s=3000)
+AT_ONCE = Speed(ahead_s=OLD_ENOUGH_S)
+LATER = Speed(ahead_s=3000)
 EARLIER = Speed(ahead_s=-1000)
 FULL_FEN = 100_000_000
 PICTURE = "https://example.com/broken.jpg"
-CHANGED_MY_MIND, BROKEN, WORDS = "不想要了", "质量问题", "请快一点"
+CHANGED_MY_MIND = "不想要了"
+BROKEN = "质量问题"
+WORDS = "请快一点"
 
 
 @dataclass(frozen=True)

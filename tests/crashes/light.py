@@ -73,9 +73,9 @@ class Speed:
     moved: Path | None = None
 
     def __call__(self) -> datetime:
-        now, moved_s = (
-            time.time(),
-            float(self.moved.read_text()) if self.moved and self.moved.exists() else 0,
+        now = time.time()
+        moved_s = (
+            float(self.moved.read_text()) if self.moved and self.moved.exists() else 0
         )
         return datetime.fromtimestamp(
             self.since + (now - self.since) * self.times + self.ahead_s + moved_s, UTC

@@ -97,7 +97,8 @@ def kill_senders(folder: Path, *, kills: int, seed: int) -> Deliveries:
             hours += luck.uniform(0.1, 3)
             clock.write_text(str(hours))
 
-        receiver.status, receiver.slow_s = 200, 0.0
+        receiver.status = 200
+        receiver.slow_s = 0.0
         settings = _settings(receiver.address)
         while len({*receiver.titles}) < len(put) or ledger.is_message_due(_now(clock)):
             assert hours < 24 * kills, "messages wait for ever"
@@ -134,7 +135,8 @@ def _now(clock: Path) -> datetime:
 
 
 def main() -> None:
-    url, clock = sys.argv[1], Path(sys.argv[2])
+    url = sys.argv[1]
+    clock = Path(sys.argv[2])
     settings = SourcingSettings()
     ends_at = time.monotonic() + PATIENCE_S
     with Ledger(url, clock=lambda: _now(clock), owner="sender") as ledger:

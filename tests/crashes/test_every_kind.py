@@ -125,11 +125,9 @@ def test_whatever_died_it_happens_once(
 
     killed(job, f"{point}:{kind.action}")
     shop.sandbox.advance(CLOSES_IN_S)
-    done, in_doubt, clock = (
-        ([EffectStatus.DONE], 1),
-        ([EffectStatus.UNKNOWN], 0),
-        job.clock,
-    )
+    done = ([EffectStatus.DONE], 1)
+    in_doubt = ([EffectStatus.UNKNOWN], 0)
+    clock = job.clock
     if point == IN_DOUBT and not kind.repeatable:
         assert again() == in_doubt
         [effect] = shop.effects(ref, kind)
@@ -139,7 +137,8 @@ def test_whatever_died_it_happens_once(
             else f". {kind.asked(shop.order(ref), effect)['question']}"
         )
         assert str(effect.reason).startswith(f"no answer to {kind.action}{words}")
-        done, clock = done if kind.absence_proves else in_doubt, LATER
+        done = done if kind.absence_proves else in_doubt
+        clock = LATER
         assert again(clock) == done
     assert again(clock) == done
     said = run(replace(job, clock=clock)).get("troubles", [])

@@ -28,7 +28,8 @@ from tests.crashes.light import (
 from tests.flows.plans import put_approved
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
-AFTER_SETTLE_TIME, CAUGHT_UP = Speed(ahead_s=1100), Speed(ahead_s=3000)
+AFTER_SETTLE_TIME = Speed(ahead_s=1100)
+CAUGHT_UP = Speed(ahead_s=3000)
 """By then nothing arrives any more; by then lists show all that arrived."""
 LATE = {"kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
 NEVER = {**LATE, "kind": "http_500"}
@@ -80,7 +81,8 @@ def test_what_got_no_answer_ends_booked_by_itself(
     time one look finishes all.
     """
     bought_before(job)
-    create, pay = "/open/purchase/create*", "/open/purchase/pay"
+    create = "/open/purchase/create*"
+    pay = "/open/purchase/pay"
     sandbox.faults(
         {"path": create, **LATE},
         {"path": create, **NEVER},

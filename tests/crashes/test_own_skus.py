@@ -93,7 +93,8 @@ class Shop:
         """Another book: cups and plates are shuffled, some are gone, in another group,
         or have no entry.
         """
-        cups, plates = dice.sample(self.cups, ORDERS), dice.sample(self.plates, ORDERS)
+        cups = dice.sample(self.cups, ORDERS)
+        plates = dice.sample(self.plates, ORDERS)
         rows = [
             {"own_sku": f"CUP-{n}", **(GONE if dice.random() < 0.2 else cup)}
             for n, cup in enumerate(cups)
@@ -122,13 +123,15 @@ def test_each_part_is_bought_once_whatever_the_book_says_after_a_kill(
     """The first run decides the parts; what was begun goes on as it was approved, the
     rest by the book of its run.
     """
-    dice, shop = Random(seed), Shop(sandbox)
+    dice = Random(seed)
+    shop = Shop(sandbox)
     job = replace(
         job_in(tmp_path, sandbox, SOURCING_SETTLE_S="0", **ledger_settings),
         chunk_size=4,
     )
     sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.02})
-    book, goal = shop.book, 0
+    book = shop.book
+    goal = 0
     for number in range(4):  # leases of the run before are over
         write(job, shop.orders, book)
         under_way = start(replace(job, clock=Speed(ahead_s=number * 200)))
@@ -156,7 +159,8 @@ def test_what_the_book_lacks_is_bought_once_it_is_filled_in(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     """Of 200 orders 8 have an unknown own SKU: 192 are bought, then all, each once."""
-    orders, lacking = 200, 8
+    orders = 200
+    lacking = 8
     job = job_in(tmp_path, sandbox)
     cups = goods(sandbox, "taobao", orders)
     book = [{"own_sku": f"CUP-{n}", **cup} for n, cup in enumerate(cups)]

@@ -114,10 +114,8 @@ def serve(
     Without a sandbox it starts one, whose messages have runs started.
     """
     sandbox_port = sandbox.url.rpartition(":")[2] if sandbox else free_port()
-    ports, own = (
-        {"port": free_port(), "sandbox_port": sandbox_port},
-        {"SOURCING_PAGE_PORT": str(free_port())},
-    )
+    ports = {"port": free_port(), "sandbox_port": sandbox_port}
+    own = {"SOURCING_PAGE_PORT": str(free_port())}
     with ExitStack() as stack:
         served = {
             **ports,

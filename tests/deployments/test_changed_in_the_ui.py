@@ -71,7 +71,8 @@ class Product:
     """
 
     def __init__(self, folder: Path, client: SyncPrefectClient) -> None:
-        self.folder, self.client = folder, client
+        self.folder = folder
+        self.client = client
 
     def register(
         self,
@@ -162,7 +163,8 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
     product: Product, tmp_path: Path
 ) -> None:
     product.register(night=[AT_TWO])
-    night, shop = product.of("night"), product.of("shop")
+    night = product.of("night")
+    shop = product.of("shop")
     changed = {
         "inbox": str(tmp_path / "inbox"),
         "pace": 1,

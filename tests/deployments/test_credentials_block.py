@@ -155,10 +155,8 @@ def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_setti
         "user_id",
     } | known
     for name in known:
-        block, setting = (
-            XportcnCredentials.model_fields[name],
-            XportcnSettings.model_fields[name],
-        )
+        block = XportcnCredentials.model_fields[name]
+        setting = XportcnSettings.model_fields[name]
         assert (block.annotation, block.default) == (
             setting.annotation,
             setting.default,

@@ -54,7 +54,8 @@ def test_settings_of_another_prefect_server_are_not_inherited(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     server = Settings().server
-    url, vacuum = server.database.connection_url, server.services.db_vacuum
+    url = server.database.connection_url
+    vacuum = server.services.db_vacuum
     assert url
     assert url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/prefect.db"
     assert (server.database.driver, server.database.migrate_on_start) == (None, True)

@@ -379,13 +379,11 @@ async def test_slow_uploads_hold_no_report(
     """Senders that have sent nothing yet, as many as are heard at once, and one
     more.
     """
-    ended, headers = (
-        asyncio.Event(),
-        {
-            "origin": "http://localhost",
-            "content-type": "multipart/form-data; boundary=x",
-        },
-    )
+    ended = asyncio.Event()
+    headers = {
+        "origin": "http://localhost",
+        "content-type": "multipart/form-data; boundary=x",
+    }
 
     async def slow() -> AsyncIterator[bytes]:
         await ended.wait()

@@ -27,7 +27,8 @@ from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.witnessed import Contradicted, Lack, Open, Source, Statement, words_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-BOTH, MESSAGE_ONLY = frozenset(ReferenceField), frozenset({ReferenceField.REFERENCE})
+BOTH = frozenset(ReferenceField)
+MESSAGE_ONLY = frozenset({ReferenceField.REFERENCE})
 SENT = Sent(order_ref="R-1", places=BOTH, at=NOON, until=NOON + timedelta(minutes=17))
 LATER = SENT.until + timedelta(minutes=30)
 
@@ -43,7 +44,8 @@ def ours(number: int, minutes: float) -> Control:
     )
 
 
-OLDER, YOUNGER = ours(1, -120), ours(2, 17)
+OLDER = ours(1, -120)
+YOUNGER = ours(2, 17)
 
 
 def shown(order_id: str = "1", reference: str = "", own_id: str = "") -> ServiceOrder:
@@ -99,7 +101,8 @@ def test_an_older_order_of_ours_in_the_same_place_is_a_witness(
     control: ServiceOrder, places: frozenset[ReferenceField]
 ) -> None:
     """Shown by its reference where the one that is looked for would have it too."""
-    sent, covers = replace(SENT, places=places), FirstPage(since=EVER, read_at=LATER)
+    sent = replace(SENT, places=places)
+    covers = FirstPage(since=EVER, read_at=LATER)
     assert verdict(control, places=places) == Between(
         sent=sent, older=OLDER, younger=covers
     )
@@ -154,7 +157,8 @@ def test_a_younger_order_speaks_for_a_list_that_may_lag(
     """Ordered when what was sent could arrive no more: a list that shows it would show
     that too.
     """
-    controls, orders = (OLDER, ours(2, minutes)), (shown("1", "C-1"), shown("2", "C-2"))
+    controls = (OLDER, ours(2, minutes))
+    orders = (shown("1", "C-1"), shown("2", "C-2"))
     judged = verdict(*orders, controls=controls, asked_at=SENT.until, covers=None)
     assert isinstance(judged, Between) is proves
 
@@ -166,10 +170,8 @@ def test_without_a_younger_witness_the_first_page_must_reach_back(
     """The pages may leave something out between two orders, or hide what is
     youngest.
     """
-    orders, given = (
-        (shown("1", "C-1"), shown("2", "C-2")),
-        {"controls": (OLDER, YOUNGER), **values},
-    )
+    orders = (shown("1", "C-1"), shown("2", "C-2"))
+    given = {"controls": (OLDER, YOUNGER), **values}
     assert lack(verdict(*orders, covers=None, **given)) is Lack.YOUNGER_ORDER
     assert (
         lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **given))
@@ -264,10 +266,8 @@ def test_a_reference_that_is_written_otherwise_may_be_its_own(
     """At a living order of which nothing is known: older ones of ours may be too short
     to be cut.
     """
-    sent, read = (
-        replace(SENT, order_ref=order_ref),
-        reading(shown("1", "C-1"), shown("8", name)),
-    )
+    sent = replace(SENT, order_ref=order_ref)
+    read = reading(shown("1", "C-1"), shown("8", name))
     judged = judge_absence(sent, read, Account(controls=(OLDER,)), LATER)
     assert isinstance(judged, Contradicted) is is_meant
     known = judge_absence(
@@ -307,10 +307,8 @@ def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
     """Not with one of the wrong side, not before the list has caught up, and not while
     it may still arrive.
     """
-    covers, record = (
-        FirstPage(since=EVER, read_at=LATER),
-        OwnRecord(shown=Statement(source=Source.DETAIL, value="x")),
-    )
+    covers = FirstPage(since=EVER, read_at=LATER)
+    record = OwnRecord(shown=Statement(source=Source.DETAIL, value="x"))
     Between(sent=SENT, older=OLDER, younger=covers)
     wrong: list[tuple[Control, Control | FirstPage]] = [
         (ours(1, -9), covers),
@@ -329,12 +327,10 @@ def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
     """Known ones, those of which a person said so, and those with somebody's reference
     are not.
     """
-    known, foreign, theirs, bare = (
-        shown("1"),
-        shown("2"),
-        shown("3", reference="X"),
-        shown("4"),
-    )
+    known = shown("1")
+    foreign = shown("2")
+    theirs = shown("3", reference="X")
+    bare = shown("4")
     assert could_be_ours(
         [known, foreign, theirs, bare], Account(accounted={"1", "2"})
     ) == [bare]

@@ -536,10 +536,8 @@ def test_all_that_can_be_asked_for_a_line_is_its_whole_price_also_where_a_discou
         QuoteLine(line_no=no, unit_price=Money(10_000), amount=Money(10_000))
         for no in (1, 2)
     ]
-    paid, sums = (
-        Money(13_800),
-        {"goods_amount": Money(asked), "refunded": Money(back), "most": Money(most)},
-    )
+    paid = Money(13_800)
+    sums = {"goods_amount": Money(asked), "refunded": Money(back), "most": Money(most)}
     one = refund(
         RefundState.REFUNDED,
         part="1",

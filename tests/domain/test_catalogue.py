@@ -9,7 +9,8 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku, VolumePrice, volume_prices_of
 
-TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
+TAOBAO = Marketplace.TAOBAO
+ALIBABA = Marketplace.ALIBABA_1688
 
 
 def test_each_list_is_a_source_once() -> None:

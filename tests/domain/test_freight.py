@@ -72,7 +72,8 @@ def test_of_two_equally_fast_the_cheaper_goes() -> None:
 
 
 def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
-    one, two = service("1", 5000, 4, 6), service("2", 5000, 4, 6)
+    one = service("1", 5000, 4, 6)
+    two = service("2", 5000, 4, 6)
     for wish in ("cheapest", "fastest"):
         assert (
             choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
@@ -122,10 +123,8 @@ def test_the_fastest_needs_no_comparing_of_prices() -> None:
 def test_no_other_service_is_cheaper_than_the_cheapest_or_faster_than_the_fastest(
     services: tuple[FreightService, ...],
 ) -> None:
-    cheapest, fastest = (
-        choose_freight(services, "cheapest"),
-        choose_freight(services, "fastest"),
-    )
+    cheapest = choose_freight(services, "cheapest")
+    fastest = choose_freight(services, "fastest")
     assert cheapest is not None
     assert fastest is not None
     assert cheapest.price == min(offered.price for offered in services)

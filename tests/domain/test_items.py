@@ -19,12 +19,11 @@ from domain.marketplace import (
     sku_of,
 )
 
-TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
-BIG_MAJOR, INTERNATIONAL, POIZON = (
-    Marketplace.BIG_MAJOR,
-    Marketplace.INTERNATIONAL,
-    Marketplace.POIZON,
-)
+TAOBAO = Marketplace.TAOBAO
+ALIBABA = Marketplace.ALIBABA_1688
+BIG_MAJOR = Marketplace.BIG_MAJOR
+INTERNATIONAL = Marketplace.INTERNATIONAL
+POIZON = Marketplace.POIZON
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))

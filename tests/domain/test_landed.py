@@ -86,7 +86,8 @@ def bills(draw: st.DrawFn, ref: str = "A") -> Bill:
         total=quoted.goods + quoted.postage + draw(st.integers(0, 999)),
     )
     paid = draw(st.integers(1, 2 * sum(goods)))
-    refunds, left = [], paid
+    refunds = []
+    left = paid
     for part in draw(
         st.lists(st.sampled_from(["all", "1", "1+3", "2", "9"]), max_size=3)
     ):

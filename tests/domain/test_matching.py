@@ -172,9 +172,7 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
 
 def test_another_choice_than_before_says_so() -> None:
     """A dry run that searches anew must not change its mind in silence."""
-    before, now = (
-        chosen("bag", hit("600001", "bag")),
-        chosen("bag", hit("600002", "bag")),
-    )
+    before = chosen("bag", hit("600001", "bag"))
+    now = chosen("bag", hit("600002", "bag"))
     assert now.in_place_of(before).note.endswith("; an earlier run had taken 600001")
     assert before.in_place_of(before) == before

@@ -73,7 +73,9 @@ def polled(
     told.
     """
     hourly = [NOW + H / 6 + hours * H for hours in range(24 * 30)]
-    reads, known, told = 0, 0, list[tuple[timedelta, timedelta]]()
+    reads = 0
+    known = 0
+    told = list[tuple[timedelta, timedelta]]()
     last: datetime | None = None
     due = NOW
     for at in hourly:
@@ -85,7 +87,8 @@ def polled(
             ]
             last = at if new else last
             due = next_poll(at, NOW, last)
-            reads, known = reads + 1, known + len(new)
+            reads = reads + 1
+            known = known + len(new)
     return reads, told
 
 

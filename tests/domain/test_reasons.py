@@ -105,8 +105,10 @@ def test_of_two_reasons_the_one_of_the_higher_class_stands() -> None:
 
 
 def test_a_doubt_stands_before_a_pause_and_money_before_a_doubt() -> None:
-    pause, doubt = because(ReasonCode.BUYING_PAUSED), because(ReasonCode.UNKNOWN_STATE)
-    limit, fell = because(ReasonCode.OVER_BUDGET), because(ReasonCode.PRICE_FELL)
+    pause = because(ReasonCode.BUYING_PAUSED)
+    doubt = because(ReasonCode.UNKNOWN_STATE)
+    limit = because(ReasonCode.OVER_BUDGET)
+    fell = because(ReasonCode.PRICE_FELL)
     taken = because(ReasonCode.TAKEN_ABOVE_APPROVED)
     assert (
         outranking([pause, doubt]),

@@ -728,7 +728,8 @@ def test_the_wallet_against_the_sum() -> None:
         ),
     ]
     assert wallet_finding(sums, Money(1200)) is None
-    more, less = wallet_finding(sums, Money(2400)), wallet_finding(sums, Money(1199))
+    more = wallet_finding(sums, Money(2400))
+    less = wallet_finding(sums, Money(1199))
     assert more is not None
     assert less is not None
     assert (more.kind, more.seen) == (

@@ -59,10 +59,8 @@ def pair(draw: st.DrawFn, ref: str) -> Pair:
         )
     ):
         case "booked":
-            status, state = (
-                draw(st.sampled_from(PAID_STATUSES)),
-                draw(st.sampled_from(BOOKED)),
-            )
+            status = draw(st.sampled_from(PAID_STATUSES))
+            state = draw(st.sampled_from(BOOKED))
             return ours(ref, state=state, paid=amount, **here), theirs(
                 ref, status=status, paid=amount, **there
             )

@@ -28,7 +28,8 @@ COLUMNS = (
     "group",
     "note",
 )
-FERN, MOSS = "610000000001", "610000000002"
+FERN = "610000000001"
+MOSS = "610000000002"
 IN_THE_BOOK = {"marketplace": "", "item": "", "sku": "", "max_unit_price": ""}
 
 

@@ -44,7 +44,9 @@ def order(*parcels: str, status: ServiceStatus = ServiceStatus.SHIPPED) -> Servi
     )
 
 
-SIGN, TRANSPORT, WAITING = TraceStatus.SIGN, TraceStatus.TRANSPORT, TraceStatus.WAITING
+SIGN = TraceStatus.SIGN
+TRANSPORT = TraceStatus.TRANSPORT
+WAITING = TraceStatus.WAITING
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,10 @@ from tests.running import Merchant, RunningSandbox, own_sandbox
 
 SOON_S = 150
 """A reading begins every two minutes."""
-REPEATED, FEW_ORDERS, FEW_RUNS, MANY_RUNS = 1_000, 50, 3, 20
+REPEATED = 1_000
+FEW_ORDERS = 50
+FEW_RUNS = 3
+MANY_RUNS = 20
 
 
 def callbacks_start_few_runs(orders: int) -> bool:
@@ -144,7 +147,8 @@ def _many_of_few_orders(heard: Heard, poster: Poster, ids: Sequence[str]) -> boo
             [posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE
         )
     )
-    left, runs = heard.until_quiet(600), heard.runs() - before
+    left = heard.until_quiet(600)
+    runs = heard.runs() - before
     is_right = not left and runs <= FEW_RUNS and heard.are_apart
     print(
         f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left: {verdict(is_right)}",
@@ -173,7 +177,8 @@ async def _one_of_each(
 
     await asyncio.gather(poster.post_all(bodies, RATE), killed_meanwhile())
     left = await asyncio.to_thread(heard.until_quiet, 900 + len(ids) / 5)
-    lost, runs = len({*bodies} - kept(heard.store)), heard.runs() - before
+    lost = len({*bodies} - kept(heard.store))
+    runs = heard.runs() - before
     is_right = not (left or lost) and runs <= MANY_RUNS and heard.are_apart
     words = f"{len(ids):,} messages of as many orders, the server killed: {runs} runs, {lost} lost, {left} left"
     print(f"runs  {words}: {verdict(is_right)}", flush=True)

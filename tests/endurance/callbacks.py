@@ -41,13 +41,16 @@ from tests.history import all_orders
 from tests.postgres import running_postgres
 from tests.running import ROOT, Merchant, RunningSandbox, own_sandbox
 
-MESSAGES_AN_ORDER, ODD_BODIES_AN_ORDER = 10, 20
+MESSAGES_AN_ORDER = 10
+ODD_BODIES_AN_ORDER = 20
 RATE = 300
 AGAIN_AFTER_S = 20.0
 PATIENCE_S = 1.0
 MOST_GROWTH_MB = 40
-SILENT, SLOW = 1_000, 50
-STEPS, STEP_S = 8, 12 * 3600
+SILENT = 1_000
+SLOW = 50
+STEPS = 8
+STEP_S = 12 * 3600
 FAULTS = ("callback_tripled", "callback_lost", "callback_forged")
 
 
@@ -302,7 +305,8 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
     with looks at the end all do, and what each order went through is what polling saw.
     """
     folder = Path(tempfile.mkdtemp(prefix="endurance-mixed-"))
-    heard, polled = folder / "heard", folder / "polled"
+    heard = folder / "heard"
+    polled = folder / "polled"
     with _sandbox("--state", str(folder / "state")) as bought:
         merchant = Merchant(bought, heard, {})
         merchant.sourcing("run", new_batch(bought, heard, orders), "--yes")
@@ -370,7 +374,8 @@ class Worlds:
             self.poll()
             for world in (self.heard, self.polled):
                 world.sandbox.advance(STEP_S)
-        heard, polled = self.histories(self.heard), self.histories(self.polled)
+        heard = self.histories(self.heard)
+        polled = self.histories(self.polled)
         for ref, through in polled.items():
             self.ways.add(" ".join(through))
             seen = iter(through)
@@ -385,7 +390,8 @@ class Worlds:
         """All that waits is acted on; then whom a message named is compared."""
         before = self.histories(self.heard)
         names = act_for(self.heard, _act)
-        heard, polled = self.histories(self.heard), self.histories(self.polled)
+        heard = self.histories(self.heard)
+        polled = self.histories(self.polled)
         late = [ref for ref in names if heard[ref][-1] != polled[ref][-1]]
         if late:  # something happened between the two readings
             self.poll()

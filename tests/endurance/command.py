@@ -33,7 +33,8 @@ def commands_under_fire(
     """Two `sourcing run` at a time, killed `STRIKES` times, every other time after a
     stop; then alone.
     """
-    luck, began = random.Random(seed), time.monotonic()
+    luck = random.Random(seed)
+    began = time.monotonic()
     file = new_batch(sandbox, folder, orders)
     settings = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
     if ledger_url:

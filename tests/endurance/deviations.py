@@ -19,7 +19,8 @@ def deviations_are_borne(*, every: int) -> bool:
         (cell.deviation.name, cell.marketplace, cell.setting, cell.seed): cell
         for cell in chosen
     }
-    played, new = list[Line](), 0
+    played = list[Line]()
+    new = 0
     for line in lines(chosen, WORKERS):
         played.append(line)
         if line.faults and not why_open(by_name[line.key]):

@@ -25,7 +25,9 @@ from tests.history import all_orders, violations
 from tests.postgres import running_postgres
 from tests.running import RunningSandbox, own_sandbox, single_line_orders, write_csv
 
-LEASE_S, SETTLE_S, LATE_S = 60, 30, 20
+LEASE_S = 60
+SETTLE_S = 30
+LATE_S = 20
 ORDERS = {
     "taobao": 140,
     "1688": 140,
@@ -109,7 +111,8 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
 def _followed_up(
     case: Case, place: LostPlace, sandbox: RunningSandbox
 ) -> tuple[int, str, list[str]]:
-    shop, rows = place.shop, single_line_orders(sandbox, ORDERS)
+    shop = place.shop
+    rows = single_line_orders(sandbox, ORDERS)
     before = [
         {**row, "order_ref": f"before-{row['order_ref']}"}
         for row in rows

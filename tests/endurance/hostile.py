@@ -20,7 +20,8 @@ def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
     """Play every `every`th case; print what broke, with some of the cases that broke
     it. True when nothing did.
     """
-    began, played = time.monotonic(), 0
+    began = time.monotonic()
+    played = 0
     broke: defaultdict[str, list[str]] = defaultdict(list)
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers) as pool:

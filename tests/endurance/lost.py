@@ -176,7 +176,8 @@ class LostPlace:
 
 
 def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
-    shop, seen = place.shop, Seen()
+    shop = place.shop
+    seen = Seen()
     sandbox.faults(
         {
             "path": "*pay*",

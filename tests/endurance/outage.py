@@ -17,8 +17,10 @@ from tests.kept_sandbox import KeptSandbox, kept_sandbox
 from tests.running import Merchant, RunningSandbox, own_sandbox
 from tests.weather import weather_over
 
-ORDERS, THROTTLED_ORDERS = 300, 200
-AWAY_S, STORM_S = (20, 90), 60
+ORDERS = 300
+THROTTLED_ORDERS = 200
+AWAY_S = (20, 90)
+STORM_S = 60
 BEGUN = 20
 LATENCY_S = 0.2
 """So that calls are on the wire when the service falls."""
@@ -109,7 +111,8 @@ def _first_of(file: Path) -> Path:
     absence proves anything.
     """
     head, *rows = file.read_text().splitlines(keepends=True)
-    first, rest = rows[:5], rows[5:]
+    first = rows[:5]
+    rest = rows[5:]
     file.write_text(head + "".join(rest))
     earlier = file.with_name("earlier.csv")
     earlier.write_text(head + "".join(first))
@@ -195,7 +198,8 @@ def _throttled(
     sandbox: RunningSandbox, *, share: float, retry_after: str
 ) -> tuple[int, float, dict[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="endurance-throttled-"))
-    file, began = new_batch(sandbox, folder, THROTTLED_ORDERS), time.monotonic()
+    file = new_batch(sandbox, folder, THROTTLED_ORDERS)
+    began = time.monotonic()
     with weather_over(sandbox.url) as weather:
         weather.throttle(share, STORM_S, retry_after)
         merchant = Merchant(

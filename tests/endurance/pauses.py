@@ -20,7 +20,8 @@ from tests.endurance.shop import judged, new_batch, run_until_quiet
 from tests.endurance.storm import Repetition
 from tests.running import RunningSandbox
 
-LEASE_S, SETTLE_S = 10, 60
+LEASE_S = 10
+SETTLE_S = 60
 KINDS = ("orders", "payments", "shipments")
 KILLS = 0.3
 """So often one of the processes is killed right before the pause."""
@@ -40,11 +41,9 @@ def paused_batch(
     """One batch, paused at random moments; what the books have when `pause` returns is
     what they have at its end.
     """
-    file, luck, began = (
-        new_batch(sandbox, folder, orders),
-        random.Random(seed),
-        time.monotonic(),
-    )
+    file = new_batch(sandbox, folder, orders)
+    luck = random.Random(seed)
+    began = time.monotonic()
     settings = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
     settings |= {"SOURCING_LEDGER_URL": ledger_url} if ledger_url else {}
     job = Job(
@@ -56,7 +55,10 @@ def paused_batch(
         settings=settings,
     )
     run(replace(job, does="plan"))
-    kills, pauses, failed, broken = 0, 0, list[int](), list[str]()
+    kills = 0
+    pauses = 0
+    failed = list[int]()
+    broken = list[str]()
     while (
         not (pauses and all(order.shipment for order in kept(job)[0].values()))
         and pauses < orders

@@ -28,7 +28,8 @@ from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.service import Deviation, Group, Outcome, Told
 from tests.simulation.deviations.wire import ORDERS, Role, changed
 
-LEASE_S, SETTLE_S = 10, 10
+LEASE_S = 10
+SETTLE_S = 10
 SETTINGS = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
 YOUNGER = 60
 HOURS_S = 36_000
@@ -149,10 +150,8 @@ def _unannounced(
     """More orders than canaries that are not through, or money that the report does not
     tell.
     """
-    ordered, states = (
-        made.bought(refs),
-        {order["order_ref"]: order["state"] for order in report["orders"]},
-    )
+    ordered = made.bought(refs)
+    states = {order["order_ref"]: order["state"] for order in report["orders"]}
     stuck = [order for order in ordered if states.get(order["reference"]) != "booked"]
     if len(stuck) > most:
         return f"{len(ordered)} ordered, {len(stuck)} of them not booked"

@@ -26,7 +26,9 @@ LIMIT = 50
 PROCESSES = 4
 SETTLED_S = 5
 """Until all have begun and what was saved up is used."""
-RETRY_AFTER_S, STOPPED_S, LOCKED_S = 5, 20, 2
+RETRY_AFTER_S = 5
+STOPPED_S = 20
+LOCKED_S = 2
 
 
 class Counting(Weather):
@@ -160,10 +162,8 @@ def _kept(play: Play, seconds: float) -> tuple[bool, str]:
     play.runs()
     since, until = _after(seconds)
     used = play.within(since, until) / (LIMIT * seconds)
-    most, a_second = (
-        play.most(seconds, since=0) / (LIMIT * seconds),
-        play.most(1, since),
-    )
+    most = play.most(seconds, since=0) / (LIMIT * seconds)
+    a_second = play.most(1, since)
     words = f"{used:.1%} of {LIMIT}/s used over {seconds:g} s; at most {most:.1%} in so long, {a_second} in a second"
     return (
         used >= 0.9 and most <= 1.05,
@@ -210,10 +210,8 @@ def _killed(play: Play, seconds: float) -> tuple[bool, str]:
     first.process.send_signal(signal.SIGKILL)
     died = time.monotonic()
     time.sleep(seconds / 4)
-    early, later = (
-        play.within(died, died + 3) / (LIMIT * 3),
-        play.within(died + 3, died + seconds / 4),
-    )
+    early = play.within(died, died + 3) / (LIMIT * 3)
+    later = play.within(died + 3, died + seconds / 4)
     used = later / (LIMIT * (seconds / 4 - 3))
     words = f"{early:.1%} used in the 3 s after kill -9 of one in four, {used:.1%} afterwards"
     return used >= 0.9 and early >= 0.6, words
@@ -230,7 +228,8 @@ def _stopped(play: Play, _seconds: float) -> tuple[bool, str]:
     first.process.send_signal(signal.SIGCONT)
     back = time.monotonic()
     time.sleep(10)
-    most, after = play.most(1, since=back), play.within(back, back + 10) / (LIMIT * 10)
+    most = play.most(1, since=back)
+    after = play.within(back, back + 10) / (LIMIT * 10)
     words = f"{used:.1%} used while one stood still; {after:.1%} after that, at most {most} in a second"
     return used >= 0.9 and 0.85 <= after <= 1.15, words
 
@@ -252,10 +251,8 @@ def _ledger_away(play: Play, _seconds: float) -> tuple[bool, str]:
             lock.execute("ROLLBACK")
     back = time.monotonic()
     time.sleep(10)
-    used, gap = (
-        play.within(since, back + 10) / (LIMIT * (back + 10 - since)),
-        play.longest_gap(since, back + 10),
-    )
+    used = play.within(since, back + 10) / (LIMIT * (back + 10 - since))
+    gap = play.longest_gap(since, back + 10)
     return (
         0.85 <= used <= 1.05 and gap <= 1.5,
         f"{used:.1%} used around {LOCKED_S} s; nothing for {gap:.2f} s at most",

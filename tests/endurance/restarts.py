@@ -16,13 +16,15 @@ from tests.endurance.shop import End, judged, new_batch, run_until_quiet
 from tests.postgres import Postgres
 from tests.running import RunningSandbox
 
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 40.0
+SHORTEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 40.0
 LONGEST_AWAY_S = 6.0
 LATENCY_S = 0.3
 """What a call abroad takes; without it a batch is over before many restarts fall into
 it.
 """
-LEASE_S, SETTLE_S = 120, 60
+LEASE_S = 120
+SETTLE_S = 60
 HOW: tuple[Literal["fast", "immediate"], ...] = ("fast", "immediate")
 
 
@@ -74,15 +76,19 @@ def batch_under_restarts(
         {"path": "*", "kind": "latency", "probability": 1, "delay_s": latency_s}
     )
     began = time.monotonic()
-    buyer, restarts, crashes = start(job), 0, 0
-    pid, next_at = buyer.pid, began + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
+    buyer = start(job)
+    restarts = 0
+    crashes = 0
+    pid = buyer.pid
+    next_at = began + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
     while buyer.process.exitcode is None:
         if time.monotonic() >= next_at:
             how = luck.choice(HOW)
             server.stop(how)
             time.sleep(luck.uniform(0, LONGEST_AWAY_S))
             server.start()
-            restarts, crashes = restarts + 1, crashes + (how == "immediate")
+            restarts = restarts + 1
+            crashes = crashes + (how == "immediate")
             next_at = time.monotonic() + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
         time.sleep(0.05)
     code = buyer.ends()

@@ -32,7 +32,8 @@ deleted with its run is an orphan.
 
 GONE_WITHIN_S = 3600
 LOGS_A_RUN = 20
-HEARTBEAT, PAID = "prefect.flow-run.heartbeat", "sourcing.order.paid"
+HEARTBEAT = "prefect.flow-run.heartbeat"
+PAID = "sourcing.order.paid"
 Row = dict[str, Any]
 
 
@@ -259,7 +260,8 @@ def _copy_run(
     connection: sqlite3.Connection, example: Mapping[str, Row], number: int
 ) -> None:
     too_old = _before(local_server.RUNS_KEPT_FOR + timedelta(days=1))
-    run, state = str(uuid.uuid4()), str(uuid.uuid4())
+    run = str(uuid.uuid4())
+    state = str(uuid.uuid4())
     own = {
         "id": run,
         "end_time": too_old,

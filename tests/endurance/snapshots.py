@@ -93,14 +93,17 @@ def _or_die(
 
 
 def _killed(what: str, moments: int) -> bool:
-    right, begun = 0, time.monotonic()
+    right = 0
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
-        template, root = Path(place) / "before", Path(place) / "root"
+        template = Path(place) / "before"
+        root = Path(place) / "root"
         before(template)
         copytree(template, root)
         steps = _played(root, what, NEVER)
         assert steps
-        old, new = _told(template), _told(root)
+        old = _told(template)
+        new = _told(root)
         offers = [_offers(template), _offers(root)]
         for number in range(moments):
             rmtree(root)

@@ -17,7 +17,8 @@ from tests.crashes.light import KILLED, Job, Run, Speed, run, start
 from tests.endurance.shop import End, judged, new_batch, run_until_quiet
 from tests.running import RunningSandbox
 
-LEASE_S, SETTLE_S = 10, 60
+LEASE_S = 10
+SETTLE_S = 60
 TIMES = 2
 """The ledger's clock goes twice as fast: a lease is over in 5 s, and no stop outlasts
 lease and settle time.
@@ -26,7 +27,8 @@ lease and settle time.
 LONGEST_STOP_S = 8.0
 STORM_S = 300.0
 PAUSE_S = 0.01
-FEW, MANY = 1, 60
+FEW = 1
+MANY = 60
 """How many effects a process sends before the next blow."""
 
 

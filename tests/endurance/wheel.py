@@ -123,7 +123,8 @@ def _faults(folder: Path, python: str, prefect: str) -> Iterator[str]:
     )
     _do(folder, python, "-m", "venv", "venv")
     pip = (bin_ / "python", "-m", "pip", "install", "--quiet", "--no-compile")
-    before, bare = _top(folder), _size(folder)
+    before = _top(folder)
+    bare = _size(folder)
     (wheel,) = (folder / "out").glob("*.whl")
     _do(folder, *pip, "--no-deps", wheel)
     if strange := {

@@ -51,7 +51,8 @@ def books_run(resources: Resources) -> Resources:
 def written(
     run: Resources, tables: dict[str, Any], name: str = "autumn", minutes: int = 0
 ) -> None:
-    root, moment = run.settings.snapshot_root, WRITTEN + timedelta(minutes=minutes)
+    root = run.settings.snapshot_root
+    moment = WRITTEN + timedelta(minutes=minutes)
     for rows in tables.values():
         for row in rows:
             row.update(snapshot_at=moment, snapshot_id=name)

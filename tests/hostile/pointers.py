@@ -77,7 +77,8 @@ def located(
     when it is not there.
     """
     found: list[str | int] = []
-    in_row, here = False, answer
+    in_row = False
+    here = answer
     for step in pointer:
         if isinstance(step, str):
             if not isinstance(here, Mapping) or step not in here:

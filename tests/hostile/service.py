@@ -212,7 +212,8 @@ class OddService:
 def _with(answer: Any, pointer: Pointer, value: Any) -> Any:
     if not pointer:
         return {} if value is Special.ABSENT else value
-    holder, last = at(answer, pointer[:-1]), pointer[-1]
+    holder = at(answer, pointer[:-1])
+    last = pointer[-1]
     if value is Special.ABSENT and isinstance(last, str):
         del holder[last]
     else:

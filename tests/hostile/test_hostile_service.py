@@ -13,7 +13,9 @@ from tests.hostile.service import Case
 from tests.hostile.table import cases_of, play, seeded
 from tests.simulation.stage import Stage, stage
 
-COUNT, SEED, EACH = 10, 11, 3
+COUNT = 10
+SEED = 11
+EACH = 3
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any
 
 SECRET = "sandbox-access-secret"
-ESCAPE, BELL = "\x1b", "\x07"
+ESCAPE = "\x1b"
+BELL = "\x07"
 DEPTH = 3_000
 RAW = "@@raw-json@@"
 

@@ -107,10 +107,8 @@ def assert_all_agree(
     with Ledger(
         f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}", clock=never, owner="test"
     ) as ledger:
-        order, refunds = (
-            ledger.orders([order_ref])[order_ref],
-            ledger.refunds.of_orders([order_ref]),
-        )
+        order = ledger.orders([order_ref])[order_ref]
+        refunds = ledger.refunds.of_orders([order_ref])
     assert (order.state, order.refunded.minor, shown["refunded_fen"]) == (
         state,
         came_back,
@@ -278,7 +276,8 @@ def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
     """Asked with a picture, agreed, sent back once, received, refunded; history is in
     `refund_events`.
     """
-    order_refs, asked = arrived(merchant, BOTH), {}
+    order_refs = arrived(merchant, BOTH)
+    asked = {}
     for order_ref in order_refs:
         picture = LINK if marketplace_of(order_ref) == "taobao" else jpg(merchant)
         report = merchant.report(

@@ -96,7 +96,8 @@ def running(breaking: Breaking) -> Iterator[str]:
     """Its address; it runs in a thread of its own, so that a command in this process
     can use it.
     """
-    loop, server = asyncio.new_event_loop(), listening(breaking.serve)
+    loop = asyncio.new_event_loop()
+    server = listening(breaking.serve)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:

@@ -14,7 +14,8 @@ import pytest
 from tests.rewriting_proxy import RewritingProxy, rewriting_proxy
 from tests.running import Merchant, RunningSandbox
 
-LIST, DETAIL = "/open/product/spu/page", "/open/product/get"
+LIST = "/open/product/spu/page"
+DETAIL = "/open/product/get"
 AT_ONCE = 2
 
 

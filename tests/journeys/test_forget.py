@@ -106,7 +106,8 @@ def rows_of(sandbox: RunningSandbox) -> list[dict[str, object]]:
 def keep_copies(merchant: Merchant, file: Path) -> None:
     """What nights, backups and logs leave in the data folder."""
     data = merchant.folder / "data"
-    done, failed = data / "inbox" / "done", data / "inbox" / "failed"
+    done = data / "inbox" / "done"
+    failed = data / "inbox" / "failed"
     for folder in (done, failed):
         folder.mkdir(parents=True)
     shutil.copy(file, done / "monday.csv")
@@ -154,7 +155,8 @@ def test_no_file_names_them_and_all_else_goes_on(
     """Copies end by the day that is told; the same file, tracking and reconciling bring
     nothing back.
     """
-    data, books = merchant.folder / "data", merchant.sandbox.books()
+    data = merchant.folder / "data"
+    books = merchant.sandbox.books()
     keep_copies(merchant, bought)
     assert len({part for _, part in found(data)}) == len(PARTS)
     told = json.loads(
@@ -295,7 +297,8 @@ def test_the_folders_own_server_is_started_and_its_database_names_nobody(
     """Parameters and inputs of a run that the ledger does not know; two orders at once,
     and one unknown.
     """
-    data, lines = merchant.folder / "data", pasted_of(merchant)
+    data = merchant.folder / "data"
+    lines = pasted_of(merchant)
     data.mkdir(exist_ok=True)
     Ledger(f"sqlite:///{data}/ledger.db", clock=utc_now, owner="test").close()
     local = {"PREFECT_API_URL": ""}
@@ -386,7 +389,8 @@ def test_killed_anywhere_the_second_call_finishes(
     """A real `kill -9` after each part, and within a snapshot: snapshots stay readable,
     and at last nothing is left.
     """
-    data, saved = merchant.folder / "data", merchant.folder / "saved"
+    data = merchant.folder / "data"
+    saved = merchant.folder / "saved"
     shutil.copytree(data, saved)
     for point in POINTS:
         shutil.rmtree(data)

@@ -32,7 +32,8 @@ def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> N
     file = requests(merchant, 12)
     first = merchant.sourcing("run", file, "--yes", "--json")
     assert first.exit_code == 0, first.stderr
-    report, books = json.loads(first.stdout), merchant.sandbox.books()
+    report = json.loads(first.stdout)
+    books = merchant.sandbox.books()
     assert report["counts"] == {"booked": 24}
     assert_books_are_exact(books, report)
     assert len(books["orders"]) == len(books["shipments"]) == 24
@@ -169,10 +170,8 @@ def test_a_dry_run_shows_what_it_would_cost(merchant: Merchant) -> None:
         "held",
         None,
     )
-    goods, freight = (
-        f"{fine['quoted_fen'] / 100:,.2f} CNY",
-        f"{fine['freight_minor'] / 100:,.2f} USD",
-    )
+    goods = f"{fine['quoted_fen'] / 100:,.2f} CNY"
+    freight = f"{fine['freight_minor'] / 100:,.2f} USD"
     shown = merchant.sourcing("run", file, "--dry-run").stdout
     (row,) = [
         line.split("│")[4:7] for line in shown.splitlines() if line.startswith("│ A-0")

@@ -84,7 +84,8 @@ def test_the_dry_run_shows_candidates_choice_and_pin(merchant: Merchant) -> None
     with rewriting_proxy(
         merchant.sandbox.url, answers={SEARCH: ranked(first, second)}
     ) as proxy:
-        file, url = request(merchant), {"XPORTCN_BASE_URL": proxy.url}
+        file = request(merchant)
+        url = {"XPORTCN_BASE_URL": proxy.url}
         report = merchant.report("run", file, "--dry-run", **url)
         text = merchant.sourcing("run", file, "--dry-run", **url).stdout
     pin = f"item={first['item_id']} sku={first['sku_id']}"

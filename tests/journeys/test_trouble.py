@@ -46,7 +46,10 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
     A booking that was on the wire at a kill and is not at the service may arrive still:
     it waits with its question.
     """
-    file, luck, kills, calls_at_once = requests(merchant, 6), random.Random(7), 2, 4
+    file = requests(merchant, 6)
+    luck = random.Random(7)
+    kills = 2
+    calls_at_once = 4
     command = (
         "run",
         file,
@@ -76,7 +79,8 @@ def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
     )
     if report["counts"] != {"booked": 12}:
         run_light(replace(job, clock=Speed(ahead_s=PAST_SETTLE_TIME_S)))
-    end, books = judged(merchant.sandbox, job), merchant.sandbox.books()
+    end = judged(merchant.sandbox, job)
+    books = merchant.sandbox.books()
     assert_books_are_exact(books, report)
     assert end.violations == []
     assert end.asked <= kills * calls_at_once

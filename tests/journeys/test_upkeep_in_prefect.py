@@ -31,7 +31,8 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     bought.sandbox.advance(3 * DAY_S)
     report: dict[str, Any] = bought.report("track")
     tracked = newest_run(prefect_url)
-    moved, events = len(report["moved"]), report["new_events"]
+    moved = len(report["moved"])
+    events = report["new_events"]
     assert (moved, events > 0) == (2, True)
     assert tracked.name == f"track 2 orders: {moved} moved, {events} new events"
     assert tracked.artifacts["tracking"].partition(" · ")[0] == tracked.name[6:]

@@ -44,7 +44,8 @@ def auth_headers(
     nonce: str | None = None,
 ) -> dict[str, str]:
     """Headers that pass, unless a part is given that does not."""
-    timestamp, nonce = timestamp or str(int(time.time())), nonce or fresh_nonce()
+    timestamp = timestamp or str(int(time.time()))
+    nonce = nonce or fresh_nonce()
     signature = md5(f"{key}{timestamp}{nonce}{secret}".encode()).hexdigest().upper()
     return {
         "access-key": key,

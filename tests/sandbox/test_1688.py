@@ -265,7 +265,8 @@ async def test_create_has_no_idempotency(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """The same request twice makes two orders with ids beyond what a float holds."""
-    first, second = await buyer.create_1688(row), await buyer.create_1688(row)
+    first = await buyer.create_1688(row)
+    second = await buyer.create_1688(row)
     assert (first, second) == ("2612179450800013491", "2612179450801013494")
     assert int(float(first)) != int(first)
     kept = (await caller.books())["orders"]

@@ -151,7 +151,8 @@ async def test_cancel_before_payment(
     caller: Caller, buyer: Buyer, rows: list[dict[str, Any]]
 ) -> None:
     """Not in the first ten seconds, not when paid; the status is looked at first."""
-    order_id, paid = await buyer.create_1688(rows[0]), await buyer.create_1688(rows[1])
+    order_id = await buyer.create_1688(rows[0])
+    paid = await buyer.create_1688(rows[1])
     await buyer.pay_1688(paid)
     body = {
         "webSite": "1688",

@@ -18,7 +18,8 @@ REASONS, UPLOAD, CREATE = (
     f"/alibaba/refund/{name}"
     for name in ("reason/list", "voucher/upload", "detail/create")
 )
-RETURN, INFO = "/alibaba/refund/goods/return", "/alibaba/refund/info"
+RETURN = "/alibaba/refund/goods/return"
+INFO = "/alibaba/refund/info"
 JPEG = b64encode(b"\xff\xd8\xff a picture").decode()
 
 

@@ -21,7 +21,8 @@ PAY = "/alibaba/ka/order/pay"
 PAGE = "/alibaba/ka/order/page"
 DETAIL = "/alibaba/ka/order/detail"
 LOGISTICS = "/alibaba/ka/order/logistics"
-SECOND_DEPOT_ROW, ITS_SELLERS_ROW = 4_354, 2_369
+SECOND_DEPOT_ROW = 4_354
+ITS_SELLERS_ROW = 2_369
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ class Developer:
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
-        self.status, self.slow_s = 200, 0.0
+        self.status = 200
+        self.slow_s = 0.0
 
     async def hear(self, request: web.Request) -> web.Response:
         self.heard.append(orjson.loads(await request.read()))
@@ -40,7 +41,8 @@ class Developer:
 
 @pytest.fixture
 async def developer() -> AsyncIterator[tuple[Developer, str]]:
-    developer, app = Developer(), web.Application()
+    developer = Developer()
+    app = web.Application()
     app.router.add_post("/hear", developer.hear)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -55,7 +57,9 @@ class Posting:
     def __init__(
         self, caller: Caller, callbacks: Callbacks, session: aiohttp.ClientSession
     ) -> None:
-        self.caller, self.callbacks, self._session = caller, callbacks, session
+        self.caller = caller
+        self.callbacks = callbacks
+        self._session = session
 
     async def post_due(self, **later: float) -> dict[str, int]:
         if later:
@@ -169,7 +173,8 @@ async def test_what_weighs_more_costs_more_freight_from_then_on(
     posting: Posting, developer: tuple[Developer, str]
 ) -> None:
     """Three times by the scales, however often it is weighed; a reset forgets it."""
-    caller, buyer = posting.caller, Buyer(posting.caller)
+    caller = posting.caller
+    buyer = Buyer(posting.caller)
     row = (await caller.rows("big_major", limit=1))[0]
     items = [{"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1}]
 

@@ -139,10 +139,8 @@ async def test_taobao_ids_must_belong_together(
     caller: Caller, taobao: list[dict[str, Any]]
 ) -> None:
     """Any of the four ids of another product makes the goods unknown."""
-    right, other = (
-        await taobao_row(caller, taobao[0]),
-        await taobao_row(caller, taobao[1]),
-    )
+    right = await taobao_row(caller, taobao[0])
+    other = await taobao_row(caller, taobao[1])
     for name in ("itemId", "skuId", "mpId", "mpSkuId"):
         assert (
             await caller.post("/open/cart/add", {**right, name: other[name]})
@@ -155,10 +153,8 @@ async def test_rows_are_edited_and_deleted(
     """A quantity is absolute, a deletion passes over rows that are gone; each cart
     knows only its own rows.
     """
-    ours, theirs = (
-        await add_taobao(caller, taobao[0]),
-        await add_1688(caller, alibaba[0]),
-    )
+    ours = await add_taobao(caller, taobao[0])
+    theirs = await add_1688(caller, alibaba[0])
     assert (
         await caller.post("/open/cart/edit-quantity", {"id": ours, "quantity": 7})
     ).data is True

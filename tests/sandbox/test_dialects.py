@@ -17,10 +17,8 @@ from tests.sandbox.client import Answer, Caller
 
 KA = "/alibaba/ka/order"
 SUMS = ("sumPayment", "sumPaymentNoCarriage", "sumCarriage", "discountFee")
-LIST_WITHOUT_MESSAGE, LIST_WITHOUT_REFERENCE = (
-    ["list-without-message"],
-    ["list-without-reference"],
-)
+LIST_WITHOUT_MESSAGE = ["list-without-message"]
+LIST_WITHOUT_REFERENCE = ["list-without-reference"]
 
 
 @pytest.fixture
@@ -47,7 +45,8 @@ async def shown(
     buyer: Buyer, rows: Mapping[str, Any]
 ) -> dict[str, list[tuple[str | None, str | None]]]:
     """Message and outOrderId of one order of each, as list and detail show them."""
-    caller, sent = buyer.caller, {"message": "R-1", "outOrderId": "R-1"}
+    caller = buyer.caller
+    sent = {"message": "R-1", "outOrderId": "R-1"}
     id_1688 = (await create_1688(buyer, rows["1688"], **sent)).data["orderId"]
     id_ka = (await create_ka(buyer, rows["big_major"], **sent)).data["orderList"][0][
         "orderId"
@@ -243,10 +242,8 @@ async def test_finance_may_refuse_a_submission(
     after its create it closes.
     """
     await caller.control("PUT", "dialects", {"names": ["pay-refused-by-finance"]})
-    order_id, id_1688 = (
-        await buyer.create_taobao(rows["taobao"]),
-        await buyer.create_1688(rows["1688"]),
-    )
+    order_id = await buyer.create_taobao(rows["taobao"])
+    id_1688 = await buyer.create_1688(rows["1688"])
     await buyer.pay_taobao(order_id)
     await buyer.pay_1688(id_1688)
     await caller.advance(hours=4)
@@ -356,7 +353,8 @@ async def test_the_calls_of_a_day_may_be_used_up(
 
 async def test_searches_may_have_small_pages_and_no_total(caller: Caller) -> None:
     await caller.control("PUT", "dialects", {"names": ["pages-of-20-without-total"]})
-    path, asked = "/open/product/spu/page", {"pageNo": 1, "pageSize": 20}
+    path = "/open/product/spu/page"
+    asked = {"pageNo": 1, "pageSize": 20}
     page = (await caller.post(path, asked)).data
     assert (len(page["data"]), "totalRecords" in page) == (20, False)
     assert (await caller.post(path, {**asked, "pageSize": 21})).refusal == (400, 40001)
@@ -384,11 +382,10 @@ async def test_taobao_may_speak_yuan(
     """In details as decimals and text, in searches as text; everywhere as numbers,
     whole ones without a point.
     """
-    row, fen = rows["taobao"], rows["taobao"]["price_fen"]
-    item, search = (
-        {"itemId": row["item_id"]},
-        {"keyword": row["title"], "pageNo": 1, "pageSize": 5},
-    )
+    row = rows["taobao"]
+    fen = rows["taobao"]["price_fen"]
+    item = {"itemId": row["item_id"]}
+    search = {"keyword": row["title"], "pageNo": 1, "pageSize": 5}
     await caller.control(
         "PUT", "dialects", {"names": ["taobao-yuan", "search-yuan-text"]}
     )

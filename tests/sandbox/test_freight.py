@@ -189,10 +189,8 @@ async def test_booking_twice_makes_two_shipments(
     caller: Caller, booking: dict[str, Any]
 ) -> None:
     """Nothing makes a repeated booking harmless; the order shows both."""
-    first, second = (
-        (await caller.post(BOOK, booking)).data,
-        (await caller.post(BOOK, booking)).data,
-    )
+    first = (await caller.post(BOOK, booking)).data
+    second = (await caller.post(BOOK, booking)).data
     assert (first["orderId"], second["orderId"]) == ("101", "102")
     order_id = booking["tmallOrderInfo"]["tmallOrderId"]
     order = (await caller.get("/open/order/detail/get", purchaseOrderId=order_id)).data

@@ -28,7 +28,8 @@ ADDRESS = {
     "contactPerson": "华南集运仓",
     "telephone": {"country": "+86", "number": "13800000001"},
 }
-SECOND_DEPOT_ROW, ITS_SELLERS_ROW = 4_331, 697
+SECOND_DEPOT_ROW = 4_331
+ITS_SELLERS_ROW = 697
 
 
 @pytest.fixture

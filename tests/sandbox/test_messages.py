@@ -73,10 +73,8 @@ async def test_offline_payments_and_cancels_are_told(
     caller: Caller, buyer: Buyer, taobao: dict[str, Any]
 ) -> None:
     """Finance's states in turn; a cancelled order is 4."""
-    paid, cancelled = (
-        await buyer.create_taobao(taobao),
-        await buyer.create_taobao(taobao, reference="R-2"),
-    )
+    paid = await buyer.create_taobao(taobao)
+    cancelled = await buyer.create_taobao(taobao, reference="R-2")
     await caller.post(
         "/open/order/voucher/upload",
         {"orderId": paid, "voucherUrls": ["x"], "amount": 2906},
@@ -199,10 +197,8 @@ async def test_closed_1688_orders_say_who_closed(
     caller: Caller, buyer: Buyer, alibaba: dict[str, Any]
 ) -> None:
     """The buyer's cancel has one type, the clock's closing another."""
-    cancelled, forgotten = (
-        await buyer.create_1688(alibaba),
-        await buyer.create_1688(alibaba, reference="R-2"),
-    )
+    cancelled = await buyer.create_1688(alibaba)
+    forgotten = await buyer.create_1688(alibaba, reference="R-2")
     await caller.advance(seconds=10)
     await caller.post(
         "/alibaba/order/cancel",

@@ -153,14 +153,10 @@ async def test_a_wrong_domestic_number_moves_nothing(
 
 async def test_unpaid_orders_close_after_a_day(caller: Caller, buyer: Buyer) -> None:
     """Closed orders cannot be paid, and their stock comes back."""
-    taobao, alibaba = (
-        (await caller.rows("taobao", limit=1))[0],
-        (await caller.rows("1688", limit=1))[0],
-    )
-    taobao_id, alibaba_id = (
-        await buyer.create_taobao(taobao),
-        await buyer.create_1688(alibaba),
-    )
+    taobao = (await caller.rows("taobao", limit=1))[0]
+    alibaba = (await caller.rows("1688", limit=1))[0]
+    taobao_id = await buyer.create_taobao(taobao)
+    alibaba_id = await buyer.create_1688(alibaba)
     await caller.advance(hours=23)
     assert [order["status"] for order in (await caller.books())["orders"]] == [
         0,
@@ -210,7 +206,10 @@ def test_times_stay_in_their_ranges() -> None:
     """Shipping, arrival, acceptance and delivery of a thousand orders keep to the
     contract, and are spread out.
     """
-    shipped, arrived, accepted, delivered = [], [], [], []
+    shipped = []
+    arrived = []
+    accepted = []
+    delivered = []
     for number in range(1_000):
         parcel = domestic_parcel(str(number), 0)
         events = international_events(str(number), "FARJP2408000101YQ", 0)

@@ -26,7 +26,8 @@ ADDRESS = {
     "district": "宝安区",
     "detailAddress": "福永街道和平路1号A栋",
 }
-SECOND_DEPOT_ROW, ITS_SELLERS_ROW = 4_340, 138
+SECOND_DEPOT_ROW = 4_340
+ITS_SELLERS_ROW = 138
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from tests.sandbox.buyer import Buyer
 from tests.sandbox.client import Answer, Caller
 
 REFUND = "/open/order/refund"
-SUBMIT, MODIFY = f"{REFUND}/submit", f"{REFUND}/modify"
+SUBMIT = f"{REFUND}/submit"
+MODIFY = f"{REFUND}/modify"
 BEFORE_SHIPPING = {"refundType": 1, "goodsStatus": 1, "reasonId": 101}
 NOT_ARRIVED = {"refundType": 1, "goodsStatus": 3, "reasonId": 201}
 WITHOUT_RETURN = {"refundType": 1, "goodsStatus": 4, "reasonId": 202}

@@ -14,8 +14,10 @@ from tests.sandbox.client import Caller
 
 TAOBAO_ROWS = 4_304, 141  # second depot first: the answer's order is the depots'
 ALIBABA_OFFSET = 4_300
-CREATE_TAOBAO, RENDER = "/open/purchase/create/v2", "/open/purchase/render"
-CREATE_1688, PREVIEW_1688 = "/alibaba/order/create", "/alibaba/order/create/preview"
+CREATE_TAOBAO = "/open/purchase/create/v2"
+RENDER = "/open/purchase/render"
+CREATE_1688 = "/alibaba/order/create"
+PREVIEW_1688 = "/alibaba/order/create/preview"
 
 
 @pytest.fixture

@@ -51,10 +51,8 @@ async def test_everything_survives_a_kill(state: Path) -> None:
     async with running("--state", str(state)) as (sandbox, caller):
         assert sandbox.ready.endswith(f"(seed 7, state in {state})")
         buyer = Buyer(caller)
-        taobao, alibaba = (
-            (await caller.rows("taobao", limit=1))[0],
-            (await caller.rows("1688", limit=1))[0],
-        )
+        taobao = (await caller.rows("taobao", limit=1))[0]
+        alibaba = (await caller.rows("1688", limit=1))[0]
         order_id = await buyer.create_1688(alibaba)
         await buyer.pay_1688(order_id)
         booking = await buyer.book(order_id, alibaba)
@@ -146,7 +144,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     """Neither a text, nor another program's database, nor a missing folder is
     overwritten or guessed around.
     """
-    text, foreign = tmp_path / "notes.txt", tmp_path / "other.db"
+    text = tmp_path / "notes.txt"
+    foreign = tmp_path / "other.db"
     text.write_text("not a database, but long enough to be taken for one" * 100)
     with sqlite3.connect(foreign) as database:
         database.execute("CREATE TABLE theirs (id)")

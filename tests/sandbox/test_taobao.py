@@ -307,10 +307,8 @@ async def test_same_key_and_lines_answer_with_the_first_order(
 ) -> None:
     """outerPurchaseId is the idempotency key."""
     body = await buyer.taobao_create_body(row)
-    first, second = (
-        (await caller.post(CREATE, body)).data,
-        (await caller.post(CREATE, body)).data,
-    )
+    first = (await caller.post(CREATE, body)).data
+    second = (await caller.post(CREATE, body)).data
     assert first == second
     assert len((await caller.books())["orders"]) == 1
 
@@ -428,10 +426,8 @@ async def test_pay_stops_where_the_balance_ends(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """Of two orders, only the one that the balance covers is paid."""
-    first, second = (
-        await buyer.create_taobao(row, reference="A"),
-        await buyer.create_taobao(row, reference="B"),
-    )
+    first = await buyer.create_taobao(row, reference="A")
+    second = await buyer.create_taobao(row, reference="B")
     await caller.control("PUT", "wallet", {"balance_fen": 3000})
     paid = await buyer.pay_taobao(first, second)
     assert paid["willPayPurchaseOrderIds"] == [first]

@@ -209,10 +209,8 @@ async def test_pay_of_the_older_family(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """Debits once; a second time and an empty wallet are refused in the answer."""
-    order_id, dear = (
-        await buyer.create_taobao(row),
-        await buyer.create_taobao(row, reference="R-2"),
-    )
+    order_id = await buyer.create_taobao(row)
+    dear = await buyer.create_taobao(row, reference="R-2")
     paid = (await caller.post("/open/order/pay", {"orderId": order_id})).data
     assert paid == {
         "orderId": order_id,
@@ -232,10 +230,8 @@ async def test_the_list_of_the_older_family(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """Query texts filter as page list does, newest first."""
-    first, second = (
-        await buyer.create_taobao(row),
-        await buyer.create_taobao(row, reference="R-2"),
-    )
+    first = await buyer.create_taobao(row)
+    second = await buyer.create_taobao(row, reference="R-2")
     listed = (await caller.get("/open/order/page", pageNo="1", pageSize="10")).data
     assert [entry["purchaseId"] for entry in listed["data"]] == [second, first]
     by_reference = (

@@ -47,7 +47,8 @@ async def fill(caller: Caller) -> list[str]:
     """One of everything that waits, in the order: cancelled, paid past the wallet,
     refunded.
     """
-    buyer, row = Buyer(caller), (await caller.rows("taobao", limit=1, offset=2))[0]
+    buyer = Buyer(caller)
+    row = (await caller.rows("taobao", limit=1, offset=2))[0]
     order_ids = [
         await buyer.create_taobao(row, reference=f"R-{number}") for number in range(3)
     ]
@@ -91,7 +92,8 @@ async def test_what_waits_goes_on_after_a_restart(state: Path) -> None:
     the receipts.
     """
     async with opened(state) as caller:
-        order_ids, url = await fill(caller), await receipt(caller)
+        order_ids = await fill(caller)
+        url = await receipt(caller)
         offer = (await caller.rows("1688", limit=1))[0]
         arrived = await Buyer(caller).create_1688(offer, reference="R-3")
         await Buyer(caller).pay_1688(arrived)

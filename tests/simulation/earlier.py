@@ -46,7 +46,8 @@ def _closed(world: World, marketplace: Marketplace) -> str:
         item for item in world.catalogue.shelf(marketplace).items if item.stock > 0
     )
     sku = max(item.skus, key=lambda one: one.stock)
-    picks, name = [Pick(item, sku, 1, item.unit_fen(sku, 1))], _reference(marketplace)
+    picks = [Pick(item, sku, 1, item.unit_fen(sku, 1))]
+    name = _reference(marketplace)
     own_id = name if marketplace in WITH_OWN_ID else ""
     order = place_order(
         world, picks, name, Addresses({}, {}), FIRST_ID, out_order_id=own_id

@@ -92,7 +92,8 @@ BOOKED_ONCE: Mapping[str, str] = MappingProxyType(
 """The value of `XPORTCN_BOOKING_REPEATED` for each dialect in which a second booking is
 refused.
 """
-SUBMISSION, FINANCE_S = "pay-is-submission", 4 * 3600
+SUBMISSION = "pay-is-submission"
+FINANCE_S = 4 * 3600
 """The dialect in which a paid order shows as unpaid for hours."""
 PAUSED_IN = 6
 """In each episode of so many, somebody stops all buying for a while."""
@@ -151,7 +152,8 @@ class Scenario:
         count = dice.choices(
             (1, 2, 3, 4), (20, 5, 1, 1) if limited == "nothing" else (0, 6, 2, 0)
         )[0]
-        requests, totals = [], []
+        requests = []
+        totals = []
         for number in range(1, count + 1):
             request, about_fen = _request(
                 dice, made, f"R-{number}", service.marketplace
@@ -478,11 +480,9 @@ class Episode:
 
     def watched(self, ledger: WatchedLedger) -> WatchedLedger:
         """A ledger on this episode's database that tells of breaches."""
-        ledger.database, ledger.breached, ledger.is_alive = (
-            self.database,
-            self.broken,
-            self.is_alive,
-        )
+        ledger.database = self.database
+        ledger.breached = self.broken
+        ledger.is_alive = self.is_alive
         ledger.is_paused = lambda: self.is_paused
         return ledger
 

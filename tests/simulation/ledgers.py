@@ -131,7 +131,8 @@ class SharedDatabase:
         """Orders of which a yes given beforehand allowed something after a person's
         last word was no, or while a person was asked.
         """
-        refused, found = set[str](), set[str]()
+        refused = set[str]()
+        found = set[str]()
         for move in self.rows(
             "SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"
         ):

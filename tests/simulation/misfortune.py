@@ -158,10 +158,8 @@ class Misfortune:
         """Lies and outages have dice of their own, so that what else befalls a seed
         stays what it was.
         """
-        begins, lasts = (
-            outages.uniform(0, outages.choice((3, 30))),
-            outages.choice(OUTAGES_S),
-        )
+        begins = outages.uniform(0, outages.choice((3, 30)))
+        lasts = outages.choice(OUTAGES_S)
         outage = (
             Outage(begins, begins + outages.uniform(*lasts), outages.random() < 0.3)
             if lasts
@@ -233,7 +231,8 @@ class Misfortune:
         """A crash or a stop of the process at this boundary."""
         if self.calm:
             return None
-        luck, weight = self.dice.random(), (1.0 if point.startswith(WEIGHTY) else 0.1)
+        luck = self.dice.random()
+        weight = 1.0 if point.startswith(WEIGHTY) else 0.1
         stop_weight = 0.5 if point == READ else weight
         if luck < self.crash_rate * weight and self.crashes < MOST_CRASHES:
             self.crashes += 1

@@ -45,7 +45,8 @@ class DrawnFaults:
         self.next: Rule | None = None
 
     def strike(self, path: str) -> Rule | None:
-        rule, self.next = self.next, None
+        rule = self.next
+        self.next = None
         return rule
 
 
@@ -98,9 +99,11 @@ class Network(httpx.AsyncBaseTransport):
         self._loop = episode.loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        process, luck = current(), self._episode.misfortune
+        process = current()
+        luck = self._episode.misfortune
         assert process is not None
-        path, is_effect = request.url.path, request.extensions["call"].effect
+        path = request.url.path
+        is_effect = request.extensions["call"].effect
         call = calls(path, effect=is_effect)
         fault = luck.fault(call)
         if away := luck.away(self._loop.time() - START):
@@ -137,7 +140,8 @@ class Network(httpx.AsyncBaseTransport):
         incoming: Incoming,
         answer: asyncio.Future[httpx.Response],
     ) -> None:
-        episode, luck = self._episode, self._episode.misfortune
+        episode = self._episode
+        luck = self._episode.misfortune
         episode.land()
         if fault is None and luck.away(self._loop.time() - START) is Kind.NO_CONNECTION:
             fault = Fault(luck.outages.choice((Kind.DROP_BEFORE, Kind.DROP_AFTER)))
@@ -187,7 +191,8 @@ class Network(httpx.AsyncBaseTransport):
 
     def _answered_again(self, incoming: Incoming) -> web.Response:
         sandbox = self._episode.sandbox
-        breaker, sandbox._signatures = sandbox._signatures, OpenBreaker()
+        breaker = sandbox._signatures
+        sandbox._signatures = OpenBreaker()
         try:
             return _done(sandbox.handle(incoming))  # type: ignore[arg-type]
         finally:

@@ -126,7 +126,8 @@ class Process:
 
     def _continue(self) -> None:
         if not self.stopped:
-            handles, self.frozen = self.frozen, []
+            handles = self.frozen
+            self.frozen = []
             self.loop.go_on(handles)
 
 

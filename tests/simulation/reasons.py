@@ -84,12 +84,11 @@ ESTIMATE, RENDER, BOOK = (
     f"/open/pp/logistics/order{name}Freight"
     for name in ("Estimate", "Render", "Booking")
 )
-SEARCH, CANCEL, TRACE = (
-    "/open/product/search",
-    "/open/purchase/cancel",
-    "/open/order/logistics/detail/get",
-)
-REASONS, REFUNDS = "/v2/taobao/order/refund/render", "/v2/taobao/order/refund/query"
+SEARCH = "/open/product/search"
+CANCEL = "/open/purchase/cancel"
+TRACE = "/open/order/logistics/detail/get"
+REASONS = "/v2/taobao/order/refund/render"
+REFUNDS = "/v2/taobao/order/refund/query"
 PAYMENT_LOST = {Call.PAY: [Fault(Kind.DROP_BEFORE)]}
 AS_ASKED: Mapping[str, Any] = MappingProxyType({})
 FEN = Money(1)
@@ -202,16 +201,15 @@ def struck_and_answered(
     return played(script, faults={call: [Fault(Kind.DROP_BEFORE)]}, pay_is=pay_is)
 
 
-R, K = ReasonCode, ResolutionKind
+R = ReasonCode
+K = ResolutionKind
 DEARER = telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
 UNPAID_STILL = telling(tells(Role.LIST, status=0, payTime=None, payAmount=None))
 GOODS_BACK = asking(
     QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",)
 )
-RECONCILED, LISTING_REASONS = (
-    flow_run(reconcile_ledger),
-    flow_run(request_refund, order_ref="R-1"),
-)
+RECONCILED = flow_run(reconcile_ledger)
+LISTING_REASONS = flow_run(request_refund, order_ref="R-1")
 ASKING_BACK = flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
 SCENES: Mapping[ReasonCode, Play] = {
     R.OF_ANOTHER_VERSION: played(held_by_another_version),

@@ -38,7 +38,8 @@ from tasks.snapshot import write_tables
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.process import Crash, Process, Shown, in_the_ui
 
-BATCH, CORRECTED = "batch", "corrected"
+BATCH = "batch"
+CORRECTED = "corrected"
 """The same orders may come again in a corrected file, which is another batch with a
 budget of its own.
 """

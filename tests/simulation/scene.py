@@ -155,7 +155,8 @@ class Scene(Shop):
             self.scenario, settings=self.scenario.settings.model_copy(update=settings)
         )
         self.service = OddSandbox(self.world, SignatureCheck(wall_clock=self.now))
-        self.sandbox, self.pay_is = self.service, pay_is
+        self.sandbox = self.service
+        self.pay_is = pay_is
         self.service.faults = self.faults  # type: ignore[assignment]
         self.reasons = set[str]()
         self.when_sent: Callable[[str], object] = lambda _: None

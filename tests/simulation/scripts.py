@@ -28,8 +28,10 @@ from tests.simulation.process import Process
 from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 
 Script = Callable[[Scene], Coroutine[Any, Any, object]]
-HOUR_S, SETTLED_S = 3_600, 3 * 3_600
-REPORT, REFUND = "/open/pp/logistics/updateLogisticInfo", "/open/order/refund/submit"
+HOUR_S = 3_600
+SETTLED_S = 3 * 3_600
+REPORT = "/open/pp/logistics/updateLogisticInfo"
+REFUND = "/open/order/refund/submit"
 QUALITY = "质量问题"
 
 # other answers
@@ -86,7 +88,8 @@ async def send_back(scene: Scene) -> None:
 
 
 async def cancel(scene: Scene) -> None:
-    scene.misfortune.calm, scene.taken_back = True, ["R-1"]
+    scene.misfortune.calm = True
+    scene.taken_back = ["R-1"]
     await scene.start("cancel")
 
 

@@ -103,7 +103,9 @@ def soak(
     """Play `episodes` seeds from `start` on, tell the progress, write the seeds that
     failed.
     """
-    whole, began, told = Tally(), time.monotonic(), 0.0
+    whole = Tally()
+    began = time.monotonic()
+    told = 0.0
     print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
     for part in _parts(start, episodes, workers, service):
         whole.add(part)

@@ -42,7 +42,8 @@ SHELVES: dict[str, Shelf] = {}
 """The goods of each marketplace, made once a process: it takes seconds. A stage leaves
 them as they were.
 """
-MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
+MOST_TRIES = 40
+DELAYS_S = (5, 15, 30, 60)
 
 
 class Stage:
@@ -143,10 +144,8 @@ async def _in_tries(
     """As Prefect would, without its engine: tries after tries in one process, with its
     delays.
     """
-    args, kwargs = (
-        [one.unquote() for one in quoted],
-        {name: one.unquote() for name, one in named.items()},
-    )
+    args = [one.unquote() for one in quoted]
+    kwargs = {name: one.unquote() for name, one in named.items()}
     if task.retries != RETRYING["retries"]:
         return await task.fn(*args, **kwargs)
     process = current()
@@ -186,7 +185,8 @@ def _client(
     made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any
 ) -> XportcnClient:
     """With a gate of its own: all processes share one event loop here."""
-    episode, process = made.on, current()
+    episode = made.on
+    process = current()
     assert process is not None
 
     def leaves(claim: Claim) -> None:

@@ -15,11 +15,9 @@ from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage
 
-TAOBAO, ALIBABA, INTERNATIONAL = (
-    Marketplace.TAOBAO,
-    Marketplace.ALIBABA_1688,
-    Marketplace.INTERNATIONAL,
-)
+TAOBAO = Marketplace.TAOBAO
+ALIBABA = Marketplace.ALIBABA_1688
+INTERNATIONAL = Marketplace.INTERNATIONAL
 SOLD_OUT = Fault(Kind.OUT_OF_STOCK)
 
 
@@ -187,7 +185,8 @@ def test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another(
     """Killed right after it was ordered: the ledger has it, nobody has read it."""
 
     async def script(shop: Shop) -> None:
-        shop.dies_after, shop.odd = "R-1:create", is_odd
+        shop.dies_after = "R-1:create"
+        shop.odd = is_odd
         await shop.start("source")
         assert shop.ordered == ["R-1"]
         await shop.later()

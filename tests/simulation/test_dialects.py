@@ -29,7 +29,9 @@ from tests.simulation.scripts import HOUR_S, Script, buy, steps
 from tests.simulation.stage import Stage, stage
 
 PAID_WHILE_IT_IS_CANCELLED = 931
-EPISODES, SUBMISSIONS, BOOKINGS = 2, (0, PAID_WHILE_IT_IS_CANCELLED), 1
+EPISODES = 2
+SUBMISSIONS = (0, PAID_WHILE_IT_IS_CANCELLED)
+BOOKINGS = 1
 HIDING = pytest.mark.parametrize(
     "dialect",
     [
@@ -63,7 +65,8 @@ def after_a_lost_answer(
     made: Stage, marketplace: Marketplace, dialect: str, *, is_confirmed: bool = False
 ) -> tuple[int, str]:
     """How many orders there are after four runs, and where the order stands."""
-    service, given = Service(dialects=(dialect,)), one_order(made, marketplace)
+    service = Service(dialects=(dialect,))
+    given = one_order(made, marketplace)
     episode = Episode(seed=1, stage=made, given=given, speaks=service)
     episode.misfortune = CutAfterCreating()
 

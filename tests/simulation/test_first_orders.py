@@ -128,7 +128,8 @@ def test_an_account_that_bought_yesterday_without_asking_is_held_and_asked(
 @pytest.mark.endurance
 def test_two_runs_at_once_pay_one_order(made: Stage) -> None:
     async def twice(scene: Scene) -> None:
-        one, other = scene.start("source"), scene.start("source")
+        one = scene.start("source")
+        other = scene.start("source")
         await one
         await other
 

@@ -36,7 +36,8 @@ from tests.simulation.scripts import (
 )
 from tests.simulation.stage import Stage, stage
 
-CANCEL, REASONS = "/open/purchase/cancel", "/v2/taobao/order/refund/render"
+CANCEL = "/open/purchase/cancel"
+REASONS = "/v2/taobao/order/refund/render"
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,9 @@ def test_nor_is_one_paid_whose_marketplace_has_no_cancelling(made: Stage) -> Non
     )
 
 
-ASKED, YES, NO = planned_in_the_ui(), answered("R-1"), answered()
+ASKED = planned_in_the_ui()
+YES = answered("R-1")
+NO = answered()
 
 
 async def paused_and_asked_elsewhere(scene: Scene) -> None:

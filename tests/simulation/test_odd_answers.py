@@ -20,10 +20,8 @@ from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 from tests.simulation.scripts import buy, steps, telling, track
 from tests.simulation.stage import Stage, stage
 
-ESTIMATE, BOOK = (
-    "/open/pp/logistics/orderEstimateFreight",
-    "/open/pp/logistics/orderBookingFreight",
-)
+ESTIMATE = "/open/pp/logistics/orderEstimateFreight"
+BOOK = "/open/pp/logistics/orderBookingFreight"
 
 
 @pytest.fixture(scope="module")

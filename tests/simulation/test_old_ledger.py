@@ -28,7 +28,8 @@ from tests.simulation.dialects.journey import ENDED, Journey
 from tests.simulation.runs import BATCH
 from tests.simulation.stage import Stage, stage
 
-NIGHTS, COPY = 50, "night-"
+NIGHTS = 50
+COPY = "night-"
 PRESENT = f" WHERE order_ref NOT LIKE '{COPY}%' ORDER BY"
 TRACKED_D = (2, 7, 18)
 LARGE = ("orders", "effects", "moves", "tracking_events")
@@ -52,11 +53,13 @@ NOT_COPIED = (
 )
 SCANS = re.compile(rf"^SCAN (?:{'|'.join(LARGE)})\b(?!.*VIRTUAL)")
 READS_ALL = re.compile(rf"Seq Scan on (?:{'|'.join(LARGE)})\b")
-STEPS, MORE = 1.5, 400
+STEPS = 1.5
+MORE = 400
 """So many times the steps on a ledger without the past are no growth, nor are so many
 steps more.
 """
-WEEK, DAY = timedelta(days=7), timedelta(days=1)
+WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
 
 
 @dataclass
@@ -196,7 +199,8 @@ class OldInstallation(Journey):
         )
 
     async def _does_daily_work(self, resources: Resources) -> None:
-        ledger, now = resources.ledger, resources.clock()
+        ledger = resources.ledger
+        now = resources.clock()
         await Reconciliation(resources, None, list(Marketplace), 50).report(None)
         happened(ledger, now - DAY)
         to_do(ledger, refused_for=WEEK)

@@ -157,7 +157,8 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(
     made: Stage, tmp_path: Path
 ) -> None:
     """One list to fill in; filled in and run again, all are bought, nothing twice."""
-    orders, lacking = 50, 2
+    orders = 50
+    lacking = 2
     scene = Scene(made)
     line = scene.scenario.requests[0].lines[0]
     rows = [

@@ -42,7 +42,8 @@ class PutBack(Shop):
         *,
         hides_bookings: bool = False,
     ) -> None:
-        self.copied_at, self.is_copied = state, False
+        self.copied_at = state
+        self.is_copied = False
         super().__init__(made, TAOBAO, TAOBAO, faults=faults)
         self.first, self.second = self.scenario.requests
         self.scenario = replace(
@@ -117,7 +118,8 @@ def test_a_run_with_patience_waits_until_it_may_buy(made: Stage) -> None:
 
     async def script(shop: PutBack) -> None:
         await shop.is_put_back()
-        begun, sent = shop.clock(), len(shop.sent)
+        begun = shop.clock()
+        sent = len(shop.sent)
         await shop.start("source")
         assert (shop.clock() - begun, len(shop.sent)) >= (
             shop.scenario.settings.listed_within,

@@ -85,7 +85,8 @@ class PricedChannel(FakeChannel):
 @pytest.fixture
 def channel(resources: Resources, next_run: Resources) -> PricedChannel:
     fake = PricedChannel()
-    fake.then, fake.totals = {}, []
+    fake.then = {}
+    fake.totals = []
     for run in (resources, next_run):
         run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None))
     return fake
@@ -196,7 +197,8 @@ async def test_less_than_half_is_held_and_not_asked_for_again(
 ) -> None:
     ordered(resources)
     channel.show("77", ServiceStatus.UNPAID, total=Money(700))
-    read, reads = channel.read, list[str]()
+    read = channel.read
+    reads = list[str]()
 
     async def counted(order_ids: Any, **options: Any) -> Any:
         reads.extend(order_ids)
@@ -250,7 +252,8 @@ async def test_the_answer_to_a_create_is_compared_with_what_was_approved(
         await perform(
             CreateByReference(resources), intents(ref), resources.ledger.orders([ref])
         )
-    first, second = now(resources), now(resources, "A-2")
+    first = now(resources)
+    second = now(resources, "A-2")
     assert (first.state, first.order_id, first.total_minor) == (
         OrderState.HELD,
         "71",

@@ -99,7 +99,8 @@ class Scene:
         unsent: Sequence[int] = (),
     ) -> None:
         """Book the first of these services, without the `unsent` lines."""
-        order, services = now(self.runs[run]), services or (FREIGHT,)
+        order = now(self.runs[run])
+        services = services or (FREIGHT,)
         if order.state is OrderState.PAID:
             quote = FreightQuote(render_id=render_id, services=services)
             lines = frozenset(unsent)
@@ -140,7 +141,8 @@ def scene(
     clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    channel, warehouse = Shop(), Warehouse()
+    channel = Shop()
+    warehouse = Warehouse()
     for run in (resources, next_run):
         run.offerings[Marketplace.TAOBAO] = Offering(
             cast(Any, channel), cast(Any, None)

@@ -238,7 +238,8 @@ async def test_a_held_price_that_moves_on_is_told_and_one_that_came_down_holds_n
     nothing is paid here.
     """
     ordered(resources, "B-1", "71")
-    seen, messages = [], list[str]()
+    seen = []
+    messages = list[str]()
     for at, price in enumerate((1200, 1300, 1000)):
         channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(price))
         await heard(
@@ -311,7 +312,8 @@ async def test_a_message_is_due_until_its_orders_were_read(
         await hear_callbacks.fn()
         assert waiting(store) == 3
         clock.advance(120)
-        dies, channel.away = False, True
+        dies = False
+        channel.away = True
         await hear_callbacks.fn()
         assert waiting(store) == 1
         clock.advance(120)

@@ -82,7 +82,8 @@ async def crawled(
 async def test_an_item_that_can_not_be_read_is_asked_for_by_each_crawl(
     resources: Resources, clock: MovableClock
 ) -> None:
-    shop, counts = Shop({LAST}), list[tuple[int, int]]()
+    shop = Shop({LAST})
+    counts = list[tuple[int, int]]()
     for _ in range(2):
         report = await crawled(resources, shop)
         counts.append((report.fetched, report.trouble_count))
@@ -100,11 +101,13 @@ async def test_what_a_whole_list_shows_no_longer_is_looked_up_until_it_is_gone(
     shop = Shop(set())
     await crawled(resources, shop)
     clock.advance(3600)
-    shop.items, shop.unreadable = ITEMS[:-1], {LAST}
+    shop.items = ITEMS[:-1]
+    shop.unreadable = {LAST}
     report = await crawled(resources, shop)
     assert (report.items, report.gone, report.trouble_count) == (101, 0, 1)
     clock.advance(3600)
-    shop.unreadable, shop.gone = set(), {LAST}
+    shop.unreadable = set()
+    shop.gone = {LAST}
     assert (await crawled(resources, shop, limit=5)).items == 5
     report = await crawled(resources, shop)
     assert (report.items, report.gone) == (101, 1)

@@ -70,7 +70,9 @@ from tests.tasks.test_callback_handling import (
 )
 from tests.tasks.test_refund import FakeAfterSale
 
-BATCH, REF, ORDER_ID = "batch", "B-1", "71"
+BATCH = "batch"
+REF = "B-1"
+ORDER_ID = "71"
 
 
 @dataclass
@@ -123,11 +125,10 @@ class Shop:
 
     def lacking(self) -> dict[str, list[str]]:
         """The rows that either the tables or the ledger have alone."""
-        ledger, tables = (
-            self.resources.ledger,
-            Snapshots(self.resources.settings.snapshot_root),
-        )
-        refs, wrong = [REF, "B-2"], dict[str, list[str]]()
+        ledger = self.resources.ledger
+        tables = Snapshots(self.resources.settings.snapshot_root)
+        refs = [REF, "B-2"]
+        wrong = dict[str, list[str]]()
         known = next(iter(snapshot._parts(ledger, (), refs)))
         for name, rows in known.items():
             columns = [
@@ -149,7 +150,9 @@ class Shop:
 
 @contextmanager
 def opened_shop(folder: Path) -> Iterator[Shop]:
-    clock, channel, service = MovableClock(), Channel(), FakeAfterSale()
+    clock = MovableClock()
+    channel = Channel()
+    service = FakeAfterSale()
 
     @asynccontextmanager
     async def opened(**_: Any) -> Any:
@@ -257,7 +260,8 @@ def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_fo
 def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) -> None:
     """A second one says that it was done, or that there is no such order."""
     with opened_shop(tmp_path) as shop:
-        told, shop.service.most = list[dict[str, str]](), Money(1000)
+        told = list[dict[str, str]]()
+        shop.service.most = Money(1000)
         for number, remedy in enumerate(
             (
                 request_refund.fn(REF, reason="101", only_show=False),
@@ -286,7 +290,8 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(
     can't be that is told.
     """
     with opened_shop(tmp_path) as shop:
-        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ledger = shop.resources.ledger
+        told = list[dict[str, str]]()
         ledger.change(
             [OrderChange(order_ref=REF, writes=OrderUpdate.plan_approved("hash"))]
         )
@@ -371,7 +376,8 @@ def test_what_was_settled_since_is_read_before_an_order_is_cancelled(
 ) -> None:
     """It was closed without money: all is asked for again, and was not done before."""
     with opened_shop(tmp_path) as shop:
-        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ledger = shop.resources.ledger
+        told = list[dict[str, str]]()
         shop.service.most = Money(1000)
         for number in range(2):
             ledger.owner = f"run {number}"
@@ -424,7 +430,8 @@ def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(
     sees that nothing was asked for.
     """
     with opened_shop(tmp_path) as shop:
-        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ledger = shop.resources.ledger
+        told = list[dict[str, str]]()
         pressed_at = ledger.clock()
         monkeypatch.setattr("flows.after_sale.planned_at", lambda _: pressed_at)
         for owner in ("run 1", "run 2"):
@@ -451,7 +458,8 @@ def test_an_accepted_cancellation_was_not_done_before_its_order_closed(
 ) -> None:
     monkeypatch.setattr("tasks.after_sale.CONFIRM_PAUSES_S", (0.0,))
     with opened_shop(tmp_path) as shop:
-        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ledger = shop.resources.ledger
+        told = list[dict[str, str]]()
         ordered(shop.resources, "C-3", "73")
         accepted = because(ReasonCode.CANCEL_ACCEPTED)
         ledger.change(

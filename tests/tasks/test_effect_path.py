@@ -130,7 +130,8 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run read it as paid, and another has asked the money back since."""
-    order, booked = paid(resources), []
+    order = paid(resources)
+    booked = []
 
     async def book(*given: Any) -> Shipment:
         booked.append(given)
@@ -358,11 +359,9 @@ async def test_a_part_that_came_back_before_the_order_was_closed_is_no_answer_ab
     """It was held for another cause then: a person is asked about the money that
     closing left.
     """
-    order, note = (
-        paid(resources),
-        because(
-            ReasonCode.REFUND_CAME_BACK, refunded=Money(40), what="refund of 0.40 CNY"
-        ),
+    order = paid(resources)
+    note = because(
+        ReasonCode.REFUND_CAME_BACK, refunded=Money(40), what="refund of 0.40 CNY"
     )
     resources.ledger.change(
         [replace(order.held(note), writes=OrderUpdate.refunded(amount_minor=40))]
@@ -455,7 +454,8 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_paid(
     clock: MovableClock,
 ) -> None:
     """Its price may have risen overnight, and no payment call takes an amount."""
-    order, right = at(resources), GroupCommit.effects_of
+    order = at(resources)
+    right = GroupCommit.effects_of
     channel.show("77", ServiceStatus.UNPAID)
 
     async def slept(commits: GroupCommit, order_refs: Sequence[str]) -> Any:
@@ -477,7 +477,8 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_booked(
     """A person may have booked it meanwhile, and a second booking is refused by
     nothing.
     """
-    order, booked = paid(resources), []
+    order = paid(resources)
+    booked = []
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
 
     async def render(*_: Any) -> FreightQuote:
@@ -525,7 +526,8 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
     """
     order = at(resources, total_minor=100)
     channel.show("77", ServiceStatus.UNPAID, total=Money(120))
-    right, told = channel.read, [Money(60), Money(120)]
+    right = channel.read
+    told = [Money(60), Money(120)]
 
     async def read(
         order_ids: Sequence[str], *, may_lag: bool = False
@@ -561,7 +563,8 @@ async def test_only_whether_a_payment_was_taken_may_come_from_a_list(
     """
     order = at(resources, total_minor=100)
     channel.show("77", ServiceStatus.UNPAID, total=Money(100))
-    right, lagging = channel.read, list[bool]()
+    right = channel.read
+    lagging = list[bool]()
 
     async def read(
         order_ids: Sequence[str], *, may_lag: bool = False
@@ -687,7 +690,8 @@ async def test_orders_are_looked_for_from_the_oldest_intent_on(
     """One create was lost an hour before the other: both must be within what is asked
     for.
     """
-    begun, asked = clock(), []
+    begun = clock()
+    asked = []
     for order_ref in ("A-1", "A-2"):
         record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[
             order_ref

@@ -131,7 +131,8 @@ async def test_where_paying_may_be_a_submission_each_is_a_question(
     """
     for run in (resources, next_run):
         run.client.settings = XportcnSettings(pay_is="unknown")
-    channel.pays_first, channel.shows_payments = 1, False
+    channel.pays_first = 1
+    channel.shows_payments = False
     assert await both(resources) == [OrderState.UNKNOWN, OrderState.UNKNOWN]
     clock.advance(100_000)
     await settle_open(next_run, ["A-1", "A-2"])

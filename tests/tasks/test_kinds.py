@@ -52,7 +52,8 @@ from tests.flows.plans import planned, put_approved
 from tests.postgres import Postgres
 from tests.tasks.conftest import resources_on
 
-S, M = EffectStatus, Marketplace.TAOBAO
+S = EffectStatus
+M = Marketplace.TAOBAO
 REFUND = Refund(
     key="A-1:all.1", order_ref="A-1", marketplace=M, order_id="77", part="all", number=1, lines=(1,), entry_ids=("1",),
     kind=RefundKind.REFUND, state=RefundState.ASKED, reason_id=101, reason="", goods="1", goods_amount=Money(100),
@@ -192,10 +193,8 @@ class World:
             SendLog(self.folder / "sends") as log,
             Ledger(self.url, clock=self.clock, owner=log.owner) as ledger,
         ):
-            run, after_sale = (
-                resources_on(ledger, self.folder, self.clock),
-                cast(Any, FakeAfterSale(self.service)),
-            )
+            run = resources_on(ledger, self.folder, self.clock)
+            after_sale = cast(Any, FakeAfterSale(self.service))
             run.offerings[M] = Offering(
                 cast(Any, self.service),
                 cast(Any, None),
@@ -215,7 +214,8 @@ class World:
         """Where effect and order stand once a run has settled what a dead one left:
         before the send, or after it.
         """
-        case, self.service.now = CASES[kind], ref
+        case = CASES[kind]
+        self.service.now = ref
         with self.run() as (dying, log):
             claim = _begin(dying, kind, case, ref)
             if left:
@@ -250,7 +250,8 @@ def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Clai
         run.ledger.refunds.put(
             replace(case.refund, key=f"{ref}:all.1", order_ref=ref, refund_id=refund_id)
         )
-    amount, part = Money(100, "USD" if kind is Book else "CNY"), case.part
+    amount = Money(100, "USD" if kind is Book else "CNY")
+    part = case.part
     intent = Intent(
         order_ref=ref,
         action=kind.action,
@@ -275,7 +276,8 @@ async def test_what_a_dead_run_left_is_settled(
     Else nothing is known of it. Of a booking not seeing it never proves anything; what
     does no harm when it is repeated is never in doubt.
     """
-    case, world = CASES[kind], World(url, tmp_path, clock)
+    case = CASES[kind]
+    world = World(url, tmp_path, clock)
     with world.run() as (older, _):
         older.ledger.start_batch("batch", "file.csv")
         put_rows(

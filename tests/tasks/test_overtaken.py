@@ -53,7 +53,8 @@ class InterruptedChannel(FakeChannel):
         self, order_ids: Sequence[str], *, may_lag: bool = False
     ) -> dict[str, ServiceOrder]:
         shown = await super().read(order_ids)
-        happens, self.meanwhile = self.meanwhile, lambda: None
+        happens = self.meanwhile
+        self.meanwhile = lambda: None
         happens()
         return shown
 

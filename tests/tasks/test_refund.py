@@ -256,7 +256,8 @@ async def test_a_run_that_is_taken_up_once_its_refund_was_paid_asks_for_no_secon
     another line is another one.
     """
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    wish, requested_at = replace(WISH, lines=(1,), amount=Money(500)), clock()
+    wish = replace(WISH, lines=(1,), amount=Money(500))
+    requested_at = clock()
     clock.advance(4)
     for run in (resources, next_run):
         assert await call_in(run, ask_refund, "A-1", wish, requested_at) == ["A-1:1.1"]
@@ -359,7 +360,8 @@ async def test_a_run_that_dies_as_what_came_back_is_written_leaves_no_approval(
     """The seller refused, and paid in the console: such a refund is followed to its end
     once, and never read again.
     """
-    service.least, follow = Money(1), resources.ledger.refunds.follow
+    service.least = Money(1)
+    follow = resources.ledger.refunds.follow
     paid_order(resources)
     await ask_refund("A-1", replace(WISH, amount=Money(300)))
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
@@ -402,10 +404,8 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     """1,000 pieces of 1.00 cost 0.20 each by volume, and their freight is asked for at
     that price.
     """
-    many, one = (
-        replace(LINE, quantity=1_000, unit_price=Money(100)),
-        replace(LINE, line_no=2, unit_price=Money(80_000)),
-    )
+    many = replace(LINE, quantity=1_000, unit_price=Money(100))
+    one = replace(LINE, line_no=2, unit_price=Money(80_000))
     paid_for = {1: (Money(20), Money(20_000)), 2: (Money(80_000), Money(80_000))}
     told = tuple(
         QuoteLine(line_no=no, unit_price=each, amount=amount)
@@ -414,7 +414,8 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     quote = Quote(
         goods=Money(100_000), postage=NOTHING, total=Money(100_000), lines=told
     )
-    lines, request = [to_json(many), to_json(one)], to_json(planned("A-1").request)
+    lines = [to_json(many), to_json(one)]
+    request = to_json(planned("A-1").request)
     made = plan(
         "A-1",
         request=request,
@@ -570,7 +571,8 @@ async def test_a_lost_answer_is_found_at_the_order(
 ) -> None:
     """The order names the new refund, which settles it in the same run."""
     paid_order(resources)
-    service.failures, service.lands = [Unanswered("cut")], True
+    service.failures = [Unanswered("cut")]
+    service.lands = True
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
     [refund] = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.refund_id, len(service.refunds)) == ("R1", 1)
@@ -731,7 +733,8 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
             "killed": "the run ended before it was sent",
         }[way]
     )
-    service.failures, service.asked = [], []
+    service.failures = []
+    service.asked = []
     await call_in(next_run, ask_refund, "A-1", replace(WISH, lines=(2,)))
     assert (service.asked, order(next_run).state) == (
         ["A-1:refund:2.1"],

@@ -244,7 +244,8 @@ def test_the_hash_covers_goods_freight_receiver_and_rates(
         ask(ledger, list(plans), batch)
         return question_hash(ledger, batch, of)
 
-    one, two = planned("A-1"), planned("A-2", fen=2500)
+    one = planned("A-1")
+    two = planned("A-2", fen=2500)
     elsewhere = replace(two.request.receiver, city="Rome")
     hashes = [
         shown(one, two),

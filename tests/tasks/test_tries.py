@@ -50,12 +50,10 @@ from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 
 REFS = ("A-1", "A-2")
-DONE, UNSENT, UNKNOWN, SENDING = (
-    EffectStatus.DONE,
-    EffectStatus.UNSENT,
-    EffectStatus.UNKNOWN,
-    EffectStatus.SENDING,
-)
+DONE = EffectStatus.DONE
+UNSENT = EffectStatus.UNSENT
+UNKNOWN = EffectStatus.UNKNOWN
+SENDING = EffectStatus.SENDING
 
 
 @pytest.fixture(autouse=True)

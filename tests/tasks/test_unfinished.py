@@ -234,10 +234,8 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
 
 async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     """The pause ends, and the doubt would be forgotten with it."""
-    ledger, doubt = (
-        resources.ledger,
-        because(ReasonCode.UNKNOWN_STATE, state="odd"),
-    )
+    ledger = resources.ledger
+    doubt = because(ReasonCode.UNKNOWN_STATE, state="odd")
     ledger.start_batch("batch", "file.csv")
     ledger.put_plans([planned("A-1"), planned("A-2")], "batch")
     for ref, why in (("A-1", doubt), ("A-2", None)):

@@ -206,7 +206,8 @@ class Ui:
         `runs/flow-run`.
         """
         self.page.goto(link)
-        place, name = place_of(link), urlsplit(link).path.rpartition("/")[2]
+        place = place_of(link)
+        name = urlsplit(link).path.rpartition("/")[2]
         words = name if place == "artifacts/key" else name.capitalize()
         if place in NAMED:
             words = str(self.ask(f"{NAMED[place][0]}/{name}")[NAMED[place][1]])[

@@ -89,7 +89,8 @@ def pages_of(served: Served, ui: Ui) -> Iterator[str]:
 def test_words_of_others_stand_in_pages_and_artifacts_as_they_are(
     page: Page, served: Served
 ) -> None:
-    ui, asked = of(served, page).ui, list[str]()
+    ui = of(served, page).ui
+    asked = list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: asked.append(f"dialog:{dialog.message}"))
     page.set_viewport_size({"width": PHONE, "height": 844})

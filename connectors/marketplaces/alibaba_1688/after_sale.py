@@ -245,14 +245,19 @@ def _option(
     postage = (order.base_info.shipping_fee or NOTHING) if not back.minor else NOTHING
     if goods == UNSHIPPED:
         exact = NOTHING if entry_ids else postage
-        least, most, least_postage, most_postage = worth, worth, exact, exact
+        least = worth
+        most = worth
+        least_postage = exact
+        most_postage = exact
     else:
         left = (
             max(worth - back, NOTHING)
             if not entry_ids
             else min(worth, _worth(order.product_items) - back)
         )
-        least, most, least_postage = Money(1), left, NOTHING
+        least = Money(1)
+        most = left
+        least_postage = NOTHING
         most_postage = NOTHING if reason.no_refund_carriage or entry_ids else postage
     return RefundOption(
         reason_id=int(reason.id),

@@ -85,10 +85,8 @@ class TaobaoAfterSale(AfterSale):
         self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
     ) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        shop, distribution = (
-            LinesByIds(lines, sku_ids),
-            LinesByIds(lines, distribution_ids),
-        )
+        shop = LinesByIds(lines, sku_ids)
+        distribution = LinesByIds(lines, distribution_ids)
         told = [
             (
                 shop.take((part.item_id, part.sku_id))
@@ -262,7 +260,8 @@ def _listed(row: api.RefundAggregate) -> ListedRefund:
 def _service_refund(
     shown: api.RefundAggregate, events: tuple[RefundEvent, ...]
 ) -> ServiceRefund:
-    refund, logistics = shown.refund_order, shown.logistics
+    refund = shown.refund_order
+    logistics = shown.logistics
     state = refund_state(refund.refund_status, STATES, api.REFUND)
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
         state = RefundState.TO_RETURN

@@ -149,10 +149,8 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     if rendered.is_refused and all(
         line.available and not line.error_code for line in parts
     ):
-        code, words = (
-            rendered.error_code,
-            rendered.error_message or "refused without a word",
-        )
+        code = rendered.error_code
+        words = rendered.error_message or "refused without a word"
         return no_quote(plain_problem(code, words), code)
     if not rendered.orders:
         raise ContractMismatch(
@@ -334,8 +332,6 @@ def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:
         for number, trace in product(
             numbers_in(parcel.mail_no), parcel.logistics_traces
         ):
-            words, place = (
-                trace.standard_desc or trace.status_desc,
-                trace.city or trace.facility_name,
-            )
+            words = trace.standard_desc or trace.status_desc
+            place = trace.city or trace.facility_name
             yield scan(number, trace.time, trace.status, words, place)

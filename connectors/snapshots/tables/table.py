@@ -24,8 +24,10 @@ pa.set_io_thread_count(2)  # each keeps memory of its own
 
 Getter = Callable[[Any], object]
 
-TEXT, TEXTS = pa.string(), pa.list_(pa.string())
-WHOLE, FLAG = pa.int64(), pa.bool_()
+TEXT = pa.string()
+TEXTS = pa.list_(pa.string())
+WHOLE = pa.int64()
+FLAG = pa.bool_()
 MOMENT = pa.timestamp("us", tz="UTC")
 VOLUME_PRICES = pa.list_(pa.struct([("start_quantity", WHOLE), ("price_minor", WHOLE)]))
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 
-TAOBAO, ALIBABA, KA = (
-    Group("Taobao / Message callback"),
-    Group("1688 / Message callback"),
-    Group("bigMajor"),
-)
+TAOBAO = Group("Taobao / Message callback")
+ALIBABA = Group("1688 / Message callback")
+KA = Group("bigMajor")
 TAOBAO_PRICE = TAOBAO(
     35, "Order price correction", "POST developer URL: taobao-order-price", ASSUMED
 ).callback()

@@ -472,7 +472,8 @@ def in_postgresql(ledger: Ledger, url: str, postgres: Postgres, tmp_path: Path) 
     """A database into which the ledger's backup was put."""
     put_rows(ledger, [plan(f"B-{number}") for number in range(ROWS_AT_ONCE + 1)])
     ledger.record([claim_one(ledger)])
-    saved, database = backup(url, tmp_path / "saved.db", NOW), postgres.new_database()
+    saved = backup(url, tmp_path / "saved.db", NOW)
+    database = postgres.new_database()
     assert restore(database, saved, now=NOW, by="ann") is None
     return database
 

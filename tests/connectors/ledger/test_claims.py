@@ -251,7 +251,8 @@ def test_what_was_refused_in_unknown_words_stays_counted_when_it_is_absent(
 def test_an_outcome_is_refused_or_not_sent_only_with_the_proof(ledger: Ledger) -> None:
     """Neither without its witnesses, nor with a proof for another outcome."""
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-    refused, unsent = EffectStatus.REFUSED, EffectStatus.UNSENT
+    refused = EffectStatus.REFUSED
+    unsent = EffectStatus.UNSENT
     wrong: list[tuple[EffectStatus, RefusedForGood | NotHappened | None]] = [
         *(
             (refused, NEVER_LEFT),

@@ -172,7 +172,8 @@ def test_of_many_processes_on_postgres_one_orders(
     postgres: Postgres, clock: MovableClock
 ) -> None:
     """Each has an order of its own, and all claim at one instant."""
-    refs, url = [f"P-{n}" for n in range(8)], postgres.new_ledger()
+    refs = [f"P-{n}" for n in range(8)]
+    url = postgres.new_ledger()
     with ExitStack() as stack:
         runs = [
             stack.enter_context(Ledger(url, clock=clock, owner=ref, asks_first=True))

@@ -322,7 +322,8 @@ def test_no_run_waits_longer_for_it_than_for_a_claim(
 
 def steps_with_the_lock(ledger: Ledger, work: Callable[[], object]) -> int:
     """The steps of SQLite's machine in the transactions that write."""
-    steps, is_held = 0, False
+    steps = 0
+    is_held = False
 
     def traced(text: str) -> None:
         nonlocal is_held

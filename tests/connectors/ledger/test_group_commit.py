@@ -47,7 +47,8 @@ def group_commit(ledger: Ledger) -> GroupCommit:
 @pytest.fixture
 def commits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One entry for each commit."""
-    real, commits = ledger.transaction, list[None]()
+    real = ledger.transaction
+    commits = list[None]()
 
     @contextmanager
     def counted(*of: Any) -> Iterator[Connection]:

@@ -50,7 +50,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(folder: Path) -> Iterator[Ledger]:
     """A run in the middle of a batch; before it the ledger's file was copied."""
-    url, clock = f"sqlite:///{folder / 'ledger.db'}", MovableClock()
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    clock = MovableClock()
     with Ledger(url, clock=clock, owner="earlier") as earlier:
         earlier.start_batch("old", "old.csv")
     shutil.copy(folder / "ledger.db", folder.parent / "raw.db")

@@ -93,7 +93,8 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
 def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     contradict(ledger)
     place = Marketplace.TAOBAO
-    amounts, known = Question(Topic.AMOUNTS, ""), Question(Topic.ALL_KNOWN, "")
+    amounts = Question(Topic.AMOUNTS, "")
+    known = Question(Topic.ALL_KNOWN, "")
     assert answer(ledger, place, amounts, by="mei") == "its amounts are right"
     assert ledger.marks.confirmed_at(place) is None
     assert (
@@ -143,7 +144,8 @@ def test_amounts_are_confirmed_as_they_are_read(ledger: Ledger, other: Ledger) -
     """The confirmation is of one marketplace and one setting of its units, for every
     run.
     """
-    taobao, in_yuan = Marketplace.TAOBAO, "taobao.detail=yuan"
+    taobao = Marketplace.TAOBAO
+    in_yuan = "taobao.detail=yuan"
     ledger.marks.confirm_units(taobao, "", by="mei")
     assert other.marks.units_confirmed(taobao, "")
     assert not other.marks.units_confirmed(taobao, in_yuan)

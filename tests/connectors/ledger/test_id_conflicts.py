@@ -54,7 +54,8 @@ def test_a_create_that_names_another_s_order_is_unknown(
     """It counts as spent and is looked for by its own reference; the other order keeps
     what it has.
     """
-    first, second = created(ledger, "A-1", "77"), created(ledger, "A-2", "77")
+    first = created(ledger, "A-1", "77")
+    second = created(ledger, "A-2", "77")
     told = (
         ledger.record([second, first])
         if at_once

@@ -73,7 +73,8 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     """Whoever asks gets no more than are left; what is given back is there again, and
     the next day begins anew.
     """
-    today, tomorrow = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC)
+    today = datetime(2026, 9, 3, tzinfo=UTC)
+    tomorrow = datetime(2026, 9, 4, tzinfo=UTC)
     with ThreadPoolExecutor(4) as crew:
         taken = list(
             crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared)
@@ -91,7 +92,8 @@ def test_calls_of_a_clock_that_was_a_month_ahead_are_none_of_today(
     shared: list[Ledger],
 ) -> None:
     """Those of the day that has just begun elsewhere count."""
-    today, ahead = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 10, 3, tzinfo=UTC)
+    today = datetime(2026, 9, 3, tzinfo=UTC)
+    ahead = datetime(2026, 10, 3, tzinfo=UTC)
     assert shared[0].pace.take_today(ahead, 100, 100) == 100
     assert [shared[at].pace.take_today(today, 60, 100) for at in (1, 0, 2)] == [
         60,

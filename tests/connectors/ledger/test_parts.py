@@ -125,10 +125,8 @@ def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(
     order.
     """
     assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
-    of, lines = (
-        book(row("FERN-1", FERN), row("MOSS-2", MOSS)),
-        ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"}),
-    )
+    of = book(row("FERN-1", FERN), row("MOSS-2", MOSS))
+    lines = ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"})
     assert split(ledger, of, *lines) == {"A-1": ["FERN-1", "MOSS-2"]}
     ledger.put_plans(
         [PlannedOrder(request=one) for one in by_seller(requests(ONE, *LINES)[0], {})],

@@ -79,11 +79,9 @@ def test_a_log_of_an_earlier_boot_proves_nothing(tmp_path: Path) -> None:
 
 def test_logs_are_pruned_when_nobody_needs_them(tmp_path: Path) -> None:
     """Logs of the living, of unsettled effects and of what may still arrive stay."""
-    needed, unneeded, young = (
-        killed_run(tmp_path),
-        killed_run(tmp_path),
-        killed_run(tmp_path),
-    )
+    needed = killed_run(tmp_path)
+    unneeded = killed_run(tmp_path)
+    young = killed_run(tmp_path)
     now = datetime.now(UTC)
     for old in (needed, unneeded):
         os.utime(tmp_path / f"{old}.log", (0, now.timestamp() - 60))

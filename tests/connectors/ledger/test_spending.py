@@ -41,7 +41,8 @@ from tests.running import ROOT
 from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
-DAY_LIMIT, BATCH_LIMIT = 160, 250
+DAY_LIMIT = 160
+BATCH_LIMIT = 250
 LIVE = (EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.DONE)
 
 
@@ -568,7 +569,8 @@ def test_two_claims_at_one_moment_share_a_limit_on_postgresql(
     ):
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan("A-1"), plan("A-2")])
-        summed, go_on = threading.Event(), threading.Event()
+        summed = threading.Event()
+        go_on = threading.Event()
 
         @event.listens_for(first.engine, "before_cursor_execute")
         def slowly(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -99,10 +99,8 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
     shipped.tracking.add({"A-1": [scan("OLD", clock, "快件已退回")]})
     clock.advance(3600)
     shipped.tracking.read_until(clock())
-    back, other = (
-        scan("P", clock, "RETURNED TO SENDER"),
-        scan("Q", clock, "at the door"),
-    )
+    back = scan("P", clock, "RETURNED TO SENDER")
+    other = scan("Q", clock, "at the door")
     stuck = TrackingEvent(
         tracking_number="R",
         occurred_at=clock(),

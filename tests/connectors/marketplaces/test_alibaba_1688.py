@@ -30,9 +30,12 @@ from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
-DETAIL, PREVIEW = "/alibaba/product/detail/get", "/alibaba/order/create/preview"
-CREATE, PAY = "/alibaba/order/create", "/alibaba/order/batch/submit/to/pay"
-PAGE, ORDER = "/v2/alibaba/order/page", "/alibaba/order/detail"
+DETAIL = "/alibaba/product/detail/get"
+PREVIEW = "/alibaba/order/create/preview"
+CREATE = "/alibaba/order/create"
+PAY = "/alibaba/order/batch/submit/to/pay"
+PAGE = "/v2/alibaba/order/page"
+ORDER = "/alibaba/order/detail"
 TRACE = "/alibaba/order/logistics/trace/get"
 SPEC = "a" * 32
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
@@ -628,10 +631,8 @@ async def test_find_does_not_trust_a_page_size_it_did_not_get(
     told = [listed(number, f"R-{number}") for number in range(1, 26)]
 
     def page() -> web.Response:
-        number, size = (
-            service.asked[-1].body["page"],
-            service.asked[-1].body["pageSize"],
-        )
+        number = service.asked[-1].body["page"]
+        size = service.asked[-1].body["pageSize"]
         return ok(
             {"totalRecord": 25, "result": told[(number - 1) * size :][: min(size, 10)]}
         )
@@ -667,10 +668,8 @@ async def test_a_list_that_counts_its_pages_from_0_proves_nothing(
     told = [listed(number) for number in range(60)]
 
     def page() -> web.Response:
-        number, size = (
-            service.asked[-1].body["page"],
-            service.asked[-1].body["pageSize"],
-        )
+        number = service.asked[-1].body["page"]
+        size = service.asked[-1].body["pageSize"]
         return ok(
             {"totalRecord": 0, "result": told[number * size : (number + 1) * size]}
         )
@@ -877,7 +876,8 @@ async def test_an_order_is_found_by_its_own_id(
     channel: Alibaba1688Channel, service: FakeService
 ) -> None:
     """Where the list hides the message, or shows another; both places are told."""
-    bare, other = listed(1), listed(2, "please hurry")
+    bare = listed(1)
+    other = listed(2, "please hurry")
     for one, own_id in ((bare, "R-1"), (other, "R-2")):
         one["baseInfo"]["outOrderId"] = own_id
     pages(service, [bare, other, listed(3, "R-3")])

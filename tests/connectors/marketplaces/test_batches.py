@@ -37,10 +37,8 @@ BULK = {
     Marketplace.TAOBAO: "/open/purchase/pay",
     Marketplace.ALIBABA_1688: "/alibaba/order/batch/submit/to/pay",
 }
-PREVIEW_BATCH, PREVIEW = (
-    "/alibaba/order/create/previewbatch",
-    "/alibaba/order/create/preview",
-)
+PREVIEW_BATCH = "/alibaba/order/create/previewbatch"
+PREVIEW = "/alibaba/order/create/preview"
 
 
 def claims(*refs: str) -> list[Claim]:
@@ -225,10 +223,8 @@ def test_who_can_do_several_at_once(
 async def shop_of(
     marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient
 ) -> Shop:
-    warehouse, offering = (
-        freight.warehouse_of(await freight.addresses_of(live)),
-        offering_of(marketplace, live),
-    )
+    warehouse = freight.warehouse_of(await freight.addresses_of(live))
+    offering = offering_of(marketplace, live)
     return Shop(
         sandbox,
         live,

@@ -22,12 +22,11 @@ from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
-PREVIEW, CREATE = "/alibaba/ka/order/create/preview", "/alibaba/ka/order/create"
-PAY, PAGE, ORDER = (
-    "/alibaba/ka/order/pay",
-    "/alibaba/ka/order/page",
-    "/alibaba/ka/order/detail",
-)
+PREVIEW = "/alibaba/ka/order/create/preview"
+CREATE = "/alibaba/ka/order/create"
+PAY = "/alibaba/ka/order/pay"
+PAGE = "/alibaba/ka/order/page"
+ORDER = "/alibaba/ka/order/detail"
 SPEC = "a" * 32
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
 

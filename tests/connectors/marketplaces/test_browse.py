@@ -61,7 +61,8 @@ async def test_prices_bound_and_sort(
     """Bounds are of the cheapest variant and inclusive; both directions list the same
     offers.
     """
-    browser, words = offering_of(marketplace, live).browser, WORDS[marketplace]
+    browser = offering_of(marketplace, live).browser
+    words = WORDS[marketplace]
     known = sorted(prices(await browser.by_words(words, filters(page_size=50))))
     bounded = Filters(
         min_price=Money(known[2]), max_price=Money(known[-3]), page_size=50

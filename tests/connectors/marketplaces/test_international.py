@@ -23,11 +23,10 @@ from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
-DETAIL, FREIGHT = (
-    "/alibaba/international/product/detail/get",
-    "/alibaba/international/order/freight/calculate",
-)
-CREATE, PAY = "/alibaba/international/order/create", "/alibaba/international/order/pay"
+DETAIL = "/alibaba/international/product/detail/get"
+FREIGHT = "/alibaba/international/order/freight/calculate"
+CREATE = "/alibaba/international/order/create"
+PAY = "/alibaba/international/order/pay"
 LIST = "/alibaba/international/order/list"
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
 

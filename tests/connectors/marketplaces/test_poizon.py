@@ -19,8 +19,10 @@ from domain.orders import SourcingOrder
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, line, order
 
-PREVIEW, CREATE = "/poizon/order/orderPreview", "/poizon/order/createOrder"
-PAY, LIST = "/poizon/order/payOrder", "/poizon/order/orderList"
+PREVIEW = "/poizon/order/orderPreview"
+CREATE = "/poizon/order/createOrder"
+PAY = "/poizon/order/payOrder"
+LIST = "/poizon/order/orderList"
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
 
 

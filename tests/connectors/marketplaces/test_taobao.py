@@ -25,9 +25,12 @@ from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import RECEIVER, WAREHOUSE, claim, line, order
 
-PRODUCT, MAPPING = "/open/product/get", "/open/product/batch/check"
-RENDER, CREATE = "/open/purchase/render", "/open/purchase/create/v2"
-PAY, PAGE = "/open/purchase/pay", "/open/purchase/page"
+PRODUCT = "/open/product/get"
+MAPPING = "/open/product/batch/check"
+RENDER = "/open/purchase/render"
+CREATE = "/open/purchase/create/v2"
+PAY = "/open/purchase/pay"
+PAGE = "/open/purchase/page"
 LOGISTICS = "/open/order/logistics/detail/get"
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -553,10 +556,8 @@ async def test_a_list_that_goes_further_back_than_asked_is_cut(
     """The filter is not confirmed: what is older is left out, and one that shows less
     than it counts is no list.
     """
-    old, new = (
-        purchase("7", createdTime="2026-01-30 00:00:00"),
-        purchase("8", createdTime="2026-02-01 00:00:00"),
-    )
+    old = purchase("7", createdTime="2026-01-30 00:00:00")
+    new = purchase("8", createdTime="2026-02-01 00:00:00")
     service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new, old]}))
     assert [
         one.order_id for one in (await channel.list_orders(since=SINCE)).listed

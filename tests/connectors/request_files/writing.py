@@ -112,7 +112,8 @@ def xlsx_bytes(
     built-in one.
     """
     rels = [("r0", "styles", "styles.xml")]
-    listed, parts = [], {}
+    listed = []
+    parts = {}
     for at, (name, kind, state, content) in enumerate(sheets, start=1):
         listed.append(
             f'<sheet name={quoteattr(name)} sheetId="{at}" state="{state}" r:id="r{at}"/>'

@@ -9,7 +9,9 @@ import json
 import zlib
 from collections.abc import Mapping
 
-NAME, PHONE, STREET = "Ploverstone", "5087719342", "77 Sparrowhawk Lane"
+NAME = "Ploverstone"
+PHONE = "5087719342"
+STREET = "77 Sparrowhawk Lane"
 WORDS = f"{NAME} {PHONE} {STREET}"
 PLANTED = ("ploverstone", PHONE, "sparrowhawk")
 SAID = json.dumps(

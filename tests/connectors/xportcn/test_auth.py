@@ -140,6 +140,7 @@ def test_every_try_gets_a_fresh_nonce() -> None:
 
 def test_a_nonce_is_32_letters_and_digits() -> None:
     """Shape as the contract wants it; two in a row differ."""
-    first, second = new_nonce(), new_nonce()
+    first = new_nonce()
+    second = new_nonce()
     assert re.fullmatch(r"[A-Za-z0-9]{32}", first)
     assert first != second

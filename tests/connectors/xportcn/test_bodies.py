@@ -23,7 +23,8 @@ ITEM = taobao_product.ProductRequest(item_id="1")
 
 
 def of_size(size: int) -> web.Response:
-    head, tail = b'{"code": 200, "data": {"itemId": 1, "more": "', b'"}}'
+    head = b'{"code": 200, "data": {"itemId": 1, "more": "'
+    tail = b'"}}'
     return web.Response(body=head + b"x" * (size - len(head) - len(tail)) + tail)
 
 

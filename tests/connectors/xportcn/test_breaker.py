@@ -219,7 +219,8 @@ def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
         service.answers = away_until(100)
         waiting = asyncio.create_task(service.read())
         await asyncio.sleep(5)
-        asked, begun = service.asked, now()
+        asked = service.asked
+        begun = now()
         with pytest.raises(ServiceAway, match="the service is away"):
             await service.call(holds_lease=True)
         with fail_fast(), pytest.raises(ServiceAway):
@@ -312,10 +313,8 @@ def test_the_time_allowed_goes_on_while_the_machine_sleeps() -> None:
     """The clock of the loop stands still then: work would go on for as long in the
     morning.
     """
-    clock, allowed = (
-        MovableClock(),
-        CircuitBreaker(at_once=1, patience_s=3600, clock=lambda: 0.0),
-    )
+    clock = MovableClock()
+    allowed = CircuitBreaker(at_once=1, patience_s=3600, clock=lambda: 0.0)
     allowed.until(clock() + timedelta(hours=7), clock)
     assert not allowed.is_over
     clock.advance(7 * 3600)
@@ -332,7 +331,8 @@ def test_a_throttled_minute_costs_few_calls(
     """
 
     async def play() -> tuple[int, float]:
-        begun, luck = now(), random.Random(1)
+        begun = now()
+        luck = random.Random(1)
         service = Service(
             breaker(at_once=16, patience_s=600), retry_after_s=retry_after_s
         )
@@ -369,7 +369,8 @@ def test_who_holds_a_lease_gets_a_place_before_those_who_read() -> None:
     """Fifty reads wait for four places when a payment comes: it is the next."""
 
     async def play() -> list[str]:
-        service, ended = Service(breaker(at_once=4)), list[str]()
+        service = Service(breaker(at_once=4))
+        ended = list[str]()
 
         async def call(name: str, *, holds_lease: bool) -> None:
             await service.call(holds_lease=holds_lease)

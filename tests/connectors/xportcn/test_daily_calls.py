@@ -41,7 +41,8 @@ async def taken(calls: DailyCalls) -> tuple[int, str]:
 async def test_a_crawl_leaves_half_of_the_day_to_buying() -> None:
     """Which says until when the rest waits, and goes on then."""
     day = Day()
-    crawl, buying = day.calls(1000, is_buying=False), day.calls(1000, is_buying=True)
+    crawl = day.calls(1000, is_buying=False)
+    buying = day.calls(1000, is_buying=True)
     count, why = await taken(crawl)
     assert count == 500
     assert why == (

@@ -75,7 +75,8 @@ async def test_no_estimate_preview_or_booking_leaves_while_a_form_is_open(
         min_days=1,
         max_days=2,
     )
-    channel, wanted = TaobaoChannel(unset), order(line())
+    channel = TaobaoChannel(unset)
+    wanted = order(line())
     for asked in (
         freight.estimate(unset, wanted),
         freight.render(unset, wanted),

@@ -241,10 +241,8 @@ def test_no_more_effects_are_claimed_at_once_than_can_leave_soon() -> None:
     """At a call in ten seconds one place; at fifty a second all sixteen."""
 
     async def story(made: Account) -> None:
-        slow, fast = (
-            await made.process("slow", limit=0.1),
-            await made.process("fast", limit=50),
-        )
+        slow = await made.process("slow", limit=0.1)
+        fast = await made.process("fast", limit=50)
         assert (slow.size, fast.size) == (1, 16)
 
     play(story)

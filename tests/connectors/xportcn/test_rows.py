@@ -359,7 +359,8 @@ def test_a_time_of_sending_that_does_not_fit_leaves_the_order_readable(
     assert (parcel.tracking_number, parcel.sent_at) == ("SF1", None)
 
 
-SF, YT = "SF1234567890123", "YT8812345679012"
+SF = "SF1234567890123"
+YT = "YT8812345679012"
 FIVE = [f"SF14450{number}7789123" for number in range(5)]
 
 

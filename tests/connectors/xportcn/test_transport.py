@@ -397,7 +397,8 @@ async def test_a_hook_that_raises_writes_nothing_and_spares_the_connection(
 
 
 async def test_requests_to_two_hosts_do_not_share_a_connection() -> None:
-    first, second = Service(writing(ITEM)), Service(writing(ITEM))
+    first = Service(writing(ITEM))
+    second = Service(writing(ITEM))
     async with (
         listening(first.serve) as one,
         listening(second.serve) as other,

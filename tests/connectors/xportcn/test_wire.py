@@ -118,7 +118,8 @@ def test_an_amount_is_read_in_the_unit_that_is_set_for_its_place(
     written: str, fen: int
 ) -> None:
     """The contract's fen as yuan, exactly; the contract's yuan as fen."""
-    in_yuan, in_fen = Bounds(unit=Unit.YUAN), Bounds(unit=Unit.FEN)
+    in_yuan = Bounds(unit=Unit.YUAN)
+    in_fen = Bounds(unit=Unit.FEN)
     assert FEN.validate_python(read_json(written.encode()), context=in_yuan) == Money(
         fen
     )

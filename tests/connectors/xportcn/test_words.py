@@ -16,7 +16,8 @@ from connectors.xportcn.operations import international, taobao_order, taobao_pr
 from tests.connectors.xportcn.fake_service import FakeService, no, ok
 from tests.connectors.xportcn.orders import settings
 
-SECRET, KEY = "a-secret/of-the-account", "the-access-key"
+SECRET = "a-secret/of-the-account"
+KEY = "the-access-key"
 HARMFUL = [
     "\x1b[31m",
     "\x1b]0;owned\x07",

@@ -86,7 +86,8 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
     resources: Resources, clock: MovableClock
 ) -> None:
     """Whoever is away hears of the pause and of its end, and of neither twice."""
-    ledger, said = resources.ledger, list[str]()
+    ledger = resources.ledger
+    said = list[str]()
     (record,) = claimed(resources, "A-1")
     clock.advance(1)
 
@@ -114,7 +115,8 @@ def test_who_pauses_hears_that_buying_was_resumed_meanwhile(
     resources: Resources,
 ) -> None:
     """Instead of that nothing can leave any more."""
-    ledger, said = resources.ledger, list[str]()
+    ledger = resources.ledger
+    said = list[str]()
     claimed(resources, "A-1")
 
     def hear(line: str) -> None:

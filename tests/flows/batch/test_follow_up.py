@@ -168,10 +168,8 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
         paid.append(set(step.given))
 
     monkeypatch.setattr(pay_orders, "fn", pay)
-    run, feed = (
-        run_on(ledger, clock),
-        EventFeed(ledger, ledger.each_order(["held", "declined", "fine"])),
-    )
+    run = run_on(ledger, clock)
+    feed = EventFeed(ledger, ledger.each_order(["held", "declined", "fine"]))
     for asks in (False, True):
         refs = ["held", "declined", "fine"]
         await execution.execute(

@@ -37,7 +37,8 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
     """
 
     async def play() -> float:
-        begun, service = now(), Service(breaker(patience_s=3600))
+        begun = now()
+        service = Service(breaker(patience_s=3600))
         service.answers = away_until(10_000)
         resources = SimpleNamespace(
             breaker=service.breaker,

@@ -99,7 +99,9 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
     """All others are previewed, those of its chunk and those of later ones; who needs
     it too asks for nothing.
     """
-    looked_up, previewed, may_answer = list[str](), list[str](), asyncio.Event()
+    looked_up = list[str]()
+    previewed = list[str]()
+    may_answer = asyncio.Event()
     slow = "600000000003"
 
     async def search(items: Any, found: Any, *, label: str) -> None:

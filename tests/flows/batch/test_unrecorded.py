@@ -221,7 +221,8 @@ async def test_a_row_that_does_not_fit_stops_what_it_may_be(
     """
     bought(resources, "A-1", "77")
     channel.show("77", ServiceStatus.UNPAID, own_id="A-1")
-    honest, told = channel.find, [row]
+    honest = channel.find
+    told = [row]
 
     async def find(*given: Any, **named: Any) -> Reading:
         return replace(

@@ -296,10 +296,8 @@ def test_a_payment_counts_once_when_the_ledger_learned_of_it(
             None,
             mornings[0],
         ):
-            ref, paid = (
-                f"A-{len(mornings)}",
-                Columns({"paid_minor": 105, "paid_at": moment}),
-            )
+            ref = f"A-{len(mornings)}"
+            paid = Columns({"paid_minor": 105, "paid_at": moment})
             clock.advance(3600)
             state, why = (
                 (OrderState.HELD, above) if ref == "A-4" else (OrderState.PAID, None)
@@ -415,7 +413,8 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         freight=(Money(900, "USD"), Money(100, "EUR")),
         came={"held": 1},
     )
-    now, over = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), ReasonCode.OVER_BUDGET
+    now = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    over = ReasonCode.OVER_BUDGET
     waits = [
         to_do_of("held", over, "raise the budget"),
         to_do_of("held", over, "raise the budget"),

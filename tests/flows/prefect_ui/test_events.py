@@ -213,10 +213,8 @@ def test_a_budget_without_room_is_told_once_a_run() -> None:
     don't count.
     """
     words = "12.00 CNY does not fit the day's limit: 90.00 CNY of 100.00 CNY is taken"
-    full, budget = (
-        report(ReasonCode.OVER_DAY_LIMIT, a=words),
-        report(ReasonCode.OVER_BUDGET, c="no room"),
-    )
+    full = report(ReasonCode.OVER_DAY_LIMIT, a=words)
+    budget = report(ReasonCode.OVER_BUDGET, c="no room")
     orders = [*full.orders, *report(b="over the price limit").orders, *budget.orders]
     (event,) = budget_used_up("b", replace(full, orders=orders))
     assert (event.event, event.resource.id) == (

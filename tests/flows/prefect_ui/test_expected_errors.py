@@ -101,7 +101,8 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     """
     monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.5)
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
-    began, wrote = asyncio.Event(), list[str]()
+    began = asyncio.Event()
+    wrote = list[str]()
 
     @file_task("write")
     async def write() -> None:

@@ -59,7 +59,8 @@ def test_the_server_refuses_what_the_form_does_not_allow(
     assert refused(parameters) is is_refused
 
 
-BUY, PASTED = buy_from_file, {"lines": "x"}
+BUY = buy_from_file
+PASTED = {"lines": "x"}
 ROWS = "order_ref,item\n" * 1_001
 
 

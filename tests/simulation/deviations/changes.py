@@ -163,7 +163,8 @@ def refusals(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Tell:
 
     def tell(told: Told) -> None:
         if not told.is_yes:
-            told.answer, told.status = change(told.answer), 200
+            told.answer = change(told.answer)
+            told.status = 200
 
     return tell
 
@@ -173,7 +174,8 @@ def page_of_a_gateway(status: int) -> Tell:
 
     def tell(told: Told) -> None:
         if told.dice.random() < 1 / 8:
-            told.answer, told.status = {"error": "Not Allowed"}, status
+            told.answer = {"error": "Not Allowed"}
+            told.status = status
 
     return tell
 

@@ -16,7 +16,8 @@ from tests.simulation.earlier import BATCH, FIRST_ID, WITH_OWN_ID
 if TYPE_CHECKING:
     from tests.simulation.deviations.player import DeviationEpisode
 
-OLDER, YOUNGER = 55, 60
+OLDER = 55
+YOUNGER = 60
 OURS_EACH = 3
 FIRST_OLDER = timedelta(days=20)
 APART = timedelta(hours=8)
@@ -26,7 +27,8 @@ def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
     """Older orders, every third known to the ledger; or younger ones of ours, which no
     older ledger knows.
     """
-    marketplace, now = episode.cell.marketplace, episode.clock()
+    marketplace = episode.cell.marketplace
+    now = episode.clock()
     shelf = episode.world.catalogue.shelf(marketplace)
     item = next(one for one in shelf.items if one.stock > 1000)
     sku = max(item.skus, key=lambda one: one.stock)
@@ -46,10 +48,9 @@ def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
             out_order_id=own_id,
         )
         order.created_at = round(at.timestamp() * 1000)
-        order.paid_at, order.paid_fen = (
-            order.created_at,
-            order.amount_fen,
-        )  # beside the wallet
+        # beside the wallet
+        order.paid_at = order.created_at
+        order.paid_fen = order.amount_fen
         if is_ours and not younger:
             rows.append(_row(episode, order, name, at))
     if rows:

@@ -15,10 +15,8 @@ from tests.simulation.deviations.wire import ABSENT, AMOUNTS, IDS, TIMES, Change
 
 CHINA = timezone(timedelta(hours=8))
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-SPACED, COMPACT = (
-    re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"),
-    re.compile(r"\d{17}[+-]\d{4}"),
-)
+SPACED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+COMPACT = re.compile(r"\d{17}[+-]\d{4}")
 
 
 def is_number(value: Any) -> bool:

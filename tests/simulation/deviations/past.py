@@ -56,7 +56,9 @@ def _other_books(
     if not on:
         yield
         return
-    kept, now, other = world.books, world.now(), Books(Store())
+    kept = world.books
+    now = world.now()
+    other = Books(Store())
     for order in kept.every_order():
         if (shown := seen(order, now)) is not None:
             other._list(shown)

@@ -97,7 +97,8 @@ class DeviationEpisode(Episode):
             cell.deviation,
             Random(f"{cell.seed}:service"),
         )
-        self.sandbox, self.faults = self.service, self.service.drawn
+        self.sandbox = self.service
+        self.faults = self.service.drawn
         budget = self.scenario.budget
         self.limits = AllowedAmounts(
             as_paid=True, batches={BATCH: budget.minor} if budget else {}
@@ -387,7 +388,9 @@ def play(made: Stage, cell: Cell) -> Played:
 
 def judged(made: Stage, episode: DeviationEpisode) -> Played:
     cell = episode.cell
-    broken, said, states = tuple(episode.found), episode.said(), episode.states()
+    broken = tuple(episode.found)
+    said = episode.said()
+    states = episode.states()
     deviated = episode.service.changed > 0 or episode.cell.deviation.group in (
         Group.LAG,
         Group.PAYMENTS,

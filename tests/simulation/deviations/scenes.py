@@ -118,7 +118,8 @@ def scenario_of(made: Stage, cell: Cell) -> Scenario:
     nothing may be bought at all.
     """
     tight = cell.deviation.group is Group.AMOUNTS
-    requests, total_fen = [], 0
+    requests = []
+    total_fen = 0
     for number in range(1, ORDERS + 1):
         item = made.on_sale[cell.marketplace][number]
         sku = max(item.skus, key=lambda one: one.stock)

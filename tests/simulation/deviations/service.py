@@ -156,7 +156,8 @@ class DeviatingSandbox(Sandbox):
         self, world: World, breaker: SignatureCheck, deviation: Deviation, dice: Random
     ) -> None:
         super().__init__(world, breaker)
-        self.deviation, self.dice = deviation, dice
+        self.deviation = deviation
+        self.dice = dice
         self.faults = self.drawn = DrawnFaults()  # type: ignore[assignment]
         self.on = False
         self.changed = 0
@@ -166,10 +167,8 @@ class DeviatingSandbox(Sandbox):
             return await super().handle(request)
         assert isinstance(request, Incoming)
         role = ROLES.get(request.path, Role.OTHER)
-        before, request._body = (
-            request._body,
-            asked_of(self.deviation, request.path, request._body),
-        )
+        before = request._body
+        request._body = asked_of(self.deviation, request.path, request._body)
         self.changed += bool(before) and json.loads(before) != json.loads(request._body)
         pays = (
             self.deviation.pays(self.world, self.drawn, request)

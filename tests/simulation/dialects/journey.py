@@ -49,7 +49,8 @@ ROUNDS_H = (0.3, 0.7, 1.5, 2, 1, 6)
 TRACKED_D = (1, 2, 4, 7, 12, 18)
 CLOSED = Marketplace.TAOBAO
 """Where one order is cancelled before it is paid, and another one after it."""
-UNPAID, TAKEN_BACK = "taobao-unpaid", f"taobao-{ORDERS}"
+UNPAID = "taobao-unpaid"
+TAKEN_BACK = f"taobao-{ORDERS}"
 BOUGHT = {
     *REACHED_BOOKED,
     OrderState.CANCELLED,
@@ -219,7 +220,8 @@ class Journey(Episode):
         ledger = resources.ledger
         for marketplace in Marketplace:
             for question in open_about(ledger, marketplace):
-                taken, otherwise = Money(self._taken_fen(question.about)), ""
+                taken = Money(self._taken_fen(question.about))
+                otherwise = ""
                 if (
                     question.topic is Topic.FIRST_PAYMENT
                     and f"exactly {taken}," not in question.words
@@ -314,7 +316,8 @@ class Journey(Episode):
             for request in self.scenario.requests
         }
         for order in ordered:
-            limit, fen = limits[order["reference"]], order["items"][0]["unit_fen"]
+            limit = limits[order["reference"]]
+            fen = order["items"][0]["unit_fen"]
             if limit is not None and order["paid_times"] and fen > limit.minor:
                 yield f"above its limit: {order['reference']} costs {fen} fen a piece, limit {limit}"
 
@@ -341,7 +344,8 @@ class Journey(Episode):
 def _scenario(made: Stage, seed: int) -> Scenario:
     """Goods of the seed; the last order is the one that is cancelled unpaid."""
     dice = Random(f"{seed}:goods")
-    requests, total_fen = list[OrderRequest](), 0
+    requests = list[OrderRequest]()
+    total_fen = 0
     for marketplace in Marketplace:
         goods = dice.sample(made.on_sale[marketplace], ORDERS + 1)
         refs = [f"{marketplace}-{number}" for number in range(1, ORDERS + 1)]

@@ -127,7 +127,8 @@ def played(made: Stage, trip: Trip) -> Journey:
 
 
 def judged(journey: Journey, trip: Trip) -> Result:
-    words, faults = {}, list(journey.found)
+    words = {}
+    faults = list(journey.found)
     goes_through = trip.mended and not NEVER_MENDED & {*trip.dialects}
     for marketplace in Marketplace:
         ends = [end for end in journey.all_ends if end.marketplace is marketplace]

@@ -40,7 +40,9 @@ async def test_a_further_try_asks_only_for_what_is_missing() -> None:
     """Two of four meet a service that is away: the others are asked first, and none of
     them again.
     """
-    asked, found, away = Counter[int](), PartialResults[int, str](), {1, 3}
+    asked = Counter[int]()
+    found = PartialResults[int, str]()
+    away = {1, 3}
 
     async def ask(key: int) -> str:
         asked[key] += 1
@@ -73,11 +75,9 @@ async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> N
     """Nobody waits for an order that has not come yet before the task says that the
     service is away.
     """
-    found, queue, is_away = (
-        PartialResults[str, str](),
-        OrderQueue(["A", "B", "C"]),
-        True,
-    )
+    found = PartialResults[str, str]()
+    queue = OrderQueue(["A", "B", "C"])
+    is_away = True
 
     async def ask(ref: str) -> str:
         if is_away and ref == "B":
@@ -152,6 +152,7 @@ def test_only_what_a_person_can_look_into_is_held(
 
 def test_prefect_does_not_walk_what_was_found() -> None:
     """A dict would be walked for each chunk, down to the last cell."""
-    found, seen = PartialResults[int, str]({1: "a", 2: "b"}), list[object]()
+    found = PartialResults[int, str]({1: "a", 2: "b"})
+    seen = list[object]()
     visit_collection([found], visit_fn=seen.append)
     assert seen == [[found], found]

@@ -70,7 +70,8 @@ def test_it_is_said_when_it_begins_and_when_it_is_over(
 
 def test_everybody_who_listens_hears_it() -> None:
     """The terminal, and the boards of all runs of the process."""
-    first, second = list[BreakerNews](), list[BreakerNews]()
+    first = list[BreakerNews]()
+    second = list[BreakerNews]()
     with listening(first.append), listening(second.append):
         notify_listeners(AWAY)
     notify_listeners(BACK)

@@ -22,10 +22,8 @@ async def test_calls_that_a_run_did_not_make_are_given_back_however_it_ends(
     tmp_path: Path, error: Exception | None
 ) -> None:
     """An hour's outage cost a few percent of the day's calls."""
-    settings, xportcn = (
-        SourcingSettings(data_dir=tmp_path),
-        XportcnSettings(calls_a_day=1000),
-    )
+    settings = SourcingSettings(data_dir=tmp_path)
+    xportcn = XportcnSettings(calls_a_day=1000)
 
     async def run() -> None:
         async with open_resources(settings, xportcn, clock=lambda: NOW) as resources:

@@ -17,10 +17,8 @@ async def shop(
     request: pytest.FixtureRequest, sandbox: Sandbox, live: XportcnClient
 ) -> Shop:
     marketplace: Marketplace = request.param
-    warehouse, offering = (
-        freight.warehouse_of(await freight.addresses_of(live)),
-        offering_of(marketplace, live),
-    )
+    warehouse = freight.warehouse_of(await freight.addresses_of(live))
+    offering = offering_of(marketplace, live)
     return Shop(
         sandbox,
         live,

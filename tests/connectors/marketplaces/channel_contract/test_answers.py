@@ -153,7 +153,8 @@ async def test_a_payment_is_what_the_answer_says_of_this_order(
     code: str,
 ) -> None:
     """Paid or will be, refused for a reason given, or neither."""
-    wire, channel = WIRES[marketplace], channel_of(marketplace, client)
+    wire = WIRES[marketplace]
+    channel = channel_of(marketplace, client)
     service.answers(wire.pay, lambda: ok(answer))
     if error is None:
         await channel.pay(claim(Action.PAY), "7")
@@ -385,7 +386,8 @@ async def test_a_create_that_is_refused_says_why(
     """Success false without an order is a no, with code, words, problem and the
     envelope's request id.
     """
-    wire, channel = WIRES[marketplace], channel_of(marketplace, client)
+    wire = WIRES[marketplace]
+    channel = channel_of(marketplace, client)
     service.answers(
         wire.create,
         lambda: ok(
@@ -447,7 +449,8 @@ async def test_a_create_refused_by_the_envelope_is_explained(
     """The service's code, which under 400 stands in the message, and our word for
     it.
     """
-    wire, channel = WIRES[marketplace], channel_of(marketplace, client)
+    wire = WIRES[marketplace]
+    channel = channel_of(marketplace, client)
     wire.may_create(service)
     service.answers(wire.create, lambda: no(told, words))
     with pytest.raises(Refused) as caught:
@@ -483,7 +486,8 @@ async def test_nothing_is_created_above_the_limit(
     """The service guards no amount: the preview inside says a fen more than approved,
     and no create is sent.
     """
-    wire, channel = WIRES[marketplace], channel_of(marketplace, client)
+    wire = WIRES[marketplace]
+    channel = channel_of(marketplace, client)
     wire.may_create(service)
     with pytest.raises(Refused, match=words) as caught:
         await channel.create(
@@ -505,7 +509,8 @@ async def test_a_preview_inside_a_create_leaves_no_doubt(
     client: XportcnClient, service: FakeService, marketplace: Marketplace, answer: Maker
 ) -> None:
     """Whatever goes wrong with it, nothing was ordered."""
-    wire, channel = WIRES[marketplace], channel_of(marketplace, client)
+    wire = WIRES[marketplace]
+    channel = channel_of(marketplace, client)
     service.answers(wire.preview, answer)
     with pytest.raises(NotSent, match="nothing was ordered") as caught:
         await channel.create(

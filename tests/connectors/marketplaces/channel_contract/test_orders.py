@@ -106,7 +106,8 @@ async def test_an_order_that_was_made_in_part_shows_what_it_lacks(
     """Whatever the answer to the create says: told, it leaves the create open; untold,
     the order has less goods.
     """
-    start, ours = now(), await shop.order(*shop.siblings)
+    start = now()
+    ours = await shop.order(*shop.siblings)
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, kind):
         try:

@@ -50,7 +50,8 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     on_the_way = await shop.channel.trace(shipped)
     assert {event.tracking_number for event in on_the_way} == {parcel.tracking_number}
 
-    leave, marketplace = claim(Action.NOTIFY), ours.request.marketplace
+    leave = claim(Action.NOTIFY)
+    marketplace = ours.request.marketplace
     await freight.update_domestic(
         shop.client,
         leave,

@@ -98,10 +98,8 @@ async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(
         (problem,) = (await shop.channel.quote(ours, shop.warehouse)).problems
         assert problem.problem is Problem.OTHER
         assert "renew it in the service's console" in problem.message
-    expired, busy = (
-        {"path": shop.paths.quote, "kind": "expired_token"},
-        {"path": shop.paths.create, "kind": "http_429"},
-    )
+    expired = {"path": shop.paths.quote, "kind": "expired_token"}
+    busy = {"path": shop.paths.create, "kind": "http_429"}
     shop.sandbox.faults(expired, busy)
     with pytest.raises(NotSent):
         await shop.channel.create(
