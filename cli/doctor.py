@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -19,6 +19,7 @@ from cli.failures import (
     NEEDS_A_PERSON,
     Json,
     awaited,
+    exit_code_of,
     settings_now,
     utc_now,
 )
@@ -27,6 +28,7 @@ from connectors import crash_points
 from connectors.foreign import words_of
 from domain.landed import NoRate
 from domain.messages import CAUSE
+from domain.request_remarks import BadInput
 from domain.wording import pluralize
 
 with lazily():
@@ -60,12 +62,21 @@ class CheckResult:
     ok: bool = True
 
 
-def well(check: str, found: str) -> CheckResult:
-    return CheckResult(check, found)
-
-
 def unwell(check: str, found: str, remedy: str) -> CheckResult:
     return CheckResult(check, found, remedy, ok=False)
+
+
+def judged(
+    check: str, examine: Callable[[], str | CheckResult], remedy: str
+) -> CheckResult:
+    """The finding of an examination, which is not well where it fails as expected."""
+    try:
+        found = examine()
+    except Exception as error:
+        if exit_code_of(error) is None:
+            raise
+        return unwell(check, words_of(error), remedy)
+    return CheckResult(check, found) if isinstance(found, str) else found
 
 
 def doctor(
@@ -83,19 +94,19 @@ def doctor(
     remedy.
     """
     findings = [
-        *(
-            check()
-            for check in (
-                _settings,
-                _names,
-                _limits,
-                _overrides,
-                _data_folder,
-                _snapshots,
-            )
+        judged("settings", _settings, "see docs/reference.md, Settings"),
+        _names(),
+        _limits(),
+        judged("overrides", _overrides, "see docs/going-live.md, overrides"),
+        _writable("data folder", settings_now().data_dir, "SOURCING_DATA_DIR"),
+        _writable(
+            "snapshot folder", settings_now().snapshot_root, "SOURCING_SNAPSHOTS"
         ),
         *_of_ledger(),
-        *(check() for check in (_rates, _book, _prefect, _messages)),
+        judged("rates", _rates, "see docs/costs.md, the rates"),
+        judged("SKU book", _book, "mend it; see docs/shops.md"),
+        judged("Prefect", _prefect, "see docs/operating.md, when it can't begin"),
+        _messages(),
         *_service(),
     ]
     code = 0 if all(finding.ok for finding in findings) else COULD_NOT_RUN
@@ -124,14 +135,11 @@ def _show(findings: Sequence[CheckResult]) -> None:
             )
 
 
-def _settings() -> CheckResult:
+def _settings() -> str:
     mine = xportcn.XportcnSettings()
-    try:
-        mine.require_account()
-    except settings.MissingSetting as error:
-        return unwell("settings", str(error), "see docs/reference.md, Settings")
+    mine.require_account()
     account = "the sandbox's own account" if mine.is_sandbox else f"user {mine.user_id}"
-    return well("settings", f"{mine.base_url}, {account}")
+    return f"{mine.base_url}, {account}"
 
 
 def _names() -> CheckResult:
@@ -155,7 +163,7 @@ def _names() -> CheckResult:
             name for name in given if name.startswith(("SOURCING_", "XPORTCN_"))
         )
     ):
-        return well("names of settings", "all known")
+        return CheckResult("names of settings", "all known")
     nearest = [
         f"{near} for {name}"
         for name in strange
@@ -174,49 +182,29 @@ def _names() -> CheckResult:
 def _limits() -> CheckResult:
     """What a run may spend, and above what a plan waits for a person's yes."""
     mine = settings_now()
-    limits = {
-        "order": mine.order_limit,
-        "day": mine.day_limit,
-        "approval": mine.approval_limit,
-    }
-    return well(
-        "limits",
-        ", ".join(f"{name} {limit or 'none'}" for name, limit in limits.items()),
+    limits = [("order", mine.order_limit), ("day", mine.day_limit)]
+    limits.append(("approval", mine.approval_limit))
+    return CheckResult(
+        "limits", ", ".join(f"{name} {limit or 'none'}" for name, limit in limits)
     )
 
 
-def _overrides() -> CheckResult:
+def _overrides() -> str:
     """The file that corrects the contract can be used."""
     file = xportcn.XportcnSettings().overrides
-    try:
-        overrides = corrections.load_overrides(file)
-    except errors.Misconfigured as error:
-        return unwell("overrides", error.message, "see docs/going-live.md, overrides")
-    return well(
-        "overrides", f"{len(overrides)} operations in {file}" if file else "none"
-    )
-
-
-def _data_folder() -> CheckResult:
-    return _writable("data folder", settings_now().data_dir, "SOURCING_DATA_DIR")
-
-
-def _snapshots() -> CheckResult:
-    root = settings_now().snapshot_root
-    return _writable("snapshot folder", root, "SOURCING_SNAPSHOTS")
+    overrides = corrections.load_overrides(file)
+    return f"{len(overrides)} operations in {file}" if file else "none"
 
 
 def _writable(check: str, folder: Path, variable: str) -> CheckResult:
-    probe = folder / f".doctor-{os.getpid()}"
-    try:
+    def examine() -> str:
         folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".doctor-{os.getpid()}"
         probe.write_text("ok")
         probe.unlink()
-    except OSError as error:
-        return unwell(
-            check, f"{folder}: {error.strerror}", f"make it writable, or set {variable}"
-        )
-    return well(check, str(folder.absolute()))
+        return str(folder.absolute())
+
+    return judged(check, examine, f"make it writable, or set {variable}")
 
 
 def _of_ledger() -> list[CheckResult]:
@@ -229,36 +217,23 @@ def _of_ledger() -> list[CheckResult]:
             url, clock=utc_now, owner="doctor", asks_first=asks
         ) as ledger:
             return [
-                _orders(ledger),
+                judged("ledger", lambda: _orders(ledger), ""),
                 _buying(ledger),
                 _payments(ledger),
                 _words(ledger),
                 *_backup(url),
             ]
     except engine.NoLedger:
-        why = "there is no ledger yet"
-        found = well("ledger", f"none yet at {engine.shown(url)}")
+        return [CheckResult("ledger", f"none yet at {engine.shown(url)}")]
     except (engine.LedgerUnusable, OSError) as error:
-        why = "the ledger can't be used"
-        found = unwell(
-            "ledger", words_of(error), "see docs/ledger.md, When it can't be used"
-        )
-    return [
-        found,
-        *(
-            well(check, f"not checked, since {why}")
-            for check in ("buying", "payments", WORDS)
-        ),
-    ]
+        remedy = "see docs/ledger.md, When it can't be used"
+        return [unwell("ledger", words_of(error), remedy)]
 
 
-def _orders(ledger: store.Ledger) -> CheckResult:
+def _orders(ledger: store.Ledger) -> str:
     """How many it has; runs of another account than its own are refused."""
-    try:
-        ledger.require_account(xportcn.XportcnSettings().account_name)
-    except engine.LedgerUnusable as error:
-        return unwell("ledger", str(error), "")
-    return well("ledger", pluralize(ledger.count(), "order"))
+    ledger.require_account(xportcn.XportcnSettings().account_name)
+    return pluralize(ledger.count(), "order")
 
 
 def _buying(ledger: store.Ledger) -> CheckResult:
@@ -267,7 +242,7 @@ def _buying(ledger: store.Ledger) -> CheckResult:
     return (
         CheckResult("buying", pause.words, "to go on: sourcing resume")
         if pause
-        else well("buying", "allowed")
+        else CheckResult("buying", "allowed")
     )
 
 
@@ -275,7 +250,7 @@ def _payments(ledger: store.Ledger) -> CheckResult:
     """What a payment call is as set, and which first payment is a question."""
     if first := [*marketplaces.first_payments(ledger).values()]:
         return CheckResult("payments", "; ".join(map(str, first)), first[0].remedy)
-    return well("payments", xportcn.XportcnSettings().pay_is)
+    return CheckResult("payments", xportcn.XportcnSettings().pay_is)
 
 
 def _backup(url: str) -> list[CheckResult]:
@@ -294,7 +269,7 @@ def _words(ledger: store.Ledger) -> CheckResult:
     a release may know them.
     """
     if not (met := ledger.outbox.causes(CAUSE)):
-        return well(WORDS, "all that runs have met are known")
+        return CheckResult(WORDS, "all that runs have met are known")
     return CheckResult(
         WORDS,
         f"not known: {', '.join(cause.removeprefix(CAUSE) for cause in met)}",
@@ -302,31 +277,20 @@ def _words(ledger: store.Ledger) -> CheckResult:
     )
 
 
-def _book() -> CheckResult:
+def _book() -> str:
     """The SKU book can be read."""
-    try:
-        book = awaited(book_file.read_book(settings_now()))
-    except book_file.TableUnusable as error:
-        return unwell("SKU book", str(error), "mend it; see docs/shops.md")
-    return well(
-        "SKU book",
-        "none: SOURCING_BOOK names no file"
-        if book is None
-        else f"{len(book.rows):,} rows",
-    )
+    book = awaited(book_file.read_book(settings_now()))
+    return f"{len(book.rows):,} rows" if book else "none: SOURCING_BOOK names no file"
 
 
-def _rates() -> CheckResult:
+def _rates() -> str:
     """The merchant's exchange rates can be read, and each pair into the books' currency
     has one of this week.
     """
     mine = settings_now()
     if not mine.rates_file:
-        return well("rates", "none: SOURCING_RATES names no file")
-    try:
-        rates = book_file.read_rates(mine.rates_file)
-    except book_file.TableUnusable as error:
-        return unwell("rates", str(error), "see docs/costs.md, the rates")
+        return "none: SOURCING_RATES names no file"
+    rates = book_file.read_rates(mine.rates_file)
     today = utc_now().astimezone(ZoneInfo(mine.timezone)).date()
     pairs = {
         (rate.base, rate.into): rate
@@ -340,27 +304,19 @@ def _rates() -> CheckResult:
     ]
     if lacking or not pairs:
         none = f"{mine.rates_file} has no rate into {mine.currency}"
-        return unwell(
-            "rates", "; ".join(lacking) or none, "see docs/costs.md, the rates"
-        )
+        raise BadInput("; ".join(lacking) or none)
     newest = ", ".join(
         f"{base} to {into} of {rate.on}" for (base, into), rate in pairs.items()
     )
-    return well("rates", f"{mine.rates_file}: {newest}")
+    return f"{mine.rates_file}: {newest}"
 
 
-def _prefect() -> CheckResult:
+def _prefect() -> str:
     """Prefect's server: the one that is set can be reached."""
-    try:
-        if configured := os.environ.get("PREFECT_API_URL"):
-            local_server.require_reachable(configured)
-            address = local_server.without_password(configured)
-            return well("Prefect", f"{address} answers")
-    except local_server.ServerFailed as error:
-        return unwell(
-            "Prefect", str(error), "see docs/operating.md, when it can't begin"
-        )
-    return well("Prefect", "a server of the data folder, started when it is needed")
+    if not (configured := os.environ.get("PREFECT_API_URL")):
+        return "a server of the data folder, started when it is needed"
+    local_server.require_reachable(configured)
+    return f"{local_server.without_password(configured)} answers"
 
 
 def _messages() -> CheckResult:
@@ -382,16 +338,11 @@ def _messages() -> CheckResult:
             f"apprise does not understand the address of {strange}",
             "see appriseit.com",
         )
-    return _arriving(mine.ledger_url, names)
-
-
-def _arriving(ledger_url: str, names: str) -> CheckResult:
-    """Whether the latest messages arrived."""
     try:
-        with store.Ledger(ledger_url, clock=utc_now, owner="doctor") as ledger:
+        with store.Ledger(mine.ledger_url, clock=utc_now, owner="doctor") as ledger:
             unsent = ledger.outbox.undelivered(ledger.clock() - timedelta(days=1))
     except (engine.LedgerUnusable, OSError):
-        return well(
+        return CheckResult(
             "messages",
             f"to {names}; the ledger can't be asked what arrived",
         )
@@ -402,7 +353,7 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
             f"to {names}; {found}",
             "see whether they work: sourcing notify --test",
         )
-    return well("messages", f"to {names}")
+    return CheckResult("messages", f"to {names}")
 
 
 def _service() -> list[CheckResult]:
@@ -421,7 +372,8 @@ def _service() -> list[CheckResult]:
         )
         service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
         return [service, unwell("account", NOT_CHECKED, "")]
-    return [_clock(mine.base_url, date), _account()]
+    remedy = "the access key, secret and user id are in the developer console"
+    return [_clock(mine.base_url, date), judged("account", _account, remedy)]
 
 
 def how_to_start_the_sandbox() -> str:
@@ -435,35 +387,26 @@ def how_to_start_the_sandbox() -> str:
 def _clock(url: str, date: str | None) -> CheckResult:
     """The service's clock is near ours."""
     if not date:
-        return well("service", f"{url} answers")
+        return CheckResult("service", f"{url} answers")
     skew = abs((utc_now() - utils.parsedate_to_datetime(date)).total_seconds())
     if skew > SKEW_WARNING_S:
         found = f"this machine's clock is {skew:.0f} s away from the service's; more than {SKEW_ALLOWED_S} s is refused"
         remedy = "set the clock, for instance by turning NTP on"
         return CheckResult("service", found, remedy, ok=skew <= SKEW_ALLOWED_S)
-    return well("service", f"{url} answers; clocks {skew:.0f} s apart")
+    return CheckResult("service", f"{url} answers; clocks {skew:.0f} s apart")
 
 
-def _account() -> CheckResult:
+def _account() -> str | CheckResult:
     async def ask() -> str:
         async with client.XportcnClient(xportcn.XportcnSettings()) as service:
             return freight.warehouse_of(await freight.addresses_of(service)).name
 
     try:
-        warehouse = awaited(ask())
-    except (errors.XportcnError, settings.MissingSetting) as error:
-        is_accepted = (
-            isinstance(error, errors.Misconfigured)
-            and error.operation
-            and error.status is None
-        )
-        remedy = (
-            ""
-            if is_accepted
-            else "the access key, secret and user id are in the developer console"
-        )
-        return unwell("account", str(error), remedy)
-    return well("account", f"signed call answered; warehouse {warehouse}")
+        return f"signed call answered; warehouse {awaited(ask())}"
+    except errors.Misconfigured as error:
+        if error.operation and error.status is None:  # the account was accepted
+            return unwell("account", str(error), "")
+        raise
 
 
 def _reads() -> list[CheckResult]:
@@ -485,5 +428,5 @@ def _reads() -> list[CheckResult]:
     remedy = "see docs/going-live.md, overrides"
     return [
         *(unwell(name, words, remedy) for name, words in faults),
-        well("reads", fitting),
+        CheckResult("reads", fitting),
     ]
