@@ -153,14 +153,14 @@ async def _answer_of_change(
         ledger = opened.ledger
         refs = _orders_named(ledger, request)
         noted = " ".join([called.name, digest, *refs])
-        ledger.marks.show(NOTE, f"sending {noted}")
+        ledger.marks.note(NOTE, f"sending {noted}")
         ledger.tracking.make_due(refs)
         try:
             answer: object = await opened.client.by_hand(called, request)
         except errors.XportcnError as error:
-            ledger.marks.show(NOTE, f"{type(error).__name__} {noted}")
+            ledger.marks.note(NOTE, f"{type(error).__name__} {noted}")
             raise
-        ledger.marks.show(NOTE, f"answered {noted}")
+        ledger.marks.note(NOTE, f"answered {noted}")
     return answer
 
 

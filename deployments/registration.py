@@ -67,7 +67,7 @@ async def register() -> None:
             await XportcnCredentials.aregister_type_and_schema(client=client)
             await register_alert(client)
             await deploy(client, ledger, file)
-            ledger.marks.show(LATEST, digest)
+            ledger.marks.note(LATEST, digest)
 
 
 def declarations() -> Any:
@@ -143,7 +143,7 @@ async def deploy(
             ],
         )
         noted[key] = new
-    ledger.marks.show(NOTE, json.dumps(noted))
+    ledger.marks.note(NOTE, json.dumps(noted))
 
 
 def _changeable(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from connectors.ledger.marks import AS_ASSUMED, Note
+from connectors.ledger.marks import Note
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
 from connectors.marketplaces.refusals import is_understood
@@ -389,7 +389,7 @@ async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> 
     marks = resources.ledger.marks
     units = resources.client.settings.units_at(marketplace)
     check.is_confirmed = await asyncio.to_thread(
-        marks.units_confirmed, marketplace, units
+        marks.is_noted, Note.UNITS.at(marketplace), units
     )
     if (
         check.is_confirmed
@@ -408,9 +408,7 @@ async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> 
     except XportcnError:  # no search, or none that answers: offer and preview agree
         return
     if check.verdict == FINE:
-        await asyncio.to_thread(
-            marks.show, Note.PRICES.at(marketplace), units or AS_ASSUMED
-        )
+        await asyncio.to_thread(marks.note, Note.PRICES.at(marketplace), units)
 
 
 async def _searched(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from connectors.ledger.engine import one_of
+from connectors.ledger.marks import Note
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger
@@ -92,7 +93,7 @@ def account_of(
         ),
         accounted=foreign
         | refs_by_id(ledger, marketplace, [one.order_id for one in listed]).keys(),
-        confirmed_at=ledger.marks.confirmed_at(marketplace),
+        confirmed_at=ledger.marks.last_at(Note.KNOWN.at(marketplace)),
     )
 
 

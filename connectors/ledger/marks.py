@@ -17,8 +17,6 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 
 MOST_OF_A_NAME = 16
-AS_ASSUMED = "as the contract has them"
-
 
 RESTORED = "restored"
 """The mark of a ledger that may not buy until a person confirms it."""
@@ -29,7 +27,7 @@ class Note(StrEnum):
 
     KNOWN = "known"  # by a person: the ledger knows every order of ours there
     NAMELESS = "nameless"  # by a person: orders of ours show no reference there
-    UNITS = "units"  # by a person: its amounts are right, read as these units
+    UNITS = "units"  # by a person: its amounts are right, read as XPORTCN_UNITS has it
     PRICES = "prices"  # search, offer and preview agree, read as these units, or a search shows no price
     FIRST = "first"  # this order is created before others are
     CANARY = (
@@ -70,58 +68,24 @@ class MarkRows(LedgerRows):
         """How a ledger that is not confirmed yet was restored; empty for others."""
         return "".join(self._ledger.column(_STANDING)[:1])
 
-    def confirm(self, marketplace: Marketplace, *, by: str) -> None:
-        """Record a person's confirmation that this ledger knows every order of ours at
-        a marketplace.
-        """
-        self._note(Note.KNOWN.at(marketplace), "knows every order of ours there", by=by)
-
-    def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
-        """When a person last confirmed this marketplace (UTC)."""
-        said = select(func.max(marks.c.ended_at)).where(
-            marks.c.name == Note.KNOWN.at(marketplace)
-        )
-        at: datetime | None = self._ledger.column(said)[0]
+    def last_at(self, name: str) -> datetime | None:
+        """When a mark of this name was last set (UTC)."""
+        newest_at = select(func.max(marks.c.at)).where(marks.c.name == name)
+        at: datetime | None = self._ledger.column(newest_at)[0]
         return at
-
-    def confirm_units(self, marketplace: Marketplace, units: str, *, by: str) -> None:
-        """Record a person's confirmation that a marketplace's amounts are right, read
-        as `units` (XPORTCN_UNITS).
-        """
-        self._note(Note.UNITS.at(marketplace), units or AS_ASSUMED, by=by)
-
-    def units_confirmed(self, marketplace: Marketplace, units: str) -> bool:
-        """Whether a person confirmed the amounts of this marketplace as they are read
-        now.
-        """
-        return self.is_noted(Note.UNITS.at(marketplace), units or AS_ASSUMED)
-
-    def confirm_nameless(
-        self, marketplace: Marketplace, order_ref: str, *, by: str
-    ) -> None:
-        """Record a person's confirmation that orders of ours show no reference there,
-        as this one does.
-        """
-        self._note(Note.NAMELESS.at(marketplace), order_ref, by=by)
 
     def nameless(self) -> set[Marketplace]:
         """The marketplaces where a person has confirmed that orders of ours show no
         reference.
         """
-        names = {Note.NAMELESS.at(one): one for one in Marketplace}
-        return {
-            names[name]
-            for name in self._ledger.column(
-                select(marks.c.name).where(marks.c.name.in_(names))
-            )
-        }
+        return {one for one in Marketplace if self.last_at(Note.NAMELESS.at(one))}
 
     def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether the prices there agreed, read as `units`, or an order was paid at
         this marketplace before.
         """
         paid = (orders.c.marketplace == marketplace, orders.c.paid_minor.is_not(None))
-        return self.is_noted(Note.PRICES.at(marketplace), units or AS_ASSUMED) or bool(
+        return self.is_noted(Note.PRICES.at(marketplace), units) or bool(
             self._ledger.rows(select(orders.c.order_ref).where(*paid).limit(1))
         )
 
@@ -161,14 +125,12 @@ class MarkRows(LedgerRows):
         with self._ledger.reading() as connection:
             return newest(connection, name) or ""
 
-    def show(self, name: str, value: str) -> None:
-        """Record a value under a name; earlier ones stay."""
-        self._note(name, value, by=self._ledger.owner)
-
     @repeating
-    def _note(self, name: str, words: str, *, by: str) -> None:
-        with self._ledger.transaction() as connection:
-            note(connection, name, words, by=by, at=self._ledger.clock())
+    def note(self, name: str, words: str, *, by: str = "") -> None:
+        """Record words under a name, by this run or by a person; earlier ones stay."""
+        ledger = self._ledger
+        with ledger.transaction() as connection:
+            note(connection, name, words, by=by or ledger.owner, at=ledger.clock())
 
     def is_noted(self, name: str, words: str, *, since: datetime = EVER) -> bool:
         """Whether a value was recorded under a name after `since`."""
@@ -208,10 +170,7 @@ class MarkRows(LedgerRows):
 
     def restored_at(self) -> datetime | None:
         """When the ledger was last restored; None for never."""
-        at: datetime | None = self._ledger.column(
-            select(func.max(marks.c.at)).where(marks.c.name == RESTORED)
-        )[0]
-        return at
+        return self.last_at(RESTORED)
 
     def require_settled(self) -> None:
         """Raise as a claim does while a mark is set, or while what was sent before a

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from connectors.ledger.marks import Note
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.settings import XportcnSettings
@@ -42,7 +43,7 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     if reasons := ledger.holds.standing().get(marketplace):
         why = shorten([why for why, _ in reasons], most=MOST_REASONS)
         asked.append(Question(Topic.AMOUNTS, f"{marketplace} is held. {why}"))
-    elif in_doubt and not ledger.marks.units_confirmed(marketplace, units):
+    elif in_doubt and not ledger.marks.is_noted(Note.UNITS.at(marketplace), units):
         words = f"{in_doubt[0].order_ref}: {in_doubt[0].reason}"
         asked.append(Question(Topic.AMOUNTS, words, in_doubt[0].order_ref))
     if first := first_payments(ledger).get(marketplace):
@@ -121,15 +122,15 @@ def answer(
     is_right = not (otherwise and topic is Topic.FIRST_PAYMENT)
     if topic in (Topic.AMOUNTS, Topic.FIRST_PAYMENT) and is_right:
         units = XportcnSettings().units_at(marketplace)
-        ledger.marks.confirm_units(marketplace, units, by=by)
+        ledger.marks.note(Note.UNITS.at(marketplace), units, by=by)
     if topic is Topic.FIRST_PAYMENT:
         ledger.first_orders.answer(marketplace, about, otherwise=otherwise, by=by)
     elif topic is Topic.AMOUNTS:
         ledger.holds.release(marketplace, by=by)
     elif topic is Topic.REFERENCE:
-        ledger.marks.confirm_nameless(marketplace, about, by=by)
+        ledger.marks.note(Note.NAMELESS.at(marketplace), about, by=by)
     else:
-        ledger.marks.confirm(marketplace, by=by)
+        ledger.marks.note(Note.KNOWN.at(marketplace), "", by=by)
     return topic if is_right else f"{marketplace} is held: {differs(about, otherwise)}"
 
 

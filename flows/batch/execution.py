@@ -94,14 +94,14 @@ class Canaries:
 
     async def _note(self, canary: OrderRecord) -> None:
         await asyncio.to_thread(
-            self._resources.ledger.marks.show,
+            self._resources.ledger.marks.note,
             Note.FIRST.at(canary.marketplace),
             canary.order_ref,
         )
 
     async def _set_free(self, marketplace: Marketplace) -> None:
         await asyncio.to_thread(
-            self._resources.ledger.marks.show,
+            self._resources.ledger.marks.note,
             Note.CANARY.at(marketplace),
             self._program,
         )

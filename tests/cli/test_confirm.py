@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.run import ask_about_first_payments
+from connectors.ledger.marks import Note
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import to_json
@@ -226,13 +227,13 @@ def test_units_in_doubt_are_asked_about_until_they_are_confirmed(
         marketplace=TAOBAO,
     )
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])
-    assert not ledger.marks.units_confirmed(TAOBAO, "")
+    assert not ledger.marks.is_noted(Note.UNITS.at(TAOBAO), "")
     done = sourcing("confirm", "taobao", "--yes")
     assert (
         "sourcing: A-2: a cup costs 0.59 CNY each: less than a twentieth" in done.stderr
     )
     assert "sourcing: recorded: its amounts are right\n" in done.stderr
-    assert ledger.marks.units_confirmed(TAOBAO, "")
+    assert ledger.marks.is_noted(Note.UNITS.at(TAOBAO), "")
     assert (
         sourcing("confirm", "taobao").stderr
         == "sourcing: nothing is open about taobao\n"
@@ -251,4 +252,4 @@ def test_orders_of_unknown_origin_are_asked_about_too(
         done.stderr.splitlines()[-1]
         == "sourcing: recorded: every order of ours there is known"
     )
-    assert ledger.marks.confirmed_at(TAOBAO) is not None
+    assert ledger.marks.last_at(Note.KNOWN.at(TAOBAO)) is not None

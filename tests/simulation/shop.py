@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from connectors.ledger.marks import AS_ASSUMED, Note, note
+from connectors.ledger.marks import Note, note
 from connectors.process_locks import program
 from domain.marketplace import Marketplace
 from sandbox.control import books
@@ -129,7 +129,7 @@ class Shop(Episode):
             for one in marketplaces:
                 for name, words in (
                     (Note.CANARY, program()),
-                    (Note.PRICES, AS_ASSUMED),
+                    (Note.PRICES, ""),
                 ):
                     note(
                         self.database.connection,

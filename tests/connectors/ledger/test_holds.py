@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.ledger.marks import Note
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
@@ -96,11 +97,11 @@ def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     amounts = Question(Topic.AMOUNTS, "")
     known = Question(Topic.ALL_KNOWN, "")
     assert answer(ledger, place, amounts, by="mei") == "its amounts are right"
-    assert ledger.marks.confirmed_at(place) is None
+    assert ledger.marks.last_at(Note.KNOWN.at(place)) is None
     assert (
         answer(ledger, place, known, by="mei") == "every order of ours there is known"
     )
-    assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == (
+    assert (ledger.holds.standing(), ledger.marks.last_at(Note.KNOWN.at(place))) == (
         {},
         ledger.clock(),
     )
@@ -146,9 +147,9 @@ def test_amounts_are_confirmed_as_they_are_read(ledger: Ledger, other: Ledger) -
     """
     taobao = Marketplace.TAOBAO
     in_yuan = "taobao.detail=yuan"
-    ledger.marks.confirm_units(taobao, "", by="mei")
-    assert other.marks.units_confirmed(taobao, "")
-    assert not other.marks.units_confirmed(taobao, in_yuan)
-    assert not other.marks.units_confirmed(Marketplace.POIZON, "")
-    ledger.marks.confirm_units(taobao, in_yuan, by="mei")
-    assert other.marks.units_confirmed(taobao, in_yuan)
+    ledger.marks.note(Note.UNITS.at(taobao), "", by="mei")
+    assert other.marks.is_noted(Note.UNITS.at(taobao), "")
+    assert not other.marks.is_noted(Note.UNITS.at(taobao), in_yuan)
+    assert not other.marks.is_noted(Note.UNITS.at(Marketplace.POIZON), "")
+    ledger.marks.note(Note.UNITS.at(taobao), in_yuan, by="mei")
+    assert other.marks.is_noted(Note.UNITS.at(taobao), in_yuan)

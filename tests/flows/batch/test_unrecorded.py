@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.marks import RESTORED
+from connectors.ledger.marks import RESTORED, Note
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import marks
@@ -90,7 +90,7 @@ async def test_a_new_ledger_asks_once(
     words = await why(resources)
     assert "(5): one may be this order, bought with another ledger" in words
     assert words.endswith("say once that no other is ours: sourcing confirm 1688")
-    resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
+    resources.ledger.marks.note(Note.KNOWN.at(Marketplace.ALIBABA_1688), "", by="ann")
     assert await why(resources) == ""
     clock.advance(60)
     channel.show("6", ServiceStatus.UNPAID, reference="", created_at=clock.now)
@@ -233,5 +233,5 @@ async def test_a_row_that_does_not_fit_stops_what_it_may_be(
     words = await why(resources)
     assert (doubt in words) if doubt else words == ""
     told[:] = [replace(row, created_at=clock.now)]
-    resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
+    resources.ledger.marks.note(Note.KNOWN.at(Marketplace.ALIBABA_1688), "", by="ann")
     assert (await why(resources) == "") is (row.names != ("A-9",))
