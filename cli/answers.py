@@ -36,9 +36,8 @@ with lazily():
     from connectors.ledger import send_log, store
     from connectors.xportcn import settings as xportcn
     from deployments import local_server
+    from flows import remedies
     from flows.answers import marketplaces, questions
-    from flows.answers import resolve as answering
-    from flows.prefect_ui import events
     from tasks.engine import resources
 
 ASKS = {
@@ -78,18 +77,8 @@ def _take(order_ref: str, answer: Resolution) -> int:
         async with resources.open_resources(
             settings, xportcn.XportcnSettings()
         ) as opened:
-            feed = events.EventFeed(
-                opened.ledger, opened.ledger.each_order([order_ref]), without_run=True
-            )
-            order = await answering.resolve(
-                opened, order_ref, answer, by=terminal.person()
-            )
-            await feed.emit(
-                [order_ref]
-            )  # else an alarm about this very question would still go off
-            return f"{order.order_ref} is now {order.state}" + (
-                f": {order.reason}" if order.reason else ""
-            )
+            order = await remedies.take(opened, order_ref, answer, by=terminal.person())
+        return f"{order_ref} is now {order.state}: {order.reason}".removesuffix(": ")
 
     with local_server.running_server(settings.data_dir):
         terminal.console.print(awaited(run()), soft_wrap=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.effects import Resolution, ResolutionRefused
@@ -164,7 +165,16 @@ async def resolve_order(
         if answer is K.SHOW:
             words, rows = await _asked(resources, order_ref)
         else:
-            words, rows = await _taken(resources, order_ref, said, by)
+            order = await take(resources, order_ref, said, by=by)
+            answered = resources.ledger.resolutions.of_order(order_ref)[-1]
+            words = f"now {order.state}"
+            rows = [
+                {
+                    "question": answered["question"],
+                    "is": order.state,
+                    "reason": order.reason,
+                }
+            ]
     run_logger().info("%s: %s", order_ref, words)
     await best_effort("the answer", _show(order_ref, words, rows))
     return words
@@ -195,19 +205,16 @@ async def _asked(
     ), rows
 
 
-async def _taken(
-    resources: Resources, order_ref: str, answer: Resolution, by: str
-) -> tuple[str, list[dict[str, str]]]:
-    was = order_of(resources, order_ref)
-    feed = EventFeed(resources.ledger, [was])
-    now = await resolve(resources, order_ref, answer, by=by)
-    await feed.emit(
-        [order_ref]
-    )  # else an alarm about this very question would still go off
-    question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]
-    return f"now {now.state}", [
-        {"question": question, "was": was.state, "is": now.state, "reason": now.reason}
-    ]
+async def take(
+    resources: Resources, order_ref: str, answer: Resolution, *, by: str
+) -> OrderRecord:
+    """`resolve`, and the events of it: else an alarm about this very question would
+    still go off.
+    """
+    feed = EventFeed(resources.ledger, [order_of(resources, order_ref)])
+    order = await resolve(resources, order_ref, answer, by=by)
+    await feed.emit([order_ref])
+    return order
 
 
 async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:

@@ -133,11 +133,10 @@ def decide(
         return Decision(approved=approved, by=name, why_not=not_approved_by(name))
     if is_deployed():
         return waits
-    return _unasked(question, settings, above) if yes else _not_asked()
-
-
-def _not_asked() -> Decision:
-    return Decision(approved=[], by="nobody", why_not=because(ReasonCode.NOBODY_TO_ASK))
+    if not yes:
+        why = because(ReasonCode.NOBODY_TO_ASK)
+        return Decision(approved=[], by="nobody", why_not=why)
+    return _unasked(question, settings, above)
 
 
 def _unasked(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
@@ -18,8 +18,6 @@ from connectors.foreign import prefect_errors
 from connectors.ledger.plans import approved_by
 from connectors.ledger.questions import question_hash, waiting_refs
 from connectors.ledger.records import BEFOREHAND, OrderRecord
-from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings
 from connectors.ui_pages import run_form
 from connectors.xportcn.settings import XportcnSettings
 from domain.messages import Message
@@ -35,6 +33,7 @@ from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import PATIENCE_S, best_effort
 from flows.prefect_ui.markdown import action_words
 from tasks.book_shipment import still_to_pay
+from tasks.snapshot import Source
 
 APPROVE = "approve-batch"
 HOW = (
@@ -46,16 +45,6 @@ HOW = (
 BEFORE_HELD: dict[str, Any] = {"state": OrderState.PLANNED, "why": None}
 
 
-class Opened(Protocol):
-    """An open ledger with its settings."""
-
-    @property
-    def ledger(self) -> Ledger: ...
-
-    @property
-    def settings(self) -> SourcingSettings: ...
-
-
 class WaitingPlans(StoredPlans):
     """Stored plans as they were before they were held for a person's approval."""
 
@@ -64,9 +53,9 @@ class WaitingPlans(StoredPlans):
             yield replace(plan, **BEFORE_HELD)
 
 
-def question_of(opened: Opened, batch_id: str) -> ApprovalRequest:
+def question_of(source: Source, batch_id: str) -> ApprovalRequest:
     """What waits for an approval in a batch."""
-    ledger = opened.ledger
+    ledger = source.ledger
     refs = waiting_refs(ledger, batch_id)
     summaries = list[PlanSummary]()
     to_ship = list[PlannedOrder]()
@@ -103,17 +92,17 @@ def _begun_plan(order: OrderRecord) -> PlannedOrder:
     return still_to_pay(order, plan)
 
 
-async def put_question(opened: Opened, batch_id: str) -> str:
+async def put_question(source: Source, batch_id: str) -> str:
     """Show what waits in a batch, and notify of it once. Return the link to the form
     that answers, or the form's name where no UI is known; empty where nothing waits.
     """
-    ledger = opened.ledger
-    settings = opened.settings
+    ledger = source.ledger
+    settings = source.settings
     # before it is read to be shown: what changes in between makes the link an old one
     shown_hash = question_hash(ledger, batch_id, settings)
     if not shown_hash:
         return ""
-    question = question_of(opened, batch_id)
+    question = question_of(source, batch_id)
     plan = AskedPlan.of(question)
     words = question_words(question, plan, settings, ledger.clock())
     link = await form_link(batch_id, shown_hash)

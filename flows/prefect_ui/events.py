@@ -55,19 +55,11 @@ class EventFeed:
     """The last known state of some orders and their effects; each `emit` sends the
     changes since.
 
-    It begins with these `orders`. `without_run` for a person's act outside a flow run
-    that automations must be notified of.
+    It begins with these `orders`.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        orders: Iterable[OrderRecord],
-        *,
-        without_run: bool = False,
-    ) -> None:
+    def __init__(self, ledger: Ledger, orders: Iterable[OrderRecord]) -> None:
         self._ledger = ledger
-        self._without_run = without_run
         self._known: dict[str, _Known] = {}
         self._doubts: dict[str, set[str]] = {}
         self._pending: list[Event] = []
@@ -83,7 +75,7 @@ class EventFeed:
         # concurrent chunks send their own events each
         telling = [*self._pending, *news, *further]
         self._pending = []
-        if not await send(telling, without_run=self._without_run):
+        if not await send(telling):
             self._pending = [*telling, *self._pending]
         return states
 
@@ -138,15 +130,13 @@ class EventFeed:
         return states, news
 
 
-async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
-    """Give events to the Prefect server, with the flow run they belong to; True unless
-    that failed.
+async def send(events: Sequence[Event]) -> bool:
+    """Give events to the Prefect server, with the flow run that they belong to, if any;
+    True unless that failed.
     """
     if not events or not PREFECT_API_URL.value():
         return True  # Prefect would start a server of its own for them
-    return await best_effort(
-        f"{len(events):,} events", _post(events), without_run=without_run
-    )
+    return await best_effort(f"{len(events):,} events", _post(events), without_run=True)
 
 
 async def _post(events: Sequence[Event]) -> None:

@@ -45,7 +45,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """What is told, in order."""
     told: list[Event] = []
 
-    async def send(events: list[Event], *, without_run: bool) -> bool:
+    async def send(events: list[Event]) -> bool:
         told.extend(events)
         return True
 
@@ -167,7 +167,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(
     """A server that is away for one chunk misses nothing."""
     tries: list[list[str]] = []
 
-    async def send(events: list[Event], *, without_run: bool) -> bool:
+    async def send(events: list[Event]) -> bool:
         tries.append(
             [one["order_ref"] for event in events for one in event.payload["orders"]]
         )
