@@ -26,7 +26,6 @@ from flows.after_sale_reporting import (
     Trouble,
     after_sale_report,
     dry_run_report,
-    remedy_report,
 )
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened, planned_at
@@ -104,7 +103,7 @@ async def request_refund(
                 resources, [_would(order, "; ".join(map(_dry_run, refunds)))]
             )
         keys = await ask_refund(order_ref, wish, planned_at(resources.clock()))
-        return await remedy_report(
+        return await after_sale_report(
             resources,
             [order_ref],
             keys=keys,
@@ -187,7 +186,9 @@ async def follow_after_sale() -> AfterSaleReport:
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
-        return await after_sale_report(resources, refs, keys=keys, troubles=troubles)
+        return await after_sale_report(
+            resources, refs, keys=keys, troubles=troubles, was_done=""
+        )
 
 
 async def _parcel_dry_run(
@@ -284,6 +285,6 @@ def _chosen(
 async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
     """The report, after the refund was read from the service."""
     unread = await bring_up_to_date(resources, [refund])
-    return await remedy_report(
+    return await after_sale_report(
         resources, [refund.order_ref], keys=[refund.key], troubles=unread
     )

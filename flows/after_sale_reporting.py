@@ -11,6 +11,7 @@ from prefect import runtime
 from prefect.states import Completed
 
 from connectors.ledger.records import line_of
+from connectors.ledger.store import Ledger
 from domain.after_sale import Refund, standing, those_waiting
 from domain.effects import OPEN, EffectStatus
 from domain.marketplace import shortened
@@ -29,7 +30,6 @@ from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import inert
 from tasks.effects.cancel import Cancel
 from tasks.effects.kinds import kind_of
-from tasks.effects.refund import OnRefund, refund_of
 from tasks.engine.resources import Resources
 from tasks.snapshot import write_tables
 
@@ -45,7 +45,6 @@ COLUMNS = (
     "came back",
     "marketplace",
 )
-NOTHING_DONE: Mapping[str, str] = {}
 DONE_BEFORE = "nothing: it was done before"
 MOST_LISTED = 5
 LONGEST_DEED = 60
@@ -108,21 +107,24 @@ async def after_sale_report(
     *,
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
-    did: Mapping[str, str] = NOTHING_DONE,
+    was_done: str = DONE_BEFORE,
 ) -> AfterSaleReport:
     """Write the snapshot, and show the state of these orders in the run's log and in
-    the Prefect UI.
+    the Prefect UI: of each what the run did, or why not, or that it `was_done`.
 
-    `keys` limits the report to some refunds. A run that may settle payments gives the
-    orders as they were `before`.
+    `keys` limits the report to some refunds.
     """
+    deeds, not_done = _worked_on(resources.ledger, order_refs)
+    troubles = [*troubles, *not_done]
+    stuck = {trouble.order_ref for trouble in troubles}
+    did = {ref: was_done for ref in order_refs if was_done and ref not in stuck} | deeds
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
     snapshot_id = await write_tables(resources, "after-sale")
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund for refund in refunds if keys is None or refund.key in keys],
-        troubles=list(troubles),
+        troubles=troubles,
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         did=did,
@@ -140,33 +142,12 @@ async def after_sale_report(
     return ended(report)
 
 
-async def remedy_report(
-    resources: Resources,
-    order_refs: Sequence[str],
-    *,
-    keys: Sequence[str] | None = None,
-    troubles: Sequence[Trouble] = (),
-    was_done: str = DONE_BEFORE,
-) -> AfterSaleReport:
-    """The report of a remedy: of each order what the run did, or why not, or that it
-    `was_done`.
-    """
-    deeds, not_done = _worked_on(resources, order_refs)
-    troubles = [*troubles, *not_done]
-    stuck = {one.order_ref for one in troubles}
-    did = {ref: was_done for ref in order_refs if ref not in stuck} | deeds
-    return await after_sale_report(
-        resources, order_refs, keys=keys, troubles=troubles, did=did
-    )
-
-
 def _worked_on(
-    resources: Resources, order_refs: Sequence[str]
+    ledger: Ledger, order_refs: Sequence[str]
 ) -> tuple[dict[str, str], list[Trouble]]:
     """What this run did to each order, and what it did not, or is open; of each effect
     the newest attempt.
     """
-    ledger = resources.ledger
     newest = {
         effect.slot: effect
         for effect in ledger.effects_of(order_refs)
@@ -180,15 +161,8 @@ def _worked_on(
         if not kind.reported:
             continue
         if effect.status is EffectStatus.DONE:
-            refund = (
-                refund_of(resources, effect) if issubclass(kind, OnRefund) else None
-            )
-            what = f"{refund.kind} of {refund.asked}" if refund else ""
-            did[ref].append(
-                kind.reported.format_map(
-                    defaultdict(str, {**(effect.answer or {}), "what": what})
-                )
-            )
+            facts = {**(effect.answer or {}), "amount": effect.amount}
+            did[ref].append(kind.reported.format_map(defaultdict(str, facts)))
         elif kind is not Cancel:  # why an order is not closed is its own reason
             why = because(
                 ReasonCode.EFFECT_NOT_DONE,

@@ -38,8 +38,8 @@ from flows.after_sale import bring_up_to_date
 from flows.after_sale_reporting import (
     AfterSaleReport,
     Trouble,
+    after_sale_report,
     dry_run_report,
-    remedy_report,
 )
 from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
@@ -334,4 +334,4 @@ async def cancel_orders(
                 resources, order_refs, reason, resources.settings.chunk_size
             )
         await feed.emit(order_refs)
-        return await remedy_report(resources, order_refs, troubles=troubles)
+        return await after_sale_report(resources, order_refs, troubles=troubles)

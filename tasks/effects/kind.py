@@ -66,8 +66,8 @@ class EffectKind(ABC):
     `before` is the order's state while it has not happened. The question that it `asks`
     a person may name `{order_ref}`, `{order_id}` and `{part}`; it is answered with
     `happened` or `did_not_happen`. One that
-    is done is `reported` by remedies in these words, which may name its refund as
-    `{what}`, and what its proof says.
+    is done is `reported` by remedies in these words, which may name its `{amount}` and
+    what its proof says.
     """
 
     resources: Resources

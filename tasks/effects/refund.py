@@ -112,7 +112,7 @@ class AskRefund(OnRefund):
     asks: ClassVar[str] = (
         "Does the console show a refund of order {order_id} that this ledger does not know?"
     )
-    reported: ClassVar[str] = "asked the seller for a {what}"
+    reported: ClassVar[str] = "asked the seller for {amount} back"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.request

@@ -278,7 +278,7 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
                 }
             )
         asked, again = told
-    assert asked == {REF: "asked the seller for a refund of 10.00 CNY"}
+    assert asked == {REF: "asked the seller for 10.00 CNY back"}
     unheard = "no such order in the ledger; see all with: sourcing status"
     assert again == {REF: "nothing: it was done before", "B-9": unheard}
 
@@ -318,9 +318,9 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(
             )
     waits = "refund of 3.00 CNY (不想要了) waits for the seller's answer"
     assert [one[REF] for one in told] == [
-        "asked the seller for a refund of 3.00 CNY",
+        "asked the seller for 3.00 CNY back",
         f"not cancelled: a refund is under way already: {waits}",
-        "asked the seller for a refund of 10.00 CNY",
+        "asked the seller for 10.00 CNY back",
         "nothing: it was done before",
     ]
     assert (shop.service.asked, shop.service.refunds["R2"].asked) == (
@@ -367,7 +367,7 @@ def test_what_cancelling_can_t_ask_for_beside_the_rest_is_told_at_once(
         "money is on its way"
     )
     assert row.would == f"ask the seller for 5.00 CNY back; {left}"
-    assert ended.data.did == {REF: "asked the seller for a refund of 5.00 CNY"}
+    assert ended.data.did == {REF: "asked the seller for 5.00 CNY back"}
     assert [str(one.why) for one in ended.data.troubles] == [left]
 
 
@@ -386,7 +386,7 @@ def test_what_was_settled_since_is_read_before_an_order_is_cancelled(
             )
             told.append(dict(getattr(ended, "data", ended).did))
             shop.becomes(RefundState.CLOSED)
-    assert told == [{REF: "asked the seller for a refund of 10.00 CNY"}] * 2
+    assert told == [{REF: "asked the seller for 10.00 CNY back"}] * 2
     assert shop.service.asked == ["B-1:refund:all.1", "B-1:refund:all.2"]
 
 
@@ -446,7 +446,7 @@ def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(
             )
             told.append(getattr(ended, "data", ended).did)
     assert told == [
-        {REF: "asked the seller for a refund of 5.00 CNY"},
+        {REF: "asked the seller for 5.00 CNY back"},
         {
             REF: f"nothing: asked for at {pressed_at:%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
         },
