@@ -24,7 +24,7 @@ from domain.forgetting import Erased
 from domain.wording import first_lines
 
 with lazily():
-    from cli import status, terminal
+    from cli import run, status, terminal
     from connectors import durable
     from connectors.ledger import forgetting
     from deployments import forgetting as erasing
@@ -60,19 +60,18 @@ def report(
         except sections.UnknownBatch as error:
             raise BadUsage(str(error)) from error
         records = ledger.orders(markdown.shown_whole(orders))
-    parts = sections.describe(orders, records)
-    title = sections.title_of(orders)
     moment = f"as of {terminal.clock_time(utc_now())} {terminal.zone()}"
     if not orders.orders:
         terminal.console.print("No orders yet. Begin with: sourcing run FILE")
         return
     if html:
+        parts = sections.describe(orders, records)
+        title = sections.title_of(orders)
         durable.put(html, page.page(title, moment, parts).encode())
         words = f"Report of {len(orders.orders):,} orders in {html.absolute()}"
         terminal.console.print(words, soft_wrap=True)
         return
-    terminal.console.print(f"{title}, {moment}", style="bold", soft_wrap=True)
-    terminal.show_markdown("\n\n".join(map(markdown.section_text, parts)))
+    run.print_report(orders, moment)
 
 
 def forget(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from socket import create_connection
 from typing import Annotated, Any
@@ -34,14 +34,12 @@ from cli.failures import (
     utc_now,
 )
 from cli.lazily import lazily
-from domain.money import Money
 from domain.report import BatchReport
 from domain.request_remarks import BadRequests, Remark, merged_remarks
-from domain.states import OrderState
-from domain.wording import first_lines, pluralize
+from domain.wording import first_lines
 
 with lazily():
-    from rich import table, text
+    from rich import text
 
     from cli import answers, doctor, running, status, terminal
     from connectors import book_file, fetched_files
@@ -55,7 +53,8 @@ with lazily():
     from flows.prefect_ui import markdown, parameters
 
 MOST_WARNINGS = 20
-PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
+NUMBERS = ("goods and postage", "freight", "days")
+PLAN = ("order", "marketplace", "service", *NUMBERS)
 
 
 def run(  # noqa: PLR0913 - the options of the main job
@@ -238,14 +237,9 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
 
 def print_warnings(warnings: Sequence[Remark]) -> None:
     """Print the cells of the request file that were cleaned or skipped, to stderr."""
-    for line in _warning_lines(warnings):
+    more = "and {more} more: see them with --json"
+    for line in first_lines(merged_remarks(warnings), MOST_WARNINGS, more):
         say(f"warning: {line}")
-
-
-def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
-    return first_lines(
-        merged_remarks(warnings), MOST_WARNINGS, "and {more} more: see them with --json"
-    )
 
 
 def _reported(
@@ -291,94 +285,8 @@ def ask(question: request.ApprovalRequest) -> bool:
         return typer.confirm(f"{asked.removesuffix('.')}?", default=False, err=True)
 
 
-def print_report(report: BatchReport) -> None:
-    """Print a table of every order, what was spent, and where the snapshot lies."""
-    title = f"Batch {report.batch_id}" + (
-        " (dry run: nothing was bought)" if report.dry_run else ""
-    )
-    if report.dry_run:
-        show_plan(title, report)
-    else:
-        terminal.show_orders(title, report.orders, whole="sourcing status")
-    terminal.show_markdown(markdown.matches_of(report))
-    counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
-    terminal.console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
-    terminal.console.print(totals(report) if report.dry_run else _spent(report))
-    if missing := report.missing_entries:
-        file = book_file.missing_file(settings_now().data_dir, report.batch_id)
-        lacks = f"The SKU book lacks {pluralize(len(missing), 'own SKU')}"
-        terminal.note(
-            f"{lacks}: fill in {file}, put its rows into the book, and run again"
-        )
-    for line in _warning_lines(report.warnings):
-        terminal.console.print(text.Text(f"Warning: {line}"))
-    pause = report.paused
-    follow_up = report.next_look
-    for told in (
-        pause and pause.notice,
-        report.broken_off,
-        follow_up and follow_up.words,
-        *report.questions,
-    ):
-        if told:
-            terminal.note(told)
-    for word, count in report.unknown_words.items():
-        terminal.note(f"not known: {word} ({pluralize(count, 'order')})")
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
-
-
-def _spent(report: BatchReport) -> str:
-    total = f"spent on this batch in all: {Money(report.spent_fen)}{markdown.booked_freight(report, ', and ')}"
-    if not report.bought_this_run:
-        return f"This run bought nothing; {total}"
-    bought = pluralize(report.bought_this_run, "order")
-    return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
-
-
-NARROW = ("order", "state", "goods and postage", "stock", "freight", "days")
-WIDE = (
-    "order",
-    "marketplace",
-    "state",
-    "goods and postage",
-    "stock",
-    "freight",
-    "service",
-    "days",
-)
-NUMBERS = ("goods and postage", "stock", "freight", "days")
-
-
-def show_plan(title: str, report: BatchReport) -> None:
-    """One row an order, of many those that wait for a person first; below the table why
-    some would not be bought.
-    """
-    plan = table.Table(title=title, title_justify="left")
-    columns = (
-        WIDE if terminal.console.width >= terminal.WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
-    )
-    for name in columns:
-        plan.add_column(
-            name,
-            justify="right" if name in NUMBERS else "left",
-            no_wrap=name != "goods and postage",
-        )
-    shown = replace(report, orders=terminal.first_of(report.orders))
-    for row in markdown.plan_rows(shown):
-        colour = terminal.state_colour(OrderState(row["state"]))
-        plan.add_row(
-            *(
-                text.Text(row[name], style=colour if name == "state" else "")
-                for name in columns
-            )
-        )
-    terminal.console.print(plan)
-    terminal.show_reasons(shown.orders)
-    terminal.show_more(len(report.orders), "--json")
-
-
-def totals(report: BatchReport) -> str:
-    """The sums of a run, in one sentence."""
-    return markdown.dry_run_summary(report).replace(
-        "**", ""
-    )  # Markdown's bold is for the UI
+def print_report(report: BatchReport, beside: str = "") -> None:
+    """Print what Prefect shows of a report."""
+    with status.open_ledger() as ledger:
+        records = ledger.orders(markdown.shown_whole(report))
+    terminal.show_markdown(markdown.markdown_report(report, records, beside))

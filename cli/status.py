@@ -159,7 +159,7 @@ def _show_waiting(found: list[waiting.ToDo]) -> None:
         commands = (*waiting.shared_commands(those), *_dropping(those))
         for line in (*commands, *([advice] if advice else [])):
             terminal.console.print(text.Text(f"      {line}"), soft_wrap=True)
-    terminal.show_more(len(groups), "--json")
+    terminal.show_more(len(groups))
 
 
 def _dropping(those: Sequence[waiting.ToDo]) -> list[str]:

@@ -91,10 +91,10 @@ def note(words: str) -> None:
 
 
 def show_markdown(words: str, where: Console = console) -> None:
-    """Print what the Prefect UI shows, with the addresses of its links."""
+    """Print what the Prefect UI shows."""
     from rich.markdown import Markdown  # takes longer than all help
 
-    where.print(Markdown(words, hyperlinks=False))
+    where.print(Markdown(words))
 
 
 def print_json(document: object) -> None:
@@ -225,29 +225,23 @@ def bars_aside() -> Iterator[None]:
     display.start()
 
 
-def show_orders(
-    title: str, lines: Sequence[ReportLine], *, whole: str = "--json"
-) -> None:
+def show_orders(title: str, lines: Sequence[ReportLine]) -> None:
     """One row an order, and below the table the reasons of some of them.
 
-    Of many only the first, those that wait for a person before others; `whole` names
-    the way to show all of them.
+    Of many only the first, those that wait for a person before others.
     """
-    show_all_orders(title, first_of(lines))
-    show_more(len(lines), whole)
+    if len(lines) > MOST_SHOWN:
+        urgent = sorted(lines, key=lambda line: line.state not in STATE_COLOURS)
+        show_all_orders(title, urgent[:MOST_SHOWN])
+    else:
+        show_all_orders(title, lines)
+    show_more(len(lines))
 
 
-def first_of(lines: Sequence[ReportLine]) -> Sequence[ReportLine]:
-    """The first of many orders: those that wait for a person before others."""
-    if len(lines) <= MOST_SHOWN:
-        return lines
-    return sorted(lines, key=lambda line: line.state not in STATE_COLOURS)[:MOST_SHOWN]
-
-
-def show_more(count: int, whole: str, where: Console = console) -> None:
+def show_more(count: int) -> None:
     """Print the last line of a table of so many rows, if it is cut."""
     if count > MOST_SHOWN:
-        where.print(f"and {count - MOST_SHOWN:,} more: see them with {whole}")
+        console.print(f"and {count - MOST_SHOWN:,} more: see them with --json")
 
 
 def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:

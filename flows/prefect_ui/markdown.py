@@ -22,7 +22,6 @@ from flows.report.sections import (
     NUMBERS,
     Cell,
     Leads,
-    Plot,
     Section,
     describe,
     no_leads,
@@ -291,9 +290,6 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
     return "\n".join(lines) if told else ""
 
 
-BAR_WIDTH = 24
-
-
 def shown_whole(report: BatchReport) -> list[str]:
     """The orders of which a report shows the goods and the parcels."""
     return [line.order_ref for line in urgent(report)[:MAX_ORDERS_SHOWN]]
@@ -324,10 +320,7 @@ def section_text(section: Section) -> str:
     rows = [map(inert, section.columns), sides]
     rows += [map(_cell, row) for row in section.rows]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    plots = map(_plot, section.plots)
-    return "\n\n".join(
-        [f"## {section.heading}", *map(inert, section.text), table, *plots]
-    )
+    return "\n\n".join([f"## {section.heading}", *map(inert, section.text), table])
 
 
 def _cell(cell: Cell) -> str:
@@ -337,22 +330,6 @@ def _cell(cell: Cell) -> str:
         f"[{inert(link.words)}]({link.address})" if link.address else inert(link.words)
         for link in cell
     )
-
-
-def _plot(plot: Plot) -> str:
-    """Bars of blocks, in a font in which all letters are equally wide."""
-    longest = max(bar.value for bar in plot.bars)
-    room = max(len(bar.label) for bar in plot.bars)
-    lines = [
-        f"{bar.label:{room}} {blocks(bar.value, longest)} {bar.text}"
-        for bar in plot.bars
-    ]
-    return "\n".join(["```text", plot.title, *lines, "```"])
-
-
-def blocks(value: int, longest: int) -> str:
-    """A bar of blocks; a value above 0 has at least one."""
-    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
 
 
 def in_short(report: BatchReport) -> str:

@@ -30,7 +30,7 @@ MAX_REASONS_SHOWN = 50
 MAX_REFS_OF_A_REASON = 10
 MAX_ITEMS_OF_AN_ORDER = 3
 MAX_TITLE_LETTERS = 80
-NUMBERS = ("orders", "paid", "freight", "sum")
+NUMBERS = ("orders", "paid", "price", "freight", "sum")
 """Columns that stand to the right."""
 NO_RECORDS: Mapping[str, OrderRecord] = {}
 
@@ -204,25 +204,29 @@ def _sums(key: str, lines: Iterable[ReportLine], order: Sequence[str]) -> Sectio
 
 
 def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
-    plans = {plan.order_ref: plan for plan in report.plans}
+    plans = {plan.order_ref: plan for plan in (*report.to_ship, *report.plans)}
     rows = []
     for line in urgent(report)[:MAX_ORDERS_SHOWN]:
         record = records.get(line.order_ref)
-        bought = plans.get(line.order_ref) or record
+        plan = plans.get(line.order_ref)
+        goods = plan or record
+        paid = line.paid_fen or (plan.total.minor if plan else 0)
+        service = plan.freight_service if plan else None
         rows.append(
             (
                 line.order_ref,
                 line.marketplace,
                 line.state,
-                _goods(bought.lines, line.marketplace) if bought else "",
-                str(Money(line.paid_fen)) if line.paid_fen else "",
-                str(line.freight or ""),
+                _goods(goods.lines, line.marketplace) if goods else "",
+                str(Money(paid)) if paid else "",
+                str(line.freight or (service and service.price) or ""),
                 _parcels(line, record),
             )
         )
     more = len(report.orders) - len(rows)
     text = [f"And {more:,} more: sourcing sql, table orders"] if more else []
-    columns = ("order", "marketplace", "state", "what", "paid", "freight", "parcels")
+    price = "price" if report.dry_run else "paid"
+    columns = ("order", "marketplace", "state", "what", price, "freight", "parcels")
     return Section(heading="The orders", text=text, columns=columns, rows=rows)
 
 
