@@ -405,13 +405,9 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
     ):
         is_whole = reading.ended or (reading.unbroken and reading.covers is not None)
         return None if is_whole else _open(Lack.EMPTY_PAGE)
-    if said is None and account.controls:
-        return _open(Lack.OLDER_ORDER)
-    if said is None and (alive or reading.misread):
-        ids = [order.order_id for order in alive] + [
-            row.order_id for row in reading.misread
-        ]
-        return _open(Lack.CONFIRMED_ACCOUNT, *ids)
+    rows: list[ServiceOrder | Misread] = [*alive, *reading.misread]
+    if said is None and (account.controls or rows):
+        return _open(Lack.OLDER_ORDER, *(row.order_id for row in rows))
     reaches_back = reading.ended or (
         said is not None and covers is not None and covers <= said
     )

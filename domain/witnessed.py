@@ -73,9 +73,6 @@ class Lack(StrEnum):
     NAMED_ORDERS = (
         "named_orders"  # orders on it show no reference, and nothing accounts for them
     )
-    CONFIRMED_ACCOUNT = (
-        "confirmed_account"  # the ledger knows no order there, and none was confirmed
-    )
     DEBIT_AT_ONCE = (
         "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
     )
@@ -206,9 +203,6 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
         Kind.ABSENT,
         Lack.NAMED_ORDERS,
     ): f"{NOT_SHOWN}, but the order list has orders of unknown origin without reference",
-    (Kind.ABSENT, Lack.CONFIRMED_ACCOUNT): (
-        f"{NOT_SHOWN}, but this ledger knows no older order of ours there, so that is no proof"
-    ),
     (Kind.ABSENT, Lack.READ_BACK): "the service does not show what would tell",
     (
         Kind.BOOKED,
