@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.buying import Buying, order_lines
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.freight import addresses_of, estimate, warehouse_of
-from connectors.marketplaces.protocol import Channel, PaysMany, QuotesMany
+from connectors.marketplaces.protocol import Channel, PaysMany
 from connectors.request_files import read_request_file
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.settings import XportcnSettings
@@ -98,17 +98,10 @@ class Loop:
 
     async def _quoted(self, orders: Sequence[Buying]) -> None:
         channel = self._channels[orders[0].request.marketplace]
-        if isinstance(channel, QuotesMany):
-            quotes = await channel.quote_many(
-                [order.to_buy for order in orders], self._warehouse
-            )
-            for order in orders:
-                order.quote = quotes[order.ref]
-            return
-        quotes_alone = await asyncio.gather(
+        quotes = await asyncio.gather(
             *(channel.quote(order.to_buy, self._warehouse) for order in orders)
         )
-        for order, quote in zip(orders, quotes_alone, strict=True):
+        for order, quote in zip(orders, quotes, strict=True):
             order.quote = quote
 
     async def _estimated(self, order: Buying) -> None:

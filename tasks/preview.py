@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from connectors.ledger.marks import Note
 from connectors.marketplaces.freight import estimate
-from connectors.marketplaces.protocol import QuotesMany
 from connectors.marketplaces.refusals import is_understood
 from connectors.xportcn.errors import (
     Misconfigured,
@@ -38,11 +37,11 @@ from domain.decisions import (
     refused_by_service,
     unread,
 )
-from domain.marketplace import Marketplace, sku_in
+from domain.marketplace import sku_in
 from domain.matching import Match
 from domain.money import Money
-from domain.offers import Filters, FreightQuote, Offer, Quote, Sku, choose_freight
-from domain.orders import OrderRequest, RequestLine, SourcingOrder
+from domain.offers import Filters, FreightQuote, Offer, Sku, choose_freight
+from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because
 from domain.sku_book import at_next_rank
@@ -61,7 +60,6 @@ from tasks.search import (
     with_skus,
 )
 
-Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
 
 
@@ -83,7 +81,6 @@ async def preview_orders(
     queue: OrderQueue,
     offers: Mapping[Item, Offer | Verdict],
     matches: Matches,
-    quotes: QuotesTogether,
     found: PartialResults[str, PlannedOrder],
     *,
     label: str,
@@ -92,14 +89,13 @@ async def preview_orders(
     carries the reason.
     """
     resources = current_resources()
+    spares = SpareOffers(resources)
 
     async def ask(ref: str) -> PlannedOrder:
         known = with_skus(requests[ref], offers, matches)
-        plan = await _preview(
-            resources, quotes, match_lines(requests[ref], offers, known)
-        )
+        plan = await _preview(resources, match_lines(requests[ref], offers, known))
         return (
-            await _with_spares(resources, quotes, plan)
+            await _with_spares(resources, spares, plan)
             if requests[ref].own_skus
             else plan
         )
@@ -107,91 +103,25 @@ async def preview_orders(
     await gather_queued(resources, queue, ask, found)
 
 
-class QuotesTogether:
-    """Previews orders of one marketplace that come within a moment with one request,
-    where its channel can.
+class SpareOffers:
+    """The offers of the next ranks of own SKUs, each looked up once."""
 
-    A request leaves when it has orders of `most` sellers, or its first one has waited
-    for `wait_s`. After any trouble each order is asked about alone.
-    """
-
-    def __init__(
-        self, resources: Resources, *, most: int = 10, wait_s: float = 0.1
-    ) -> None:
+    def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._most = most
-        self._wait_s = wait_s
-        self._waiting: dict[Marketplace, Waiting] = {}
-        self._leaving = set[asyncio.Task[None]]()
-        self._spares: dict[Item, Offer | Verdict] = {}
+        self._offers: dict[Item, Offer | Verdict] = {}
         self._locks = defaultdict[Item, asyncio.Lock](asyncio.Lock)
 
-    async def spare_offers(
-        self, request: OrderRequest
-    ) -> Mapping[Item, Offer | Verdict]:
-        """The offers for a request of spare ones, each looked up once."""
+    async def of(self, request: OrderRequest) -> Mapping[Item, Offer | Verdict]:
+        """The offers that a request names."""
         for item in items_of(request, NO_MATCHES):
             async with self._locks[item]:
-                if item not in self._spares:
-                    self._spares[item] = await find_offer(self._resources, *item)
-        return self._spares
-
-    async def quote(self, order: SourcingOrder) -> Quote:
-        marketplace = order.request.marketplace
-        channel = self._resources.offerings[marketplace].channel
-        quote = (
-            await self._shared(marketplace, order)
-            if isinstance(channel, QuotesMany)
-            else None
-        )
-        return quote or await channel.quote(order, await self._resources.warehouse())
-
-    async def _shared(
-        self, marketplace: Marketplace, order: SourcingOrder
-    ) -> Quote | None:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Quote | None] = loop.create_future()
-        waiting = self._waiting.setdefault(marketplace, {})
-        if not waiting:
-            loop.call_later(self._wait_s, self._leave, marketplace, waiting)
-        waiting[order.order_ref] = order, answer
-        of_each_seller = {one.seller_id: ref for ref, (one, _) in waiting.items()}
-        if len(of_each_seller) >= self._most:
-            self._leave(
-                marketplace, {ref: waiting.pop(ref) for ref in of_each_seller.values()}
-            )
-        return await answer
-
-    def _leave(self, marketplace: Marketplace, waiting: Waiting) -> None:
-        if waiting:
-            leaving = asyncio.create_task(self._ask(marketplace, dict(waiting)))
-            waiting.clear()
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-
-    async def _ask(self, marketplace: Marketplace, waiting: Waiting) -> None:
-        quotes: dict[str, Quote] = {}
-        channel = self._resources.offerings[marketplace].channel
-        orders = [order for order, answer in waiting.values() if not answer.done()]
-        try:
-            if len(orders) > 1 and isinstance(channel, QuotesMany):
-                quotes = await channel.quote_many(
-                    orders, await self._resources.warehouse()
-                )
-        except XportcnError as error:  # asking for each alone shows what it is
-            log.debug(
-                "%s: previewed one by one, since together failed: %s",
-                marketplace,
-                error,
-            )
-        finally:
-            for ref, (_, answer) in waiting.items():
-                if not answer.done():
-                    answer.set_result(quotes.get(ref))
+                if item not in self._offers:
+                    self._offers[item] = await find_offer(self._resources, *item)
+        return self._offers
 
 
 async def _with_spares(
-    resources: Resources, quotes: QuotesTogether, first: PlannedOrder
+    resources: Resources, spares: SpareOffers, first: PlannedOrder
 ) -> PlannedOrder:
     """The plan with the first ranks of its own SKUs that can be bought; where none can,
     the plan of their first.
@@ -202,21 +132,19 @@ async def _with_spares(
         spare := at_next_rank(plan.request, unbuyable)
     ):
         why |= dict.fromkeys(unbuyable, plan.why) if plan.why else {}
-        plan = await _preview(
-            resources, quotes, match_lines(spare, await quotes.spare_offers(spare))
-        )
+        plan = await _preview(resources, match_lines(spare, await spares.of(spare)))
     if unbuyable or not (plan.lines or plan.is_postponed):
         return first
     return replace(plan, matches=spare_matches(plan, why, resources.clock()))
 
 
-async def _preview(
-    resources: Resources, quotes: QuotesTogether, plan: PlannedOrder
-) -> PlannedOrder:
+async def _preview(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
     if not (plan.is_fine and plan.lines):
         return plan
     try:
-        quote = await quotes.quote(plan.sourcing_order)
+        channel = resources.offerings[plan.request.marketplace].channel
+        warehouse = await resources.warehouse()
+        quote = await channel.quote(plan.sourcing_order, warehouse)
         plan = replace(plan, quote=quote).with_verdict(
             judge_quote(plan.request, plan.lines, quote, plan.offers)
         )

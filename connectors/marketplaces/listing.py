@@ -20,7 +20,6 @@ from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations.operation import Operation
 from domain.absence import EVER, ZONES_APART, Misread, Reading
-from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 from domain.witnessed import FLAWS, Lack
 from domain.wording import shorten
@@ -70,27 +69,6 @@ def batches(ids: Sequence[str], size: int) -> list[list[str]]:
     """Distinct ids in lists of at most `size`."""
     distinct = list(dict.fromkeys(ids))
     return [distinct[start : start + size] for start in range(0, len(distinct), size)]
-
-
-def batches_of_sellers(
-    orders: Iterable[SourcingOrder], size: int
-) -> list[list[SourcingOrder]]:
-    """Orders in as few lists as their sellers allow: in one list each seller stands
-    once. None is left out.
-    """
-    lists: list[list[SourcingOrder]] = []
-    for order in orders:
-        free = (
-            group
-            for group in lists
-            if len(group) < size
-            and all(one.seller_id != order.seller_id for one in group)
-        )
-        if (group := next(free, None)) is None:
-            lists.append([order])
-        else:
-            group.append(order)
-    return lists
 
 
 def require_batch(ids: Sequence[str], most: int) -> None:

@@ -165,18 +165,6 @@ class PaysMany(Protocol):
         """
 
 
-@runtime_checkable
-class QuotesMany(Protocol):
-    """A channel that can also preview orders of several sellers with one request."""
-
-    async def quote_many(
-        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
-    ) -> dict[str, Quote]:
-        """The quote of each order, by `order_ref`, in fewer calls than orders where
-        that is possible.
-        """
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The scope of one refund: lines of ours, their ids at the service, and their

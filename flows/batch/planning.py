@@ -20,7 +20,7 @@ from flows.batch.chunks import label_of, work_on_chunks
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
+from tasks.preview import NOT_ASKED, preview_orders
 from tasks.search import (
     Item,
     Matches,
@@ -150,7 +150,6 @@ class Planning:
                 if not match.item_id
             }
         )
-        self._quotes = QuotesTogether(resources)
         self._looked_up = 0
         self._items = len(self._needed.keys() - self._offers.keys())
         self._listener = progress.get()
@@ -206,7 +205,6 @@ class Planning:
                 queue,
                 self._offers,
                 self._matches,
-                self._quotes,
                 plans,
                 label=label,
             )

@@ -32,7 +32,7 @@ from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from connectors.xportcn.models import PageOf
-from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
+from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.alibaba_product import DetailRequest, Product
 from connectors.xportcn.operations.operation import Operation, ReadCall
 from domain.absence import Reading
@@ -190,20 +190,6 @@ def cargo(lines: Iterable[OrderLine]) -> tuple[alibaba_order.Cargo, ...]:
     return tuple(
         alibaba_order.Cargo(
             offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity
-        )
-        for line in lines
-    )
-
-
-def seller_cargo(
-    lines: Iterable[OrderLine], seller_id: str
-) -> tuple[alibaba_batch.SellerCargo, ...]:
-    return tuple(
-        alibaba_batch.SellerCargo(
-            offer_id=line.item_id,
-            spec_id=line.spec_id,
-            quantity=line.quantity,
-            seller_open_id=seller_id,
         )
         for line in lines
     )

@@ -8,18 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.browser import (
     AlibabaChannel,
     address,
     cargo,
-    seller_cargo,
 )
 from connectors.marketplaces.listing import (
     CLOCK_MARGIN,
     OrderPage,
-    batches_of_sellers,
     order_page,
     require_batch,
 )
@@ -46,11 +43,9 @@ from domain.offers import Quote
 from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
-MOST_SELLERS = 10
-
 
 class Alibaba1688Channel(AlibabaChannel, PaysMany):
-    """Implements `Channel` and `QuotesMany` (see `marketplaces.protocol`)."""
+    """Implements `Channel` (see `marketplaces.protocol`)."""
 
     marketplace = Marketplace.ALIBABA_1688
     product_detail = alibaba_product.DETAIL
@@ -71,55 +66,6 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
                 reading.problem(refused.code, refused.message), refused.code
             )
         return reading.quote(preview, order.lines)
-
-    async def quote_many(
-        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
-    ) -> dict[str, Quote]:
-        """The quotes, by one call for up to ten orders of different sellers. An
-        exception is about all orders.
-        """
-        groups = batches_of_sellers(orders, MOST_SELLERS)
-        quotes = await concurrently(
-            groups, lambda group: self._quote_group(group, warehouse)
-        )
-        return {
-            order_ref: quote for group in quotes for order_ref, quote in group.items()
-        }
-
-    async def _quote_group(
-        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
-    ) -> dict[str, Quote]:
-        previews = (
-            await self._preview_sellers(orders, warehouse) if len(orders) > 1 else {}
-        )
-
-        async def quote(order: SourcingOrder) -> Quote:
-            preview = previews.get(order.seller_id)
-            if preview is None:
-                return await self.quote(order, warehouse)
-            return reading.quote(preview, order.lines)
-
-        return {order.order_ref: await quote(order) for order in orders}
-
-    async def _preview_sellers(
-        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
-    ) -> dict[str, alibaba_batch.SellerPreview]:
-        """Previews by seller; empty when the call is refused for one order's fault:
-        then each is previewed alone.
-        """
-        request = alibaba_batch.PreviewRequest(
-            address_param=address(warehouse),
-            cargo_param_list=tuple(
-                one
-                for order in orders
-                for one in seller_cargo(order.lines, order.seller_id)
-            ),
-        )
-        try:
-            previews = await self._client.read(alibaba_batch.PREVIEW, request)
-        except Refused:
-            return {}
-        return {preview.seller_open_id: preview for preview in previews}
 
     async def create(
         self,

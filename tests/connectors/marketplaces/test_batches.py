@@ -11,17 +11,13 @@ import pytest
 
 from connectors.marketplaces import freight, offering_of
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
-from connectors.marketplaces.listing import batches_of_sellers
-from connectors.marketplaces.protocol import PayOutcome, PaysMany, QuotesMany
+from connectors.marketplaces.protocol import PayOutcome, PaysMany
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from connectors.xportcn.operations import taobao_order
 from domain.effects import Action, Claim
 from domain.marketplace import Marketplace
-from domain.money import Money
-from domain.offers import Problem
-from domain.orders import SourcingOrder
 from tests.connectors.marketplaces.channel_contract.shop import Shop, shelf
 from tests.connectors.xportcn.fake_service import (
     FakeService,
@@ -30,15 +26,13 @@ from tests.connectors.xportcn.fake_service import (
     raw_ok,
     raw_server,
 )
-from tests.connectors.xportcn.orders import WAREHOUSE, claim, client_of, line, order
+from tests.connectors.xportcn.orders import claim, client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
 BULK = {
     Marketplace.TAOBAO: "/open/purchase/pay",
     Marketplace.ALIBABA_1688: "/alibaba/order/batch/submit/to/pay",
 }
-PREVIEW_BATCH = "/alibaba/order/create/previewbatch"
-PREVIEW = "/alibaba/order/create/preview"
 
 
 def claims(*refs: str) -> list[Claim]:
@@ -209,15 +203,10 @@ async def test_a_batch_has_its_limits(
 def test_who_can_do_several_at_once(
     client: XportcnClient, marketplace: Marketplace
 ) -> None:
-    """Taobao and 1688 pay several, 1688 quotes several; callers tell by
-    `isinstance`.
-    """
+    """Taobao and 1688 pay several; callers tell by `isinstance`."""
     channel = offering_of(marketplace, client).channel
-    can = (isinstance(channel, PaysMany), isinstance(channel, QuotesMany))
-    assert can == {
-        Marketplace.TAOBAO: (True, False),
-        Marketplace.ALIBABA_1688: (True, True),
-    }.get(marketplace, (False, False))
+    pays_many = (Marketplace.TAOBAO, Marketplace.ALIBABA_1688)
+    assert isinstance(channel, PaysMany) == (marketplace in pays_many)
 
 
 async def shop_of(
@@ -286,77 +275,3 @@ async def test_a_batch_without_an_answer_is_unanswered_as_a_whole(
     assert [one.status.is_paid for one in (await shop.channel.read(ids)).values()] == [
         bool(times)
     ] * 2
-
-
-def of_seller(seller_id: str, order_ref: str) -> SourcingOrder:
-    return order(
-        line(),
-        order_ref=order_ref,
-        seller_id=seller_id,
-        marketplace=Marketplace.ALIBABA_1688,
-    )
-
-
-def test_a_batch_holds_each_seller_once() -> None:
-    """As few lists as that allows, none longer than asked, nobody left out."""
-    orders = [
-        of_seller(seller, f"{seller}{number}")
-        for number, seller in enumerate("aabcabd")
-    ]
-    told_refs = [
-        [one.order_ref for one in group] for group in batches_of_sellers(orders, 3)
-    ]
-    assert told_refs == [["a0", "b2", "c3"], ["a1", "b5", "d6"], ["a4"]]
-
-
-async def test_several_quotes_come_with_one_call(
-    sandbox: Sandbox, live: XportcnClient
-) -> None:
-    """Ten orders of ten sellers are quoted with one request as they are one by one; a
-    bad one is bad alone.
-    """
-    shop = await shop_of(Marketplace.ALIBABA_1688, sandbox, live)
-    rows = list({row["seller_id"]: row for row in reversed(shop.plain_rows)}.values())[
-        :10
-    ]
-    orders = [
-        await shop.order(row, order_ref=f"R-{number}")
-        for number, row in enumerate(rows)
-    ]
-    orders[3] = await shop.order(
-        rows[3], quantity=rows[3]["stock"] + 1, order_ref="R-3"
-    )
-    channel = Alibaba1688Channel(live)
-    expected = {
-        one.order_ref: await channel.quote(one, shop.warehouse) for one in orders
-    }
-    sandbox.faults(
-        {"path": PREVIEW, "kind": "http_500"}
-    )  # whoever asked one by one would fail
-    assert await channel.quote_many(orders, shop.warehouse) == expected
-    assert [problem.problem for problem in expected["R-3"].problems] == [
-        Problem.OUT_OF_STOCK
-    ]
-
-
-async def test_an_order_that_spoils_the_call_spoils_no_other(
-    client: XportcnClient, service: FakeService
-) -> None:
-    """An unknown offer is refused for the whole call: then each order is asked
-    alone.
-    """
-    cargo = {
-        "offerId": "672991141190",
-        "specId": "a" * 32,
-        "amount": 20,
-        "resultCode": "200",
-    }
-    sums = {"sumPayment": 2600, "sumCarriage": 600, "sumPaymentNoCarriage": 2000}
-    preview = {"success": True, "orderPreviewResuslt": [{**sums, "cargoList": [cargo]}]}
-    service.answers(PREVIEW_BATCH, lambda: no(40401, "no such offer"))
-    service.answers(PREVIEW, lambda: no(40401, "no such offer"), lambda: ok(preview))
-    quotes = await Alibaba1688Channel(client).quote_many(
-        [of_seller("a", "R-1"), of_seller("b", "R-2")], WAREHOUSE
-    )
-    assert [problem.problem for problem in quotes["R-1"].problems] == [Problem.OFFLINE]
-    assert (quotes["R-2"].problems, quotes["R-2"].total) == ((), Money(2600))
