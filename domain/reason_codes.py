@@ -1,16 +1,14 @@
-"""The codes of reasons: the sentence of each, its class, what to do about it, and who
-can do that.
-"""
+"""The codes of reasons: the sentence of each, its class, and what to do about it."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from functools import partial
 
-from domain.wording import Actor, ReasonKind, Wording, worded
+from domain.wording import ReasonKind, Wording
 
 # Facts stand in braces. A part in brackets is there when each fact in it is, or the one
-# before its question mark. fmt: off
+# before its question mark.
 AGAIN = (
     "then [typed?run the command again][deployed?press Retry on the run's page, or "
     "wait for the next run of its schedule]"
@@ -29,9 +27,8 @@ KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] ordered ORD
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing confirm {marketplace}"
 
 note, waits, choice, request, limit, doubt, money, other = (
-    partial(worded, kind) for kind in ReasonKind
+    partial(Wording, kind) for kind in ReasonKind
 )
-MERCHANT, OPERATOR, NOBODY = Actor
 
 
 class ReasonCode(StrEnum):
@@ -39,9 +36,9 @@ class ReasonCode(StrEnum):
 
     words: Wording
 
-    def __new__(cls, value: str, words: Wording) -> ReasonCode:
-        code = str.__new__(cls, value)
-        code._value_ = value
+    def __new__(cls, words: Wording) -> ReasonCode:
+        code = str.__new__(cls, words.code)
+        code._value_ = words.code
         code.words = words
         return code
 
@@ -52,884 +49,678 @@ class ReasonCode(StrEnum):
         """
         return CODES.get(text or "")
 
-    OF_ANOTHER_VERSION = "of_another_version", choice("{code}")
+    OF_ANOTHER_VERSION = choice("of_another_version", "{code}")
     # the request can't be bought as it stands
-    SKU_UNKNOWN = (
+    SKU_UNKNOWN = request(
         "sku_unknown",
-        request(
-            "{item} has no SKU {wish}; it has {choices}",
-            "put one of these into column sku: {choices}",
-        ),
+        "{item} has no SKU {wish}; it has {choices}",
+        "put one of these into column sku: {choices}",
     )
-    SKU_NOT_CHOSEN = (
+    SKU_NOT_CHOSEN = request(
         "sku_not_chosen",
-        request(
-            "{item} ({title}) has {count} SKUs; {remedy}",
-            "put one in column sku: {choices}",
-        ),
+        "{item} ({title}) has {count} SKUs; {remedy}",
+        "put one in column sku: {choices}",
     )
-    NOT_ON_SALE = (
+    NOT_ON_SALE = request(
         "not_on_sale",
-        request(
-            "{item} ({title}) is no longer on sale",
-            "drop the line, or name another item",
-        ),
+        "{item} ({title}) is no longer on sale",
+        "drop the line, or name another item",
     )
-    OFFER_STATE_UNKNOWN = (
+    OFFER_STATE_UNKNOWN = request(
         "offer_state_unknown",
-        request(
-            "{item} ({title}) is in a state that this program does not "
-            "know ({state}): {remedy}",
-            "see its page on {marketplace}; drop the line, or run again when it is on sale",
-        ),
+        "{item} ({title}) is in a state that this program does not "
+        "know ({state}): {remedy}",
+        "see its page on {marketplace}; drop the line, or run again when it is on sale",
     )
-    BELOW_MINIMUM = (
+    BELOW_MINIMUM = request(
         "below_minimum",
-        request(
-            "{title} ({item}): the seller's minimum is {least}, asked {asked}",
-            "ask for at least {least}, or drop the line",
-        ),
+        "{title} ({item}): the seller's minimum is {least}, asked {asked}",
+        "ask for at least {least}, or drop the line",
     )
-    OUT_OF_STOCK = (
+    OUT_OF_STOCK = request(
         "out_of_stock",
-        request(
-            "{title} ({item}): {stock} in stock, asked {asked}",
-            "ask for {stock} at most, or drop the line",
-        ),
+        "{title} ({item}): {stock} in stock, asked {asked}",
+        "ask for {stock} at most, or drop the line",
     )
-    NO_SUCH_ITEM = (
+    NO_SUCH_ITEM = request(
         "no_such_item",
-        request(
-            "{marketplace} has no item {item}", "correct the item, or drop the line"
-        ),
+        "{marketplace} has no item {item}",
+        "correct the item, or drop the line",
     )
-    SEVERAL_SELLERS = (
+    SEVERAL_SELLERS = request(
         "several_sellers",
-        request(
-            "one order, several sellers ({sellers}): {remedy}",
-            "give each seller an order_ref of its own",
-        ),
+        "one order, several sellers ({sellers}): {remedy}",
+        "give each seller an order_ref of its own",
     )
-    SEVERAL_DEPOTS = (
+    SEVERAL_DEPOTS = request(
         "several_depots",
-        request(
-            "the service would split this into {count} orders, since its items lie "
-            "in different depots: {remedy}",
-            "give the items of each depot an order_ref of their own",
-        ),
+        "the service would split this into {count} orders, since its items lie "
+        "in different depots: {remedy}",
+        "give the items of each depot an order_ref of their own",
     )
-    ONE_PRODUCT_AN_ORDER = (
+    ONE_PRODUCT_AN_ORDER = request(
         "one_product_an_order",
-        request(
-            "{marketplace} refuses an order of several products "
-            "({failure}), and may take one an order: {remedy}",
-            "give each product an order_ref of its own",
-        ),
+        "{marketplace} refuses an order of several products "
+        "({failure}), and may take one an order: {remedy}",
+        "give each product an order_ref of its own",
     )
-    ADDRESS_INCOMPLETE = (
+    ADDRESS_INCOMPLETE = request(
         "address_incomplete",
-        request("the receiver's address is incomplete: {remedy}", "fill in {columns}"),
+        "the receiver's address is incomplete: {remedy}",
+        "fill in {columns}",
     )
-    OWN_SKU_MISSING = (
+    OWN_SKU_MISSING = request(
         "own_sku_missing",
-        request(
-            "the SKU book has no entry for {own_skus}: {remedy}",
-            "add a row to the SKU book for each, then run again",
-        ),
+        "the SKU book has no entry for {own_skus}: {remedy}",
+        "add a row to the SKU book for each, then run again",
     )
-    OWN_SKUS_ALIKE = (
+    OWN_SKUS_ALIKE = request(
         "own_skus_alike",
-        request(
-            "{own_skus} are one and the same variant, {item}: {remedy}",
-            "give one of them an order_ref of its own",
-        ),
+        "{own_skus} are one and the same variant, {item}: {remedy}",
+        "give one of them an order_ref of its own",
     )
-    WORDS_AMBIGUOUS = (
-        "words_ambiguous",
-        request("{why}", "put the id that is meant into column item"),
+    WORDS_AMBIGUOUS = request(
+        "words_ambiguous", "{why}", "put the id that is meant into column item"
     )
-    WORDS_FOUND_NOTHING = (
-        "words_found_nothing",
-        request("{why}", "write other words, or an id, into column item"),
+    WORDS_FOUND_NOTHING = request(
+        "words_found_nothing", "{why}", "write other words, or an id, into column item"
     )
-    QUOTE_REFUSED = (
-        "quote_refused",
-        request("{problems:; }", "change the lines, or drop them"),
+    QUOTE_REFUSED = request(
+        "quote_refused", "{problems:; }", "change the lines, or drop them"
     )
-    QUOTE_ON_HOLD = (
+    QUOTE_ON_HOLD = request(
         "quote_on_hold",
-        request(
-            "{why}. {remedy}",
-            "Ask the seller for one of these, or drop the lines",
-            who=OPERATOR,
-        ),
+        "{why}. {remedy}",
+        "Ask the seller for one of these, or drop the lines",
     )
-    FREIGHT_SERVICE_UNKNOWN = (
+    FREIGHT_SERVICE_UNKNOWN = request(
         "freight_service_unknown",
-        request(
-            "no freight service[ {wish!r}] to {country}[; offered: {offered}]",
-            "put one that is offered into column freight, or drop the order",
-        ),
+        "no freight service[ {wish!r}] to {country}[; offered: {offered}]",
+        "put one that is offered into column freight, or drop the order",
     )
-    PRICE_ABOVE_LIMIT = (
+    PRICE_ABOVE_LIMIT = limit(
         "price_above_limit",
-        limit("{lines:; }: {remedy}", "raise max_unit_price or drop the line"),
+        "{lines:; }: {remedy}",
+        "raise max_unit_price or drop the line",
     )
-    OVER_ORDER_LIMIT = (
+    OVER_ORDER_LIMIT = limit(
         "over_order_limit",
-        limit(
-            "{costs}[tolerated? with the price tolerance] is above the limit for "
-            "one order, {limit}",
-            "raise the limit for one order, or buy less",
-        ),
+        "{costs}[tolerated? with the price tolerance] is above the limit for "
+        "one order, {limit}",
+        "raise the limit for one order, or buy less",
     )
-    OVER_BUDGET = (
+    OVER_BUDGET = limit(
         "over_budget",
-        limit(
-            "{costs}[tolerated? with the price tolerance] does not fit the budget: {taken} "
-            "of {limit} is taken",
-            "raise the budget, and run the same file again",
-            "run",
-        ),
+        "{costs}[tolerated? with the price tolerance] does not fit the budget: {taken} "
+        "of {limit} is taken",
+        "raise the budget, and run the same file again",
+        "run",
     )
-    OVER_DAY_LIMIT = (
+    OVER_DAY_LIMIT = limit(
         "over_day_limit",
-        limit(
-            "{costs}[tolerated? with the price tolerance] does not fit the day's "
-            "limit: {taken} of {limit} is taken",
-            "raise it, or wait for the next day, and run the same file again",
-            "run",
-        ),
+        "{costs}[tolerated? with the price tolerance] does not fit the day's "
+        "limit: {taken} of {limit} is taken",
+        "raise it, or wait for the next day, and run the same file again",
+        "run",
     )
-    PRICE_ROSE = (
+    PRICE_ROSE = limit(
         "price_rose",
-        limit(
-            "the price rose after ordering: {total}, approved {approved}[, at most {payable} "
-            "with the price tolerance]. Not paid; the order closes by itself. {remedy}",
-            "To buy at the new price, order again under a new order_ref",
-        ),
+        "the price rose after ordering: {total}, approved {approved}[, at most {payable} "
+        "with the price tolerance]. Not paid; the order closes by itself. {remedy}",
+        "To buy at the new price, order again under a new order_ref",
     )
-    PRICE_FELL = (
+    PRICE_FELL = note(
         "price_fell",
-        note(
-            "its price is within what was approved again: the sweep, or its request file, "
-            "goes on with it",
-            "sourcing finish, or run its file again",
-            "run",
-        ),
+        "its price is within what was approved again: the sweep, or its request file, "
+        "goes on with it",
+        "sourcing finish, or run its file again",
+        "run",
     )
-    APPROVED = (
-        "approved",
-        note("approved by {by} at {at}: {total}, plan {plan}"),
-    )
-    FREIGHT_APPROVED = (
+    APPROVED = note("approved", "approved by {by} at {at}: {total}, plan {plan}")
+    FREIGHT_APPROVED = note(
         "freight_approved",
-        note(
-            "freight approved by {by} at {at}: {price}[, and the {taken} "
-            "that were taken]"
-        ),
+        "freight approved by {by} at {at}: {price}[, and the {taken} that were taken]",
     )
-    NOT_APPROVED = (
+    NOT_APPROVED = choice(
         "not_approved",
-        choice(
-            "not approved[ by {by}][: {note}]",
-            "run the file again "
-            "without --yes, or from the Prefect UI, to be asked anew",
-            "run",
-        ),
+        "not approved[ by {by}][: {note}]",
+        "run the file again without --yes, or from the Prefect UI, to be asked anew",
+        "run",
     )
-    NOT_WANTED = (
+    NOT_WANTED = note(
         "not_wanted",
-        note(
-            "not wanted any more, says {by}[: {note}]; a later run that asks, and names "
-            "it, plans it anew"
-        ),
+        "not wanted any more, says {by}[: {note}]; a later run that asks, and names "
+        "it, plans it anew",
     )
-    NOBODY_TO_ASK = (
+    NOBODY_TO_ASK = choice(
         "nobody_to_ask",
-        choice(
-            "[freight?freight ]not approved: the run had no way to ask",
-            "run it at a terminal or from the Prefect UI, or with --yes",
-            "run",
-        ),
+        "[freight?freight ]not approved: the run had no way to ask",
+        "run it at a terminal or from the Prefect UI, or with --yes",
+        "run",
     )
-    ABOVE_APPROVAL_LIMIT = (
+    ABOVE_APPROVAL_LIMIT = choice(
         "above_approval_limit",
-        choice(
-            "[freight?freight ]not approved: {above}. {remedy}",
-            "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
-            "run",
-        ),
+        "[freight?freight ]not approved: {above}. {remedy}",
+        "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
+        "run",
     )
-    WAITS_FOR_APPROVAL = (
+    WAITS_FOR_APPROVAL = choice(
         "waits_for_approval",
-        choice(
-            "waits for your yes[freight? to its freight]",
-            "answer in the form of approve-batch, to which its run and its message link; "
-            "or run the file again without --yes, to plan it anew",
-            "approve run",
-        ),
+        "waits for your yes[freight? to its freight]",
+        "answer in the form of approve-batch, to which its run and its message link; "
+        "or run the file again without --yes, to plan it anew",
+        "approve run",
     )
-    FIRST_GOES_ALONE = (
+    FIRST_GOES_ALONE = choice(
         "first_goes_alone",
-        choice(
-            "not bought yet: {first} goes first at {marketplace}, and it is not "
-            "confirmed yet what its payment took from the balance. {remedy}",
-            "Once it is paid, answer the question: "
-            "sourcing confirm {marketplace}; then run the file again",
-            "confirm",
-        ),
+        "not bought yet: {first} goes first at {marketplace}, and it is not "
+        "confirmed yet what its payment took from the balance. {remedy}",
+        "Once it is paid, answer the question: "
+        "sourcing confirm {marketplace}; then run the file again",
+        "confirm",
     )
-    FIRST_PAYMENT = (
+    FIRST_PAYMENT = other(
         "first_payment",
-        other(
-            "{first}, order {order_id}, is the first one paid at {marketplace}. Did the "
-            "balance fall by exactly {amount}, once, by which channel, and does the console show its goods ({goods}) for "
-            "your warehouse?",
-            "sourcing confirm {marketplace}",
-            "confirm",
-        ),
+        "{first}, order {order_id}, is the first one paid at {marketplace}. Did the "
+        "balance fall by exactly {amount}, once, by which channel, and does the console show its goods ({goods}) for "
+        "your warehouse?",
+        "sourcing confirm {marketplace}",
+        "confirm",
     )
     # not begun, or left in the middle: a later run goes on
-    UNREAD = (
+    UNREAD = waits(
         "unread",
-        waits(
-            "{what} ({failure})",
-            "Run again",
-            "run",
-        ),
+        "{what} ({failure})",
+        "Run again",
+        "run",
     )
-    ANSWER_UNUSABLE = (
+    ANSWER_UNUSABLE = doubt(
         "answer_unusable",
-        doubt(
-            "{what} ({failure}). {remedy}",
-            "Run again; if it lasts, change the lines or sourcing drop",
-            command="run",
-        ),
+        "{what} ({failure}). {remedy}",
+        "Run again; if it lasts, change the lines or sourcing drop",
+        "run",
     )
-    BUYING_PAUSED = (
+    BUYING_PAUSED = waits(
         "buying_paused",
-        waits(
-            "{pause}. It goes on after resume-buying in the Prefect UI, or: sourcing resume",
-            "sourcing resume",
-            who=MERCHANT,
-        ),
+        "{pause}. It goes on after resume-buying in the Prefect UI, or: sourcing resume",
+        "sourcing resume",
     )
-    LEFT_UNFINISHED = (
+    LEFT_UNFINISHED = waits(
         "left_unfinished",
-        waits(
-            "left as it is, since {cause}: run again, or: sourcing finish",
-            "sourcing finish",
-        ),
+        "left as it is, since {cause}: run again, or: sourcing finish",
+        "sourcing finish",
     )
-    NOTHING_SENT = (
-        "nothing_sent",
-        waits("{failure}; nothing was done. {remedy}", "Run again", "run"),
+    NOTHING_SENT = waits(
+        "nothing_sent", "{failure}; nothing was done. {remedy}", "Run again", "run"
     )
-    SENT_AGAIN = (
-        "sent_again",
-        waits("no answer: sent once more, since a second one does no harm"),
+    SENT_AGAIN = waits(
+        "sent_again", "no answer: sent once more, since a second one does no harm"
     )
-    ACCOUNT_REFUSED = (
+    ACCOUNT_REFUSED = waits(
         "account_refused",
-        waits("{failure}", "correct the account's settings (XPORTCN_*)", who=OPERATOR),
+        "{failure}",
+        "correct the account's settings (XPORTCN_*)",
     )
-    WAITS_FOR_FIRST = (
+    WAITS_FOR_FIRST = waits(
         "waits_for_first",
-        waits(
-            "not ordered yet: {first} goes first at {marketplace} and was not read "
-            "back as ordered[ ({why})]. See to it: sourcing status {first}; a run after that goes on",
-            "see to {first}: sourcing status {first}",
-            who=MERCHANT,
-        ),
+        "not ordered yet: {first} goes first at {marketplace} and was not read "
+        "back as ordered[ ({why})]. See to it: sourcing status {first}; a run after that goes on",
+        "see to {first}: sourcing status {first}",
     )
-    FIRST_ONES_FAILED = (
+    FIRST_ONES_FAILED = doubt(
         "first_ones_failed",
-        doubt(
-            "not ordered: none of the first {count} orders at {marketplace} "
-            "could be bought ({refs}; the last: {why}). {remedy}",
-            "See to them, then run again",
-            command="run",
-        ),
+        "not ordered: none of the first {count} orders at {marketplace} "
+        "could be bought ({refs}; the last: {why}). {remedy}",
+        "See to them, then run again",
+        "run",
     )
-    MARKETPLACE_HELD = (
-        "marketplace_held",
-        doubt("{marketplace} is held ({why}). {remedy}", CHECK, "confirm"),
+    MARKETPLACE_HELD = doubt(
+        "marketplace_held", "{marketplace} is held ({why}). {remedy}", CHECK, "confirm"
     )
-    OTHER_CONTENTS = (
+    OTHER_CONTENTS = request(
         "other_contents",
-        request(
-            "{order_ref} already stands for an order with other contents (batch "
-            "{batch}, {state}), which is left as it is. {remedy}",
-            "To go on with that order, put the old contents back; "
-            "to buy something further, give it a new order_ref",
-        ),
+        "{order_ref} already stands for an order with other contents (batch "
+        "{batch}, {state}), which is left as it is. {remedy}",
+        "To go on with that order, put the old contents back; "
+        "to buy something further, give it a new order_ref",
     )
-    CONTESTED = (
+    CONTESTED = choice(
         "contested",
-        choice(
-            "{file} [gone?shows it as cancelled or sent]"
-            "[other?asks for other contents of it]. {remedy}",
-            "Run the file that is right, without --yes, or drop it: "
-            "sourcing drop {order_ref}",
-            "run",
-        ),
+        "{file} [gone?shows it as cancelled or sent]"
+        "[other?asks for other contents of it]. {remedy}",
+        "Run the file that is right, without --yes, or drop it: "
+        "sourcing drop {order_ref}",
+        "run",
     )
-    RECEIVER_FORGOTTEN = (
+    RECEIVER_FORGOTTEN = request(
         "receiver_forgotten",
-        request(
-            "the receiver of {order_ref} was forgotten on {on}, and nothing "
-            "is bought as that order any more; {remedy}",
-            "to buy something, give it a new order_ref",
-        ),
+        "the receiver of {order_ref} was forgotten on {on}, and nothing "
+        "is bought as that order any more; {remedy}",
+        "to buy something, give it a new order_ref",
     )
-    FORGOTTEN_UNORDERED = (
-        "forgotten_unordered",
-        note("its receiver was forgotten before anything was ordered"),
+    FORGOTTEN_UNORDERED = note(
+        "forgotten_unordered", "its receiver was forgotten before anything was ordered"
     )
     # refusals of the service
-    REFUSED = (
+    REFUSED = request(
         "refused",
-        request(
-            "refused by the service: {failure}",
-            "do as the service says, then run again",
-            "run",
-        ),
+        "refused by the service: {failure}",
+        "do as the service says, then run again",
+        "run",
     )
-    REFUSED_AFTER_ORDERING = (
+    REFUSED_AFTER_ORDERING = money(
         "refused_after_ordering",
-        money("not {done}: {failure}. {remedy}", "Mend that and run again", "run"),
+        "not {done}: {failure}. {remedy}",
+        "Mend that and run again",
+        "run",
     )
     # two readings that can't both be true
-    READINGS_DIFFER = (
+    READINGS_DIFFER = doubt(
         "readings_differ",
-        doubt(
-            "{both}; {remedy}",
-            "look it up in the console",
-        ),
+        "{both}; {remedy}",
+        "look it up in the console",
     )
-    UNITS_DIFFER = (
+    UNITS_DIFFER = doubt(
         "units_differ",
-        doubt(
-            "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "confirm"
-        ),
+        "{both}. [If {told} means yuan, set {setting}. ]{remedy}",
+        CHECK,
+        "confirm",
     )
-    PRICE_FAR_BELOW_LIMIT = (
+    PRICE_FAR_BELOW_LIMIT = doubt(
         "price_far_below_limit",
-        doubt(
-            "{lines:; }: less than a twentieth, and it is not confirmed "
-            "yet in which unit {marketplace} has amounts. {remedy}",
-            "See its page there: if the price is right, say so: "
-            "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
-            "confirm",
-        ),
+        "{lines:; }: less than a twentieth, and it is not confirmed "
+        "yet in which unit {marketplace} has amounts. {remedy}",
+        "See its page there: if the price is right, say so: "
+        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
+        "confirm",
     )
-    SEARCH_DIFFERS = (
+    SEARCH_DIFFERS = doubt(
         "search_differs",
-        doubt(
-            "{both}. {remedy}",
-            "See its page at {marketplace}: if the offer's price "
-            "is right, say so: sourcing confirm {marketplace}. Then run again",
-            command="confirm",
-        ),
+        "{both}. {remedy}",
+        "See its page at {marketplace}: if the offer's price "
+        "is right, say so: sourcing confirm {marketplace}. Then run again",
+        "confirm",
     )
-    UNIT_UNCLEAR = (
+    UNIT_UNCLEAR = doubt(
         "unit_unclear",
-        doubt(
-            "{what}: {field} is {amount}, with a decimal point where whole fen belong. "
-            "{remedy}",
-            "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
-            who=OPERATOR,
-            command="run",
-        ),
+        "{what}: {field} is {amount}, with a decimal point where whole fen belong. "
+        "{remedy}",
+        "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
+        "run",
     )
-    SETTING_UNSET = (
+    SETTING_UNSET = doubt(
         "setting_unset",
-        doubt(
-            "{what}: the contract leaves open whether the service means {first} or "
-            "{second}, and {setting} is not set. {remedy}",
-            "Ask its support, set {setting} to {first} or {second}, and run again",
-            who=OPERATOR,
-            command="run",
-        ),
+        "{what}: the contract leaves open whether the service means {first} or "
+        "{second}, and {setting} is not set. {remedy}",
+        "Ask its support, set {setting} to {first} or {second}, and run again",
+        "run",
     )
-    PREVIEW_UNCLEAR = (
+    PREVIEW_UNCLEAR = doubt(
         "preview_unclear",
-        doubt(
-            "the preview can't be right: {odd}; {remedy}",
-            "compare it with the page of its offer",
-        ),
+        "the preview can't be right: {odd}; {remedy}",
+        "compare it with the page of its offer",
     )
-    SHOWN_FOR_NOTHING = (
+    SHOWN_FOR_NOTHING = doubt(
         "shown_for_nothing",
-        doubt(
-            "the service shows it for {total}, and nothing is free; {remedy}",
-            "look it up there",
-        ),
+        "the service shows it for {total}, and nothing is free; {remedy}",
+        "look it up there",
     )
-    PAID_FOR_NOTHING = (
+    PAID_FOR_NOTHING = waits(
         "paid_for_nothing",
-        waits(
-            "the service shows it as paid, and not for how much; {remedy}",
-            "run again",
-            "run",
-        ),
+        "the service shows it as paid, and not for how much; {remedy}",
+        "run again",
+        "run",
     )
-    PRICE_NOT_CONFIRMED = (
+    PRICE_NOT_CONFIRMED = waits(
         "price_not_confirmed",
-        waits(
-            "the service showed it for {total}, and when asked again not; {remedy}",
-            "run again",
-            "run",
-        ),
+        "the service showed it for {total}, and when asked again not; {remedy}",
+        "run again",
+        "run",
     )
-    UNKNOWN_STATE = (
+    UNKNOWN_STATE = doubt(
         "unknown_state",
-        doubt(
-            "the service shows it in a state that this program does not know ({state}); "
-            "{remedy}",
-            "it is read again by itself; if that lasts, look it up there",
-        ),
+        "the service shows it in a state that this program does not know ({state}); "
+        "{remedy}",
+        "it is read again by itself; if that lasts, look it up there",
     )
     # ownership of an order
-    NOT_SHOWN = (
+    NOT_SHOWN = doubt(
         "not_shown",
-        doubt(
-            "the service does not show this order; {remedy}",
-            "look it up in the console",
-        ),
+        "the service does not show this order; {remedy}",
+        "look it up in the console",
     )
-    NO_REFERENCE_YET = (
+    NO_REFERENCE_YET = waits(
         "no_reference_yet",
-        waits(
-            "the service does not show our reference on order {order_id} yet, so "
-            "it is not paid[. If that lasts, look it up in the console: sourcing confirm {marketplace}]",
-            "look up order {order_id} in the console",
-            "confirm",
-            who=MERCHANT,
-        ),
+        "the service does not show our reference on order {order_id} yet, so "
+        "it is not paid[. If that lasts, look it up in the console: sourcing confirm {marketplace}]",
+        "look up order {order_id} in the console",
+        "confirm",
     )
-    ANOTHERS_REFERENCE = (
+    ANOTHERS_REFERENCE = doubt(
         "anothers_reference",
-        doubt(
-            "order {order_id} carries the reference {reference!r}, not "
-            "{order_ref}: {remedy}",
-            "look it up in the console",
-        ),
+        "order {order_id} carries the reference {reference!r}, not "
+        "{order_ref}: {remedy}",
+        "look it up in the console",
     )
-    HAS_ANOTHER_ID = (
+    HAS_ANOTHER_ID = doubt(
         "has_another_id",
-        doubt(
-            "{why}. Not paid: the service has {order_id} for it. {remedy}",
-            "Run again",
-            command="run",
-        ),
+        "{why}. Not paid: the service has {order_id} for it. {remedy}",
+        "Run again",
+        "run",
     )
-    ID_IS_ANOTHERS = (
+    ID_IS_ANOTHERS = doubt(
         "id_is_anothers",
-        doubt(
-            "the service names {thing} {id}, which is {owner}'s in this ledger: not "
-            "believed[, and looked for by {by}]. {remedy}",
-            "Run again; if it stays, look both up in the console",
-            command="run",
-        ),
+        "the service names {thing} {id}, which is {owner}'s in this ledger: not "
+        "believed[, and looked for by {by}]. {remedy}",
+        "Run again; if it stays, look both up in the console",
+        "run",
     )
-    ID_IS_ANOTHERS_ASKED = (
+    ID_IS_ANOTHERS_ASKED = doubt(
         "id_is_anothers_asked",
-        doubt(
-            "the service names {thing} {id}, which is {owner}'s in this "
-            "ledger: not believed. {question} Answer with: {answers}",
-            "answer with: {answers}",
-            "resolve",
-        ),
+        "the service names {thing} {id}, which is {owner}'s in this "
+        "ledger: not believed. {question} Answer with: {answers}",
+        "answer with: {answers}",
+        "resolve",
     )
-    SEVERAL_ORDERS = (
+    SEVERAL_ORDERS = doubt(
         "several_orders",
-        doubt(
-            "the service holds {count} orders for {order_ref}: {order_ids}; none is "
-            "paid. {remedy}",
-            KEEP_ONE,
-            "resolve",
-        ),
+        "the service holds {count} orders for {order_ref}: {order_ids}; none is "
+        "paid. {remedy}",
+        KEEP_ONE,
+        "resolve",
     )
-    ORDERED_IN_PART = (
+    ORDERED_IN_PART = doubt(
         "ordered_in_part",
-        doubt(
-            "order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
-            "service said: {failure})]. {remedy}",
-            "Let it close unpaid and order again under a new order_ref, or take it "
-            "as it is: sourcing resolve {order_ref} ordered {order_id} --up-to {total}",
-            "resolve",
-        ),
+        "order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
+        "service said: {failure})]. {remedy}",
+        "Let it close unpaid and order again under a new order_ref, or take it "
+        "as it is: sourcing resolve {order_ref} ordered {order_id} --up-to {total}",
+        "resolve",
     )
-    ALREADY_THERE = (
+    ALREADY_THERE = doubt(
         "already_there",
-        doubt(
-            "the service already has order {orders} under this order_ref, and this "
-            "ledger has not ordered it. If it is this order, take it over: {command}. If another ledger ordered it, use "
-            "that one: under a new order_ref it would be bought a second time",
-            "take it over: {command}",
-            "resolve",
-        ),
+        "the service already has order {orders} under this order_ref, and this "
+        "ledger has not ordered it. If it is this order, take it over: {command}. If another ledger ordered it, use "
+        "that one: under a new order_ref it would be bought a second time",
+        "take it over: {command}",
+        "resolve",
     )
-    MAY_BE_THERE = (
+    MAY_BE_THERE = doubt(
         "may_be_there",
-        doubt(
-            "{doubt}: one may be this order, bought with another ledger. Look them up in "
-            "the console and take ours over (sourcing resolve ORDER_REF ordered ORDER_ID), then say once that no other "
-            "is ours: sourcing confirm {marketplace}",
-            "take ours over (sourcing resolve ORDER_REF ordered "
-            "ORDER_ID), then: sourcing confirm {marketplace}",
-            "resolve confirm",
-        ),
+        "{doubt}: one may be this order, bought with another ledger. Look them up in "
+        "the console and take ours over (sourcing resolve ORDER_REF ordered ORDER_ID), then say once that no other "
+        "is ours: sourcing confirm {marketplace}",
+        "take ours over (sourcing resolve ORDER_REF ordered "
+        "ORDER_ID), then: sourcing confirm {marketplace}",
+        "resolve confirm",
     )
-    OVERTAKEN = (
+    OVERTAKEN = doubt(
         "overtaken",
-        doubt(
-            "{what} (came when the order was {old}): {remedy}",
-            "look it up in the console",
-        ),
+        "{what} (came when the order was {old}): {remedy}",
+        "look it up in the console",
     )
-    CAME_LATE = "came_late", note("{what} (came when the order was {old})")
+    CAME_LATE = note("came_late", "{what} (came when the order was {old})")
     # an effect without a known outcome
-    NO_ANSWER = "no_answer", doubt("no answer to {action}[: {why}]", who=NOBODY)
-    NO_ANSWER_ASKED = (
+    NO_ANSWER = doubt("no_answer", "no answer to {action}[: {why}]")
+    NO_ANSWER_ASKED = doubt(
         "no_answer_asked",
-        doubt(
-            "no answer to {action}[: {why}]. {question} Answer with: {answers}",
-            "answer with: {answers}",
-            "resolve",
-        ),
+        "no answer to {action}[: {why}]. {question} Answer with: {answers}",
+        "answer with: {answers}",
+        "resolve",
     )
     # paying
-    PAYMENT_UNCONFIRMED = (
+    PAYMENT_UNCONFIRMED = waits(
         "payment_unconfirmed",
-        waits("the service has taken the payment and not yet confirmed it"),
+        "the service has taken the payment and not yet confirmed it",
     )
-    PAYMENT_NOT_TAKEN = (
+    PAYMENT_NOT_TAKEN = money(
         "payment_not_taken",
-        money(
-            "the service accepted the payment at {accepted} and has not taken "
-            "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}",
-            "look in the "
-            "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
-            "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
-            "{order_ref} not-paid[closed?, else ask the service for the money]",
-            "resolve",
-        ),
+        "the service accepted the payment at {accepted} and has not taken "
+        "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}",
+        "look in the "
+        "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
+        "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
+        "{order_ref} not-paid[closed?, else ask the service for the money]",
+        "resolve",
     )
-    FINANCE_REFUSED = (
+    FINANCE_REFUSED = money(
         "finance_refused",
-        money(
-            "not paid: the service's finance refused the payment (支付失败), and it "
-            "is not made again by itself; {remedy}",
-            "look in the console at order {order_id} for the cause, and in the "
-            "statement whether {amount} came back; have it paid or cancelled there",
-            "status",
-        ),
+        "not paid: the service's finance refused the payment (支付失败), and it "
+        "is not made again by itself; {remedy}",
+        "look in the console at order {order_id} for the cause, and in the "
+        "statement whether {amount} came back; have it paid or cancelled there",
+        "status",
     )
-    PAID_ELSEWHERE = (
+    PAID_ELSEWHERE = note(
         "paid_elsewhere",
-        note(
-            "the service shows it paid, and no payment of this ledger accounts for it"
-        ),
+        "the service shows it paid, and no payment of this ledger accounts for it",
     )
-    PAID_COUNTED_WITH = (
+    PAID_COUNTED_WITH = note(
         "paid_counted_with",
-        note(
-            "paid, counted with {amount}: {differs}",
-            "look in the statement of the wallet",
-            who=MERCHANT,
-        ),
+        "paid, counted with {amount}: {differs}",
+        "look in the statement of the wallet",
     )
-    TAKEN_ABOVE_APPROVED = (
+    TAKEN_ABOVE_APPROVED = money(
         "taken_above_approved",
-        money(
-            "the service took {taken}, approved was {approved}[tolerated? "
-            "with the price tolerance]: {remedy}",
-            "ask for the difference back, then run again; or accept it: run without "
-            "--yes, or from the Prefect UI",
-            "refund",
-        ),
+        "the service took {taken}, approved was {approved}[tolerated? "
+        "with the price tolerance]: {remedy}",
+        "ask for the difference back, then run again; or accept it: run without "
+        "--yes, or from the Prefect UI",
+        "refund",
     )
-    CLOSED_UNPAID = (
+    CLOSED_UNPAID = request(
         "closed_unpaid",
-        request(
-            "the order was closed unpaid[ ({why})]; {remedy}",
-            "order again under a new order_ref",
-        ),
+        "the order was closed unpaid[ ({why})]; {remedy}",
+        "order again under a new order_ref",
     )
-    CLOSED_AFTER_PAYMENT = (
+    CLOSED_AFTER_PAYMENT = money(
         "closed_after_payment",
-        money(
-            "the marketplace closed the order after it was paid[ ({why})]; {remedy}",
-            f"ask for the money back: sourcing refund; {IF_IT_CAME}",
-            "refund",
-        ),
+        "the marketplace closed the order after it was paid[ ({why})]; {remedy}",
+        f"ask for the money back: sourcing refund; {IF_IT_CAME}",
+        "refund",
     )
     # freight and booking
-    PAID_SHOWN_OTHERWISE = (
+    PAID_SHOWN_OTHERWISE = money(
         "paid_shown_otherwise",
-        money(
-            "paid, not booked: the service shows the order as {status}; {remedy}",
-            "look it up there",
-        ),
+        "paid, not booked: the service shows the order as {status}; {remedy}",
+        "look it up there",
     )
-    PAID_NO_FREIGHT = (
+    PAID_NO_FREIGHT = money(
         "paid_no_freight",
-        money(
-            "paid, not booked: no freight service {wish!r}[; offered: {offered}]. "
-            "{remedy}",
-            "Run again once it is offered, or ask for the money back: sourcing refund",
-            "run",
-        ),
+        "paid, not booked: no freight service {wish!r}[; offered: {offered}]. {remedy}",
+        "Run again once it is offered, or ask for the money back: sourcing refund",
+        "run",
     )
-    FREIGHT_ROSE = (
+    FREIGHT_ROSE = limit(
         "freight_rose",
-        limit(
-            "paid, not booked: freight of {price} is not approved[, {approved} was]. "
-            "{remedy}",
-            "Run it without --yes, or from the Prefect UI, to approve it",
-            "run",
-        ),
+        "paid, not booked: freight of {price} is not approved[, {approved} was]. "
+        "{remedy}",
+        "Run it without --yes, or from the Prefect UI, to approve it",
+        "run",
     )
-    SEVERAL_SHIPMENTS = (
+    SEVERAL_SHIPMENTS = money(
         "several_shipments",
-        money(
-            "the warehouse shows {count} shipments for this order: {ids}. {remedy}",
-            "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
-            "others: sourcing resolve ORDER_REF booked SHIPMENT_ORDER_ID --tracking NUMBER",
-            "resolve",
-        ),
+        "the warehouse shows {count} shipments for this order: {ids}. {remedy}",
+        "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
+        "others: sourcing resolve ORDER_REF booked SHIPMENT_ORDER_ID --tracking NUMBER",
+        "resolve",
     )
-    FREIGHT_CHARGED_MORE = (
+    FREIGHT_CHARGED_MORE = note(
         "freight_charged_more",
-        note(
-            "the warehouse charges {fee}, approved was {approved}: {remedy}",
-            "ask for the difference",
-            who=MERCHANT,
-        ),
+        "the warehouse charges {fee}, approved was {approved}: {remedy}",
+        "ask for the difference",
     )
     # cancelling and refunds
-    CANCEL_ACCEPTED = (
+    CANCEL_ACCEPTED = waits(
         "cancel_accepted",
-        waits(
-            "the service has accepted the cancellation and not yet closed the "
-            "order; {remedy}",
-            "look again: sourcing cancel",
-            "cancel",
-        ),
+        "the service has accepted the cancellation and not yet closed the "
+        "order; {remedy}",
+        "look again: sourcing cancel",
+        "cancel",
     )
-    PAID_BEFORE_CLOSED = (
+    PAID_BEFORE_CLOSED = money(
         "paid_before_closed",
-        money(
-            "the order was paid before it closed; {remedy}",
-            "ask for {paid} "
-            "back: sourcing refund {order_ref} --kind refund; " + IF_IT_CAME,
-            "refund",
-        ),
+        "the order was paid before it closed; {remedy}",
+        "ask for {paid} back: sourcing refund {order_ref} --kind refund; " + IF_IT_CAME,
+        "refund",
     )
-    REFUND_ASKING = (
+    REFUND_ASKING = doubt(
         "refund_asking",
-        doubt(
-            "{what} is not known to have reached the service; {remedy}",
-            "run again",
-            "refunds",
-        ),
+        "{what} is not known to have reached the service; {remedy}",
+        "run again",
+        "refunds",
     )
-    REFUND_UNDER_WAY = "refund_under_way", note("{what} {step}")
-    REFUND_TO_RETURN = (
+    REFUND_UNDER_WAY = note("refund_under_way", "{what} {step}")
+    REFUND_TO_RETURN = money(
         "refund_to_return",
-        money(
-            "{what} is agreed: send the goods back[ by {by}], then: sourcing "
-            "return {order_ref} --company CODE --number NUMBER",
-            "send the goods back, then: sourcing return {order_ref} "
-            "--company CODE --number NUMBER",
-            "return",
-        ),
+        "{what} is agreed: send the goods back[ by {by}], then: sourcing "
+        "return {order_ref} --company CODE --number NUMBER",
+        "send the goods back, then: sourcing return {order_ref} "
+        "--company CODE --number NUMBER",
+        "return",
     )
-    REFUND_CAME_BACK = "refund_came_back", note("{back} of {asked} came back")
-    REFUND_REFUSED = (
-        "refund_refused",
-        money("{by} refused the {what}: {why}", OR_ASK, "refund"),
+    REFUND_CAME_BACK = note("refund_came_back", "{back} of {asked} came back")
+    REFUND_REFUSED = money(
+        "refund_refused", "{by} refused the {what}: {why}", OR_ASK, "refund"
     )
-    REFUND_CLOSED = "refund_closed", note("the {what} was closed: {why}")
+    REFUND_CLOSED = note("refund_closed", "the {what} was closed: {why}")
     # a person's answers
-    ANSWERED = "answered", note("{by} answered: {answer}[. {then}]")
-    REST_IS_LOST = "rest_is_lost", note("{by} answered: {answer}")
-    SAID_PAID = (
-        "said_paid",
-        waits("{by} answered: {answer}; the service shows it as {status} still"),
+    ANSWERED = note("answered", "{by} answered: {answer}[. {then}]")
+    REST_IS_LOST = note("rest_is_lost", "{by} answered: {answer}")
+    SAID_PAID = waits(
+        "said_paid", "{by} answered: {answer}; the service shows it as {status} still"
     )
     # parts of a reason
     # a remedy that was not carried out
-    NOT_IN_LEDGER = (
+    NOT_IN_LEDGER = other(
         "not_in_ledger",
-        other("no such order in the ledger; {remedy}", "see all with: sourcing status"),
+        "no such order in the ledger; {remedy}",
+        "see all with: sourcing status",
     )
-    NO_CANCELLING = (
+    NO_CANCELLING = other(
         "no_cancelling",
-        other(
-            "the service can't cancel orders of {marketplace}; unpaid ones close by "
-            "themselves after 24 hours"
-        ),
+        "the service can't cancel orders of {marketplace}; unpaid ones close by "
+        "themselves after 24 hours",
     )
-    AT_WORK_ON_IT = (
+    AT_WORK_ON_IT = other(
         "at_work_on_it",
-        other(
-            "another run is at work on it, or it is not known yet what became of that; "
-            "{remedy}[. {why}]",
-            "run again",
-            "cancel",
-        ),
+        "another run is at work on it, or it is not known yet what became of that; "
+        "{remedy}[. {why}]",
+        "run again",
+        "cancel",
     )
-    NOTHING_TO_CANCEL = (
+    NOTHING_TO_CANCEL = other(
         "nothing_to_cancel",
-        other(
-            "nothing was ordered, so there is nothing to cancel[approved?, but it is approved: the "
-            "sweep goes on to order it]. {remedy}",
-            "Drop it: sourcing drop",
-            who=MERCHANT,
-            command="drop",
-        ),
+        "nothing was ordered, so there is nothing to cancel[approved?, but it is approved: the "
+        "sweep goes on to order it]. {remedy}",
+        "Drop it: sourcing drop",
+        "drop",
     )
-    NOT_DROPPED = (
+    NOT_DROPPED = other(
         "not_dropped",
-        other(
-            "it is {state}, and something of it was begun: {remedy}",
-            "cancel it, or ask for a refund",
-            "cancel",
-        ),
+        "it is {state}, and something of it was begun: {remedy}",
+        "cancel it, or ask for a refund",
+        "cancel",
     )
-    PAST_CANCELLING = (
+    PAST_CANCELLING = other(
         "past_cancelling",
-        other(
-            "it is {state}: {remedy}",
-            "ask for a refund or a return (sourcing refund)",
-            "refund",
-        ),
+        "it is {state}: {remedy}",
+        "ask for a refund or a return (sourcing refund)",
+        "refund",
     )
-    FREIGHT_STAYS_BOOKED = (
-        "freight_stays_booked",
-        other("its freight is booked: ask the warehouse to cancel it"),
+    FREIGHT_STAYS_BOOKED = other(
+        "freight_stays_booked", "its freight is booked: ask the warehouse to cancel it"
     )
-    NOT_CANCELLED = "not_cancelled", other("not cancelled[: {failure}]")
-    WANTED_BACK = (
+    NOT_CANCELLED = other("not_cancelled", "not cancelled[: {failure}]")
+    WANTED_BACK = note(
         "wanted_back",
-        note(
-            "a person wants it cancelled, or most of its money back: only a run that asks "
-            "goes on with it"
-        ),
+        "a person wants it cancelled, or most of its money back: only a run that asks "
+        "goes on with it",
     )
-    EFFECT_NOT_DONE = "effect_not_done", other("{key} is {status}[: {why}]")
-    NO_REFUND_NOW = "no_refund_now", other("the marketplace takes no such refund now")
-    REFUND_NOT_BELIEVED = (
+    EFFECT_NOT_DONE = other("effect_not_done", "{key} is {status}[: {why}]")
+    NO_REFUND_NOW = other("no_refund_now", "the marketplace takes no such refund now")
+    REFUND_NOT_BELIEVED = other(
         "refund_not_believed",
-        other(
-            "refund {refund_id} shows {refunded} given back of {asked} "
-            "asked, and {paid} was paid: not believed, {remedy}",
-            "look it up there",
-        ),
+        "refund {refund_id} shows {refunded} given back of {asked} "
+        "asked, and {paid} was paid: not believed, {remedy}",
+        "look it up there",
     )
     # parcels
-    PARCEL_SILENT = (
-        "parcel_silent",
-        other("no scan for {days} days", ASK_CARRIER, "status"),
+    PARCEL_SILENT = other(
+        "parcel_silent", "no scan for {days} days", ASK_CARRIER, "status"
     )
-    PARCEL_RETURNS = (
-        "parcel_returns",
-        other("on its way back to the sender", ASK_CARRIER, "status"),
+    PARCEL_RETURNS = other(
+        "parcel_returns", "on its way back to the sender", ASK_CARRIER, "status"
     )
-    PARCEL_EXCEPTION = (
+    PARCEL_EXCEPTION = other(
         "parcel_exception",
-        other(
-            "the carrier reports that it is stuck, such as at customs",
-            ASK_CARRIER,
-            "status",
-        ),
+        "the carrier reports that it is stuck, such as at customs",
+        ASK_CARRIER,
+        "status",
     )
     # deliveries of messages
-    MESSAGE_UNDELIVERED = (
+    MESSAGE_UNDELIVERED = other(
         "message_undelivered",
-        other(
-            "{addressee} did not get it: {why}; [over?given up][goes_on?tried again]",
-            "try it: sourcing notify --test",
-            "notify",
-        ),
+        "{addressee} did not get it: {why}; [over?given up][goes_on?tried again]",
+        "try it: sourcing notify --test",
+        "notify",
     )
-    RUN_FILE_FAULTY = (
+    RUN_FILE_FAULTY = other(
         "run_file_faulty",
-        other("the file has faults; nothing was sent", f"mend the file, {AGAIN}"),
+        "the file has faults; nothing was sent",
+        f"mend the file, {AGAIN}",
     )
-    RUN_FILE_UNREADABLE = (
-        "run_file_unreadable",
-        other("{failure}", f"mend the file, {AGAIN}"),
+    RUN_FILE_UNREADABLE = other(
+        "run_file_unreadable", "{failure}", f"mend the file, {AGAIN}"
     )
-    RUN_INPUT_WRONG = (
-        "run_input_wrong",
-        other("{failure}", "start it anew with other values"),
+    RUN_INPUT_WRONG = other(
+        "run_input_wrong", "{failure}", "start it anew with other values"
     )
-    RUN_SETTING_WRONG = (
-        "run_setting_wrong",
-        other("{failure}", f"correct the setting, {AGAIN}", who=OPERATOR),
+    RUN_SETTING_WRONG = other(
+        "run_setting_wrong", "{failure}", f"correct the setting, {AGAIN}"
     )
-    RUN_LEDGER_UNUSABLE = (
+    RUN_LEDGER_UNUSABLE = other(
         "run_ledger_unusable",
-        other(
-            "{failure}", f"see to the ledger, {AGAIN}", who=OPERATOR, command="doctor"
-        ),
+        "{failure}",
+        f"see to the ledger, {AGAIN}",
+        "doctor",
     )
-    RUN_SNAPSHOT_FAILED = (
+    RUN_SNAPSHOT_FAILED = other(
         "run_snapshot_failed",
-        other(
-            "{failure}",
-            f"see to the snapshots, {AGAIN}",
-            who=OPERATOR,
-            command="snapshot",
-        ),
+        "{failure}",
+        f"see to the snapshots, {AGAIN}",
+        "snapshot",
     )
-    RUN_SERVICE_FAILED = (
+    RUN_SERVICE_FAILED = other(
         "run_service_failed",
-        other("{failure}", f"see whether the service answers, {AGAIN}", "doctor"),
+        "{failure}",
+        f"see whether the service answers, {AGAIN}",
+        "doctor",
     )
-    RUN_MACHINE_FAILED = (
+    RUN_MACHINE_FAILED = other(
         "run_machine_failed",
-        other(
-            "{failure}",
-            f"see to the disk and the network, {AGAIN}",
-            who=OPERATOR,
-            command="doctor",
-        ),
+        "{failure}",
+        f"see to the disk and the network, {AGAIN}",
+        "doctor",
     )
-    RUN_DEFECT = (
-        "run_defect",
-        other("{failure}", f"report it with that log, {AGAIN}", who=OPERATOR),
-    )
-    RUN_TOOK_TOO_LONG = (
+    RUN_DEFECT = other("run_defect", "{failure}", f"report it with that log, {AGAIN}")
+    RUN_TOOK_TOO_LONG = other(
         "run_took_too_long",
-        other("it took too long and was ended", f"see its log, {AGAIN}", who=OPERATOR),
+        "it took too long and was ended",
+        f"see its log, {AGAIN}",
     )
-    RUN_NOT_BEGUN = (
+    RUN_NOT_BEGUN = other(
         "run_not_begun",
-        other(
-            "Prefect could not begin or end it; its page says why",
-            f"mend what its page says, {AGAIN}",
-            who=OPERATOR,
-        ),
+        "Prefect could not begin or end it; its page says why",
+        f"mend what its page says, {AGAIN}",
     )
-    RUN_LOST = (
+    RUN_LOST = other(
         "run_lost",
-        other(
-            "its process or machine is gone: it was killed, had no memory left, or the machine "
-            "was switched off. What it began is finished by itself",
-            "nothing, unless this comes again "
-            "and again; then check the memory of the machine, and the log of the run",
-            who=NOBODY,
-        ),
+        "its process or machine is gone: it was killed, had no memory left, or the machine "
+        "was switched off. What it began is finished by itself",
+        "nothing, unless this comes again "
+        "and again; then check the memory of the machine, and the log of the run",
     )
-
-
-# fmt: on
 
 
 CODES = {str(code): code for code in ReasonCode}

@@ -137,36 +137,12 @@ class ReasonKind(IntEnum):
     """Of a run, a parcel, a message, or a part of a reason: no order stands by it."""
 
 
-class Actor(StrEnum):
-    MERCHANT = "merchant"
-    OPERATOR = "operator"
-    NOBODY = "none: it ends by itself"
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
     """The words of a code. `command` has the words of the commands that lead on."""
 
     kind: ReasonKind
+    code: str
     sentence: str
-    remedy: str
-    command: str
-    who: Actor
-
-
-def worded(
-    kind: ReasonKind,
-    sentence: str,
-    remedy: str = "",
-    command: str = "",
-    *,
-    who: Actor | None = None,
-) -> Wording:
-    """The words of a code of this class, which also gives its actor."""
-    K = ReasonKind
-    who = who or (
-        Actor.NOBODY
-        if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy)
-        else Actor.MERCHANT
-    )
-    return Wording(kind, sentence, remedy, command, who)
+    remedy: str = ""
+    command: str = ""

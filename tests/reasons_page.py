@@ -34,9 +34,9 @@ def page() -> str:
     for kind in ReasonKind:
         parts += [
             f"## {kind.name.title()}\n",
-            "| code | sentence | what to do | who | given by |",
+            "| code | sentence | what to do | given by |",
         ]
-        parts += ["|---|---|---|---|---|"]
+        parts += ["|---|---|---|---|"]
         parts += [
             _row(code, places.get(code, []))
             for code in ReasonCode
@@ -52,7 +52,7 @@ def _row(code: ReasonCode, places: list[str]) -> str:
     named = ", ".join(f"`sourcing {one}`" for one in words.command.split())
     command = f" ({named})" if named else ""
     by = ", ".join(f"`{place}`" for place in places)
-    return f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {by} |"
+    return f"| `{code}` | {sentence} | {words.remedy}{command} | {by} |"
 
 
 def given_by() -> dict[ReasonCode, list[str]]:
