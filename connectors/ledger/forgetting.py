@@ -27,7 +27,7 @@ from sqlalchemy import (
 from connectors.durable import scrub
 from connectors.ledger.engine import blaming, one_of, sqlite_file
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
-from connectors.ledger.records import REASON, OrderChange
+from connectors.ledger.records import OrderChange, reason_of
 from connectors.ledger.schema import (
     effects,
     forgotten,
@@ -42,7 +42,7 @@ from connectors.ledger.unwritten import mark
 from domain.addresses import PARTS
 from domain.effects import Action, EffectStatus
 from domain.forgetting import Mentions, Receiver, Standing
-from domain.reasons import ReasonCode, because, read
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 
 FREE = ("description", "place")
@@ -257,7 +257,7 @@ def standing_in(connection: Connection, order_ref: str) -> Standing | None:
     return Standing(
         order_ref=order_ref,
         state=OrderState(order["state"]),
-        reason=str(read(*(order[name] for name in REASON)) or ""),
+        reason=str(reason_of(order) or ""),
         is_ordered=order["order_id"] is not None,
         is_booked=order["shipment_order_id"] is not None,
         effects=tuple((Action(row.action), EffectStatus(row.status)) for row in found),

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from connectors.ledger.engine import one_of
 from connectors.ledger.order_ids import IdOwners
-from connectors.ledger.records import REASON, OrderChange, Outcome
-from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
+from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.schema import REASON, STATUS_OF_THESE, effects, moves, orders
 from connectors.ledger.spending import PAYABLE, count_spending
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import Transactions

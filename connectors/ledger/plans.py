@@ -31,10 +31,10 @@ from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import (
     BEFOREHAND,
-    REASON,
     Approval,
     OrderChange,
     divided,
+    reason_of,
 )
 from connectors.ledger.schema import (
     from_json,
@@ -52,7 +52,7 @@ from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reasons import Reason, ReasonCode, because, read, stored
+from domain.reasons import Reason, ReasonCode, because, stored
 from domain.states import NEVER_BEGUN, OrderState
 from domain.witnessed import Contradicted
 
@@ -206,7 +206,7 @@ def put_rows(
             connection.execute(ledger.upsert(receivers, ["receiver"]), named)
         for ref, row in planned.items():
             if ref not in begun:
-                why = read(*(row[name] for name in REASON))
+                why = reason_of(row)
                 mover.audit(
                     ref, None if ref in new else mover.state(ref), row["state"], why
                 )

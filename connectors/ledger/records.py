@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.schema import DECODED_AT_ONCE, from_json, from_text
+from connectors.ledger.schema import DECODED_AT_ONCE, REASON, from_json, from_text
 from domain.absence import Absent, NotHappened
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.holds import Pause, start_of_day
@@ -59,7 +59,6 @@ JSON_COLUMNS = (
     "shipment",
     "reason_facts",
 )
-REASON = ("reason_code", "reason_facts")
 HELD_WITHOUT_REST = OrderState.HELD, ReasonCode.REST_IS_LOST
 
 
@@ -112,9 +111,7 @@ class OrderRecord:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
         values = dict(row)
-        values["stored"] = {
-            column: _or_none(values.pop(column)) for column in JSON_COLUMNS
-        }
+        values["stored"] = {column: values.pop(column) for column in JSON_COLUMNS}
         values["marketplace"] = Marketplace(values["marketplace"])
         values["state"] = OrderState(values["state"])
         facts = values["stored"].pop("reason_facts")
@@ -262,8 +259,9 @@ class OrderRecord:
         )
 
 
-def _or_none(stored: str | None) -> str | None:
-    return None if stored == "null" else stored
+def reason_of(row: Mapping[Any, Any]) -> Reason | None:
+    """The reason in a row of orders, effects or moves."""
+    return read(*(row[name] for name in REASON))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +300,7 @@ class EffectRecord:
             "action": Action(row["action"]),
             "status": EffectStatus(row["status"]),
         }
-        return cls(**values, why=read(*(row[name] for name in REASON)))
+        return cls(**values, why=reason_of(row))
 
     @property
     def reason(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar, cast
+from itertools import starmap
+from typing import Any, TypeVar, cast, get_args
 
 import orjson
 from pydantic import TypeAdapter
@@ -35,6 +36,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import cast as cast_to
+from sqlalchemy.schema import SchemaItem
 
 T = TypeVar("T")
 
@@ -147,6 +149,42 @@ metadata = MetaData(
 )
 
 
+KEY = {"primary_key": True}
+ID = {"kind": int, "primary_key": True}
+ORDER = {"refers": "orders.order_ref", "index": True}
+ORDER_KEY = {"refers": "orders.order_ref", "primary_key": True}
+FROM_ZERO = {"kind": int, "server_default": text("0")}
+REASON = {"reason_code": str | None, "reason_facts": dict | None}
+TYPES: Mapping[Any, Any] = {
+    str: Text,
+    int: BigInteger().with_variant(Integer, "sqlite"),
+    float: Float,
+    bool: Boolean,
+    datetime: UtcDateTime,
+    dict: JSON(none_as_null=True),
+}
+
+
+def _table(table: str, /, *rules: SchemaItem, **columns: Any) -> Table:
+    """A table of columns by their type in Python, such as `str | None`, or by `kind`
+    and options.
+    """
+    return Table(table, metadata, *starmap(_column, columns.items()), *rules)
+
+
+def _column(name: str, declared: Any) -> Column[Any]:
+    options = declared if isinstance(declared, dict) else {"kind": declared}
+    kind = options.get("kind", str)
+    python_type, *nothing = get_args(kind) or [kind]
+    references = [ForeignKey(options["refers"])] if "refers" in options else []
+    further = {
+        name: value for name, value in options.items() if name not in ("kind", "refers")
+    }
+    return Column(
+        name, TYPES[python_type], *references, nullable=bool(nothing), **further
+    )
+
+
 def _index_of_some(
     where: ColumnElement[bool],
     *columns: Column[Any],
@@ -159,88 +197,31 @@ def _index_of_some(
     )
 
 
-account = Table(
-    "account",
-    metadata,
-    Column("one", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-)
+account = _table("account", one=ID, name=str)
 
-batches = Table(
+batches = _table(
     "batches",
-    metadata,
-    Column("batch_id", String(120), primary_key=True),
-    Column("source", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("file", Text),
-    Column("digest", String(64)),
-    Column("options", JSON(none_as_null=True)),
-    Column("flow_run", String(36)),
-    Column("worker", String(120)),
-    Column("worked_until", UtcDateTime),
-    Column("due_at", UtcDateTime),
-    Column("follow_ups", Integer, nullable=False, server_default=text("0")),
-    Column("waits_for_resume", Boolean, nullable=False, server_default=false()),
+    batch_id=KEY,
+    source=str,
+    created_at=datetime,
+    file=str | None,
+    digest=str | None,
+    options=dict | None,
+    flow_run=str | None,
+    worker=str | None,
+    worked_until=datetime | None,
+    due_at=datetime | None,
+    follow_ups=FROM_ZERO,
+    waits_for_resume={"kind": bool, "server_default": false()},
 )
 OPEN_BATCHES = or_(batches.c.worked_until.is_not(None), batches.c.due_at.is_not(None))
 _index_of_some(OPEN_BATCHES, batches.c.batch_id, name="ix_batches_open")
 
-leases = Table(
-    "leases",
-    metadata,
-    Column("name", String(40), primary_key=True),
-    Column("owner", String(120), nullable=False),
-    Column("until", UtcDateTime, nullable=False),
-)
+leases = _table("leases", name=KEY, owner=str, until=datetime)
 """Work of which only one process may be at, and when it may begin again."""
 
-orders = Table(
+orders = _table(
     "orders",
-    metadata,
-    Column("order_ref", String(64), primary_key=True),
-    Column(
-        "batch_id",
-        String(120),
-        ForeignKey("batches.batch_id"),
-        nullable=False,
-    ),
-    Column("marketplace", String(32), nullable=False),
-    Column("state", String(32), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("request", JSON, nullable=False),
-    Column("lines", JSON, nullable=False),
-    Column("offers", JSON, nullable=False),
-    Column("quote", JSON),
-    Column("seller_id", Text, nullable=False),
-    Column("approved_minor", BigInteger),
-    Column("plan_hash", String(64)),
-    Column("freight_approved_minor", BigInteger),
-    Column("currency", String(3), nullable=False),
-    Column("order_id", String(64), index=True),
-    Column("ordered_at", UtcDateTime),
-    Column("total_minor", BigInteger),
-    Column("paid_minor", BigInteger),
-    Column("paid_at", UtcDateTime),
-    Column("freight_quote", JSON),
-    Column("freight_service", String(64)),
-    Column("freight_minor", BigInteger),
-    Column("freight_currency", String(3)),
-    Column("shipment", JSON),
-    Column("shipment_order_id", String(64), index=True),
-    Column("booked_at", UtcDateTime),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False),
-    Column("refunded_minor", BigInteger),
-    Column("payable_minor", BigInteger),
-    Column("reason_code", String(64)),
-    Column("reason_facts", JSON(none_as_null=True)),
-    Column("warehouse", Text),
-    Column("parcel_reported_at", UtcDateTime),
-    Column("shop", String(40)),
-    Column("shop_ref", String(80)),
-    Column("committed_minor", BigInteger, nullable=False, server_default=text("0")),
-    Column("outlay_minor", BigInteger, nullable=False, server_default=text("0")),
-    Column("spent_at", UtcDateTime),
     CheckConstraint(
         "0 <= committed_minor AND committed_minor <= outlay_minor",
         name="ck_orders_committed",
@@ -249,6 +230,44 @@ orders = Table(
         "payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)",
         name="ck_orders_payable",
     ),
+    order_ref=KEY,
+    batch_id={"refers": "batches.batch_id"},
+    marketplace=str,
+    state=str,
+    fingerprint=str,
+    request=dict,
+    lines=dict,
+    offers=dict,
+    quote=dict | None,
+    seller_id=str,
+    approved_minor=int | None,
+    plan_hash=str | None,
+    freight_approved_minor=int | None,
+    currency=str,
+    order_id={"kind": str | None, "index": True},
+    ordered_at=datetime | None,
+    total_minor=int | None,
+    paid_minor=int | None,
+    paid_at=datetime | None,
+    freight_quote=dict | None,
+    freight_service=str | None,
+    freight_minor=int | None,
+    freight_currency=str | None,
+    shipment=dict | None,
+    shipment_order_id={"kind": str | None, "index": True},
+    booked_at=datetime | None,
+    recorded_at=datetime,
+    updated_at=datetime,
+    refunded_minor=int | None,
+    payable_minor=int | None,
+    **REASON,
+    warehouse=str | None,
+    parcel_reported_at=datetime | None,
+    shop=str | None,
+    shop_ref=str | None,
+    committed_minor=FROM_ZERO,
+    outlay_minor=FROM_ZERO,
+    spent_at=datetime | None,
 )
 Index("ix_orders_batch_id", orders.c.batch_id, orders.c.committed_minor)
 _index_of_some(orders.c.spent_at.is_not(None), orders.c.spent_at, orders.c.outlay_minor)
@@ -266,81 +285,55 @@ _index_of_some(
     unique=True,
 )
 
-unwritten = Table(
-    "unwritten",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("order_ref", String(64), nullable=False),
-    Column("planned", Boolean, nullable=False),
-)
+unwritten = _table("unwritten", id=ID, order_ref=str, planned=bool)
 """Orders that changed since the tables were written. The change is of the plan where
 one was `planned`.
 """
 
-parts = Table(
-    "parts",
-    metadata,
-    Column("part_of", String(64), primary_key=True),
-    Column("own_sku", Text, primary_key=True),
-    Column("order_ref", String(64), nullable=False),
-)
+parts = _table("parts", part_of=KEY, own_sku=KEY, order_ref=str)
 """The order that an own SKU of a request went to when it was first split by the SKU
 book: it goes to no other.
 """
 
-exported_numbers = Table(
+exported_numbers = _table(
     "exported_numbers",
-    metadata,
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
-    Column("tracking_number", String(64), primary_key=True),
-    Column("file", Text, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
+    order_ref=ORDER_KEY,
+    tracking_number=KEY,
+    file=str,
+    at=datetime,
 )
 """Tracking numbers that were exported for an order's shop, and the file. An empty one
 stands for all of them.
 """
 
-receivers = Table(
-    "receivers",
-    metadata,
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
-    Column("receiver", JSON, nullable=False),
-)
+receivers = _table("receivers", order_ref=ORDER_KEY, receiver=dict)
 """Name, phone, e-mail and street of an order's receiver, which no other table has."""
 
-effects = Table(
+effects = _table(
     "effects",
-    metadata,
-    Column("key", String(160), primary_key=True),
-    Column(
-        "order_ref",
-        String(64),
-        ForeignKey("orders.order_ref"),
-        nullable=False,
-        index=True,
-    ),
-    Column("action", String(16), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("amount_minor", BigInteger),
-    Column("currency", String(3)),
-    Column("request_hash", String(64), nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("owner", String(120), nullable=False),
-    Column("lease_until", UtcDateTime, nullable=False),
-    Column("sender", String(120), nullable=False),
-    Column("intent_at", UtcDateTime, nullable=False),
-    Column("settled_at", UtcDateTime),
-    Column("answer", JSON),
-    Column("leaves_by", UtcDateTime, nullable=False),
-    Column("doubtful_sends", Integer, nullable=False, server_default=text("0")),
-    Column("reason_code", String(64)),
-    Column("reason_facts", JSON(none_as_null=True)),
     CheckConstraint("fence >= 1 AND attempt >= 1", name="ck_effects_counted"),
     CheckConstraint(
         "status IN ('sending', 'unknown') OR (status IN ('done', 'refused', 'unsent') AND settled_at IS NOT NULL)",
         name="ck_effects_settled",
     ),
+    key=KEY,
+    order_ref=ORDER,
+    action=str,
+    attempt=int,
+    status=str,
+    amount_minor=int | None,
+    currency=str | None,
+    request_hash=str,
+    fence=int,
+    owner=str,
+    lease_until=datetime,
+    sender=str,
+    intent_at=datetime,
+    settled_at=datetime | None,
+    answer=dict | None,
+    leaves_by=datetime,
+    doubtful_sends=FROM_ZERO,
+    **REASON,
 )
 Index("ix_effects_status", effects.c.status)
 STATUS_OF_THESE = effects.c.status.concat("")
@@ -348,111 +341,74 @@ STATUS_OF_THESE = effects.c.status.concat("")
 effects of a status.
 """
 
-answers = Table(
+answers = _table(
     "answers",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column(
-        "order_ref",
-        String(64),
-        ForeignKey("orders.order_ref"),
-        nullable=False,
-        index=True,
-    ),
-    Column("effect_key", String(160), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("question", Text, nullable=False),
-    Column("answer", Text, nullable=False),
+    id=ID,
+    order_ref=ORDER,
+    effect_key=str,
+    at=datetime,
+    by=str,
+    question=str,
+    answer=str,
 )
 
-marks = Table(
-    "marks",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("name", String(16), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("words", Text, nullable=False),
-    Column("ended_at", UtcDateTime),
-    Column("ended_by", String(120)),
-)
+_ENDING = {"ended_at": datetime | None, "ended_by": str | None}
+
+marks = _table("marks", id=ID, name=str, at=datetime, by=str, words=str, **_ENDING)
 Index("ix_marks_name", marks.c.name, marks.c.id)
 _index_of_some(marks.c.ended_at.is_(None), marks.c.name, name="ix_marks_standing")
 
-not_ours = Table(
+not_ours = _table(
     "not_ours",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("marketplace", String(16), nullable=False),
-    Column("order_id", String(64), nullable=False),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("ended_at", UtcDateTime),
-    Column("ended_by", String(120)),
+    id=ID,
+    marketplace=str,
+    order_id=str,
+    amount_minor=int,
+    currency=str,
+    at=datetime,
+    by=str,
+    **_ENDING,
 )
 
-switches = Table(
-    "switches",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("name", String(16), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("why", Text, nullable=False),
-    Column("ended_at", UtcDateTime),
-    Column("ended_by", String(120)),
-)
+switches = _table("switches", id=ID, name=str, at=datetime, by=str, why=str, **_ENDING)
 """What is turned off, by whom and until when: `buying`, or a marketplace held for
 contradicting amounts.
 """
 
-forgotten = Table(
+forgotten = _table(
     "forgotten",
-    metadata,
-    Column("order_ref", String(64), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("receivers", JSON),
-    Column("finished_at", UtcDateTime),
+    order_ref=KEY,
+    at=datetime,
+    by=str,
+    receivers=dict | None,
+    finished_at=datetime | None,
 )
 """Orders whose receiver was erased. Until all copies are erased, `receivers` has the
 texts to search for.
 """
 
-moves = Table(
+moves = _table(
     "moves",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column(
-        "order_ref",
-        String(64),
-        ForeignKey("orders.order_ref"),
-        nullable=False,
-        index=True,
-    ),
-    Column("at", UtcDateTime, nullable=False),
-    Column("old_state", String(32)),
-    Column("new_state", String(32), nullable=False),
-    Column("by", String(120), nullable=False),
-    Column("reason_code", String(64)),
-    Column("reason_facts", JSON(none_as_null=True)),
+    id=ID,
+    order_ref=ORDER,
+    at=datetime,
+    old_state=str | None,
+    new_state=str,
+    by=str,
+    **REASON,
 )
 Index("ix_moves_at", moves.c.at)
 
-tracking_events = Table(
+tracking_events = _table(
     "tracking_events",
-    metadata,
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
-    Column("tracking_number", String(64), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
-    Column("occurred_at", UtcDateTime, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("description", Text, nullable=False),
-    Column("place", Text, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
+    order_ref=ORDER_KEY,
+    tracking_number=KEY,
+    sequence=ID,
+    occurred_at=datetime,
+    status=str,
+    description=str,
+    place=str,
+    recorded_at=datetime,
 )
 Index(
     "ix_tracking_events_recorded_at",
@@ -460,88 +416,64 @@ Index(
     tracking_events.c.order_ref,
 )
 
-tracked = Table(
+tracked = _table(
     "tracked",
-    metadata,
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), primary_key=True),
-    Column("next_poll_at", UtcDateTime, nullable=False),
-    Column("last_scan_at", UtcDateTime),
+    order_ref=ORDER_KEY,
+    next_poll_at=datetime,
+    last_scan_at=datetime | None,
 )
 """When a parcel is to be read again, and when its newest scan was recorded."""
 
-matches = Table(
-    "matches",
-    metadata,
-    Column("order_ref", String(64), primary_key=True),
-    Column("words", Text, primary_key=True),
-    Column("match", JSON, nullable=False),
-    Column("decided_at", UtcDateTime, nullable=False),
-)
+matches = _table("matches", order_ref=KEY, words=KEY, match=dict, decided_at=datetime)
 
-refunds = Table(
+refunds = _table(
     "refunds",
-    metadata,
-    Column("key", String(160), primary_key=True),
-    Column(
-        "order_ref",
-        String(64),
-        ForeignKey("orders.order_ref"),
-        nullable=False,
-        index=True,
-    ),
-    Column("order_id", String(64), nullable=False),
-    Column("part", String(64), nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("state", String(16), nullable=False, index=True),
-    Column("asked_minor", BigInteger, nullable=False),
-    Column("approved_minor", BigInteger, nullable=False),
-    Column("refunded_minor", BigInteger, nullable=False),
-    Column("currency", String(3), nullable=False),
-    Column("refund_id", String(64), nullable=False),
-    Column("refund", JSON, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
-    Column("updated_at", UtcDateTime, nullable=False, index=True),
+    key=KEY,
+    order_ref=ORDER,
+    order_id=str,
+    part=str,
+    number=int,
+    kind=str,
+    state={"index": True},
+    asked_minor=int,
+    approved_minor=int,
+    refunded_minor=int,
+    currency=str,
+    refund_id=str,
+    refund=dict,
+    recorded_at=datetime,
+    updated_at={"kind": datetime, "index": True},
 )
 
-refund_events = Table(
+refund_events = _table(
     "refund_events",
-    metadata,
-    Column("key", String(160), ForeignKey("refunds.key"), primary_key=True),
-    Column("sequence", Integer, primary_key=True),
-    Column("order_ref", String(64), nullable=False, index=True),
-    Column("refund_id", String(64), nullable=False),
-    Column("occurred_at", UtcDateTime, nullable=False),
-    Column("status", String(64), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("description", Text, nullable=False),
-    Column("recorded_at", UtcDateTime, nullable=False),
+    key={"refers": "refunds.key", "primary_key": True},
+    sequence=ID,
+    order_ref={"index": True},
+    refund_id=str,
+    occurred_at=datetime,
+    status=str,
+    role=str,
+    description=str,
+    recorded_at=datetime,
 )
 
-messages = Table(
+messages = _table(
     "messages",
-    metadata,
-    Column("cause", String(160), primary_key=True),
-    Column("address", String(64), primary_key=True),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("link", Text, nullable=False),
-    Column("put_at", UtcDateTime, nullable=False, index=True),
-    Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("next_try_at", UtcDateTime, index=True),
-    Column("sent_at", UtcDateTime),
-    Column("failure", Text, nullable=False, server_default=""),
+    cause=KEY,
+    address=KEY,
+    subject=str,
+    body=str,
+    link=str,
+    put_at={"kind": datetime, "index": True},
+    tries=FROM_ZERO,
+    next_try_at={"kind": datetime | None, "index": True},
+    sent_at=datetime | None,
+    failure={"server_default": ""},
 )
 """`address` is the name of a recipient; it is empty until the message is addressed."""
 
-pace = Table(
-    "pace",
-    metadata,
-    Column("one", Integer, primary_key=True),
-    Column("permits", Float, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("not_before", UtcDateTime, nullable=False),
-)
+pace = _table("pace", one=ID, permits=float, at=datetime, not_before=datetime)
 """How many calls the account may make, as of a time, and until when the service
 throttles. A second row counts the calls of a day.
 """

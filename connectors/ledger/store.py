@@ -55,7 +55,6 @@ from connectors.ledger.plans import (
 )
 from connectors.ledger.records import (
     JSON_COLUMNS,
-    REASON,
     Approval,
     Claimed,
     EffectRecord,
@@ -64,6 +63,7 @@ from connectors.ledger.records import (
     OrderRecord,
     Outcome,
     SpendLimits,
+    reason_of,
 )
 from connectors.ledger.refunds import RefundRows
 from connectors.ledger.resolutions import ResolutionRows
@@ -92,7 +92,7 @@ from connectors.ledger.transactions import Clock, repeating
 from connectors.ledger.unwritten import UnwrittenRows
 from domain.effects import OPEN, SPENDING, Action, EffectStatus
 from domain.plan import PlannedOrder, contradicted_in
-from domain.reasons import Reason, ReasonCode, read, stored
+from domain.reasons import Reason, ReasonCode, stored
 from domain.states import OrderState
 
 CLOCKS_APART_S = 30
@@ -601,10 +601,7 @@ class Ledger(Switches):
         rows = self.rows(
             select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id)
         )
-        return [
-            row | {"reason": str(read(*(row[name] for name in REASON)) or "")}
-            for row in rows
-        ]
+        return [row | {"reason": str(reason_of(row) or "")} for row in rows]
 
     # inside
 

@@ -40,7 +40,9 @@ def order(order_ref: str, state: OrderState, **columns: object) -> OrderRecord:
         "state": state,
         **columns,
     }
-    return OrderRecord.of(row | {name: as_text(row.get(name)) for name in JSON_COLUMNS})
+    return OrderRecord.of(
+        row | {name: row.get(name) and as_text(row[name]) for name in JSON_COLUMNS}
+    )
 
 
 def event(
