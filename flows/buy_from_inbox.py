@@ -25,7 +25,6 @@ from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
-from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
 from domain.request_files import ParsedRequests
 from domain.request_remarks import BadInput, BadRequests, Fault
@@ -33,7 +32,7 @@ from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import ANOTHER_WORKS, counted, pluralize
 from flows.batch.opening import absolute
 from flows.batch.request_batches import batch_id_with, orders_to_buy
-from flows.batch.sorting import has_other_contents
+from flows.batch.sorting import contested, has_other_contents
 from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_cancelled, of_faults
 from flows.notify.outbox import enqueue
@@ -91,7 +90,8 @@ async def hold_contested(new_files: Sequence[Path]) -> None:
     cancelled in the shop is a message.
 
     An order belongs to the first file that brought it. A later file never makes it go
-    on, but it may stop it.
+    on, but it may stop it. One that is over in its shop before any file asked for it is
+    noted: no night buys it by an older export.
     """
     settings = SourcingSettings()
     reading = await reading_by(settings)
@@ -109,33 +109,29 @@ async def _hold_contested(ledger: Ledger, file: str, parsed: ParsedRequests) -> 
         for request in orders_to_buy(ledger, parsed.orders, dry_run=True)
     }
     orders = ledger.each_order({*requests}.union(*parts_of_each.values()))
-    contested = {
+    others = {
         order.order_ref
         for order in orders
         if has_other_contents(order, requests.get(order.order_ref))
     }
 
     over: set[str] = set()
-    for whole, parts in ledger.parts.names(parsed.turned_away).items():
+    parts_in_shop = ledger.parts.names(parsed.turned_away)
+    for whole, parts in parts_in_shop.items():
         # a shop may say so of a whole order once a part of ours was sent
         if parsed.turned_away[whole] != "sent" or not ledger.parts.begun(parts):
             over |= parts
 
     stay = contest(
         ledger,
-        {
-            ref: because(
-                ReasonCode.CONTESTED,
-                order_ref=ref,
-                file=file,
-                gone=ref in over,
-                other=ref not in over,
-            )
-            for ref in contested | over
-        },
+        {ref: contested(ref, file, is_over=ref in over) for ref in others | over},
     )
-    begun = sorted(ref for ref in over if stay.get(ref, NOT_THERE) != NOT_THERE)
-    await enqueue(ledger, *of_cancelled(file, begun))
+    begun = {ref for ref, stays in stay.items() if stays != NOT_THERE}
+    unknown = stay.keys() - begun
+    ledger.parts.note_over(
+        (whole for whole, parts in parts_in_shop.items() if parts <= unknown), file
+    )
+    await enqueue(ledger, *of_cancelled(file, sorted(begun & over)))
 
 
 class Night:

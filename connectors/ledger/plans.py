@@ -41,6 +41,7 @@ from connectors.ledger.schema import (
     matches,
     moves,
     orders,
+    over_in_shop,
     parts,
     receivers,
     to_json,
@@ -523,6 +524,7 @@ _WHOLES = (
     .where(one_of(parts.c.order_ref, "refs"))
     .distinct()
 )
+_OVER = select(over_in_shop).where(one_of(over_in_shop.c.order_ref, "refs"))
 _ORDERED = select(orders.c.order_ref).where(
     one_of(orders.c.order_ref, "refs"), orders.c.order_id.is_not(None)
 )
@@ -575,6 +577,23 @@ class PartRows(LedgerRows):
                     self._ledger.insert(parts).on_conflict_do_nothing(), rows
                 )
         return self.of(wanted)
+
+    @repeating
+    def note_over(self, order_refs: Iterable[str], file: str) -> None:
+        """Store that a file showed these unknown orders as over in their shop."""
+        rows = [{"order_ref": ref, "file": file} for ref in sorted(order_refs)]
+        with self._ledger.transaction() as connection:
+            if rows:
+                connection.execute(
+                    self._ledger.insert(over_in_shop).on_conflict_do_nothing(), rows
+                )
+
+    def over(self, order_refs: Iterable[str]) -> dict[str, str]:
+        """Those of these orders that a shop showed as over, each with the file."""
+        wholes = {ref: ref for ref in order_refs}
+        wholes |= self.wholes(wholes)
+        files = self._ledger.pairs(_OVER, refs=[*wholes.values()])
+        return {ref: files[whole] for ref, whole in wholes.items() if whole in files}
 
 
 class MatchRows(LedgerRows):

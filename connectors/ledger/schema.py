@@ -295,6 +295,11 @@ parts = _table("parts", part_of=KEY, own_sku=KEY, order_ref=str)
 book: it goes to no other.
 """
 
+over_in_shop = _table("over_in_shop", order_ref=KEY, file=str)
+"""Orders that a shop's export showed as cancelled or sent before the ledger knew them,
+and that file.
+"""
+
 exported_numbers = _table(
     "exported_numbers",
     order_ref=ORDER_KEY,

@@ -209,6 +209,19 @@ def has_other_contents(order: OrderRecord, request: OrderRequest | None) -> bool
     )
 
 
+def contested(order_ref: str, file: str, *, is_over: bool) -> Reason:
+    """Why no night buys an order: a later file shows it as over in its shop, or asks
+    for other contents.
+    """
+    return because(
+        ReasonCode.CONTESTED,
+        order_ref=order_ref,
+        file=file,
+        gone=is_over,
+        other=not is_over,
+    )
+
+
 def _sort(
     ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders, of_batch: str
 ) -> None:
@@ -227,12 +240,17 @@ def _sort(
         if ref not in begun and (ref not in known or known[ref].order_id is None)
     }
     elsewhere = _respelled(ledger, new)
+    over = ledger.parts.over(new - known.keys()) if of_batch else {}
     for request in requests:
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
         elif other := elsewhere.get(request.order_ref):
             work.taken[request.order_ref] = _other_contents(other)
+        elif file := over.get(request.order_ref):
+            work.taken[request.order_ref] = contested(
+                request.order_ref, file, is_over=True
+            )
         elif order is None:
             work.to_plan.append(request)
         elif request.order_ref in new:

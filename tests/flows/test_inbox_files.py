@@ -459,3 +459,38 @@ async def test_what_is_cancelled_in_the_shop_is_held_and_once_begun_a_message(
     (message,) = taken_messages(ledger)
     assert message.subject == "Begun, and cancelled in the shop: S-1002"
     assert message.body.startswith("later.csv shows so.")
+
+
+@pytest.mark.parametrize("parts", [{}, {"FERN-1": "S-1001", "MOSS-1": "S-1001-b"}])
+@pytest.mark.usefixtures("book")
+async def test_an_order_first_seen_as_cancelled_is_bought_by_no_older_export(
+    tmp_path: Path, ledger: Ledger, parts: dict[str, str]
+) -> None:
+    """Also where its split by the SKU book is known; a person may still ask for it."""
+    if parts:
+        ledger.parts.keep({"S-1001": parts})
+    rows = [SHOPIFY | {"Cancelled at": "2026-11-29"}, SHOPIFY | {"Name": "#1002"}]
+    (tmp_path / "later.csv").write_text(text_of(SHOPIFY_HEADER, rows))
+    for _ in range(2):
+        await hold_contested([tmp_path / "later.csv"])
+    requests = [planned(ref).request for ref in parts.values() or ["S-1001"]]
+    other = planned("S-1002").request
+    work = sort_requests(ledger, [*requests, other], "older")
+    assert work.to_plan == [other]
+    assert {*work.taken} == {request.order_ref for request in requests}
+    for reason in work.taken.values():
+        assert str(reason).startswith("later.csv shows it as cancelled or sent.")
+    assert sort_requests(ledger, requests).to_plan == requests
+    assert taken_messages(ledger) == []
+
+
+@pytest.mark.usefixtures("book")
+async def test_an_order_that_is_known_is_not_noted_as_over(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    stands(ledger, planned("S-1001").request)
+    rows = [SHOPIFY | {"Cancelled at": "2026-11-29"}]
+    (tmp_path / "later.csv").write_text(text_of(SHOPIFY_HEADER, rows))
+    await hold_contested([tmp_path / "later.csv"])
+    assert known(ledger, "S-1001") == CONTESTED
+    assert ledger.parts.over(["S-1001"]) == {}
