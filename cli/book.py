@@ -20,7 +20,6 @@ from domain.marketplace import Marketplace
 from domain.offers import Offer
 from domain.sku_book import BookRow, SkuBook
 from domain.spares import judge_row
-from domain.wording import shorten
 
 with lazily():
     from cli import terminal
@@ -60,8 +59,6 @@ def check(*, json: Json = False) -> int:
     terminal.console.print(
         f"{len(book.rows):,} rows looked up, {without:,} without a limit, {len(wrong):,} to mend"
     )
-    if book.bundles:
-        terminal.console.print(f"bundles, each bought whole: {shorten(book.bundles)}")
     return NEEDS_A_PERSON if wrong else 0
 
 

@@ -46,30 +46,16 @@ EVERYDAY_NAMES = {
 }  # fmt: skip
 
 
-class UnknownCountry(ValueError):
-    """No country. Its text needs a search for a near name, longer than reading a row;
-    `briefly` needs none.
-    """
-
-    def __init__(self, text: str, folded: str) -> None:
-        super().__init__(text, folded)
-        self.briefly = f"{text[:60]!r} is not a country; {TWO_LETTERS}"
-
-    def __str__(self) -> str:
-        text, folded = self.args
-        return f"{text[:60]!r} is not a country; {_hint(folded)}"
-
-
 def country_code(text: str) -> str:
     """The ISO 3166-1 alpha-2 code; case and accents don't matter.
 
-    Raises `UnknownCountry`, with a suggestion when a name is near.
+    Raises `ValueError`, with a suggestion when a name is near.
     """
     folded = _folded(text)
     known = _codes()
     if code := known.get(folded) or known.get(folded.removeprefix("the ")):
         return code
-    raise UnknownCountry(text, folded)
+    raise ValueError(f"{text[:60]!r} is not a country; {_hint(folded)}")
 
 
 @lru_cache(

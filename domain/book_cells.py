@@ -59,7 +59,6 @@ COLUMNS = (
         may_be_absent=False,
         check=_own_sku,
     ),
-    _optional("country", "the receiver's country; empty is every other one"),
     Column(
         name="rank",
         words="1, or 2 and more for what is bought where the rank before can't be; rows of one rank are a bundle",
@@ -100,8 +99,8 @@ class BookTable(CheckedTable):
         super().__init__(COLUMNS)
         self._require_limit = require_limit
         self._rows: list[BookRow] = []
-        self._first: dict[tuple[str, str], BookRow] = {}
-        self._seen: dict[tuple[str, str, int, str, str], int] = {}
+        self._first: dict[str, BookRow] = {}
+        self._seen: dict[tuple[str, int, str, str], int] = {}
 
     def warn(self, row: int, column: str, message: str) -> None:
         """A further sheet or a hidden row does no harm; a column that lost its name may
@@ -116,15 +115,6 @@ class BookTable(CheckedTable):
         """
         if not self._columns:
             self.fault(HEADER_ROW, "", "the file is empty: it has no header")
-        bought = {(one.own_sku, one.country) for one in self._rows if one.rank == 1}
-        for (own_sku, country), first in self._first.items():
-            if (
-                country
-                and (own_sku, "") in self._first
-                and (own_sku, country) not in bought
-            ):
-                problem = f"rows for {country} replace all others of {own_sku}: give it a rank 1 for {country} too"
-                self.fault(first.row, "rank", problem)
         self.raise_faults()
         return SkuBook(self._rows)
 
@@ -153,7 +143,6 @@ class BookTable(CheckedTable):
         made = BookRow(
             row=row,
             own_sku=texts["own_sku"],
-            country=texts["country"],
             rank=int(texts["rank"]),
             marketplace=marketplace,
             component=Component(
@@ -166,7 +155,7 @@ class BookTable(CheckedTable):
             ),
             group=texts["group"],
         )
-        first = self._first.setdefault((made.own_sku, made.country), made)
+        first = self._first.setdefault(made.own_sku, made)
         for column in ("marketplace", "group"):
             if (there := str(getattr(first, column))) != getattr(made, column):
                 self.fault(
@@ -174,7 +163,7 @@ class BookTable(CheckedTable):
                     column,
                     f"differs from row {first.row} of {made.own_sku} ({there!r} there)",
                 )
-        same = (made.own_sku, made.country, made.rank, item.id, made.component.sku)
+        same = (made.own_sku, made.rank, item.id, made.component.sku)
         if (before := self._seen.setdefault(same, row)) != row:
             self.fault(
                 row,

@@ -22,7 +22,6 @@ from domain.request_remarks import HEADER_ROW, TWICE, Remark
 MOST_FAULTS = 100
 MOST_LISTED = 10
 NEVER_BLANK = (
-    "country",
     "rank",
     "pieces",
     "max_unit_price",

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from sys import intern
 
-from domain.addresses import UnknownCountry, is_cut_short, is_possible_phone
+from domain.addresses import is_cut_short, is_possible_phone
 from domain.cells import BLANKS
 from domain.marketplace import ItemId, Marketplace, read_item, shortened, sku_of
 from domain.money import Money
@@ -138,12 +138,8 @@ def _request_line(row: RequestRow, book: SkuBook) -> RequestLine:
     cells = row.cells
     if own_sku := cells["own_sku"]:
         quantity = int(cells["quantity"])
-        entry = book.entry(own_sku, cells["country"])
-        own = (
-            replace(entry, quantity=quantity)
-            if entry
-            else OwnSku(sku=own_sku, quantity=quantity)
-        )
+        entry = book.entries.get(own_sku, OwnSku(sku=own_sku, quantity=1))
+        own = replace(entry, quantity=quantity)
         note = cells["note"]
         return RequestLine(
             row=row.row,
@@ -186,8 +182,7 @@ def likely_column(name: str) -> str:
 MOST_ROWS = 100_000
 MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has
 MOST_COLUMNS = 256
-MOST_FAULTS = 10_000
-MOST_HINTS = 200
+MOST_FAULTS = 1_000
 MOST_WARNINGS = 1_000
 NAMES = tuple(column.name for column in COLUMNS)
 OFTEN_THE_SAME = frozenset(
@@ -258,7 +253,6 @@ class RequestTable:
         self._warnings: dict[tuple[int, str, str], Remark] = {}
         self._faulty_rows = 0
         self._is_bare = True
-        self._hints = 0
 
     def begin(self, columns: Sequence[str]) -> None:
         """Take the header as it stands in the file; cells of unknown columns are
@@ -461,7 +455,7 @@ class RequestTable:
                     self._cut_short(row, judged["country"], cells[at])
             except ValueError as error:
                 judged.pop(name, None)
-                faults.append(Fault(row, name, self._words(error)))
+                faults.append(Fault(row, name, str(error)))
         try:
             item = _item_of(judged)
         except ValueError as error:
@@ -471,15 +465,6 @@ class RequestTable:
         for fault in faults:
             self.fault(fault.row, fault.column, fault.message)
         self._warn_of_doubtful(row, judged)
-
-    def _words(self, error: ValueError) -> str:
-        """The text of a fault; searching for the meant name takes time, so only the
-        first faults have it.
-        """
-        if not isinstance(error, UnknownCountry):
-            return str(error)
-        self._hints += 1
-        return str(error) if self._hints <= MOST_HINTS else error.briefly
 
     def _cut_short(self, row: int, country: str, value: object) -> None:
         """A number has certainly lost its zeros; a text may be meant as it stands."""

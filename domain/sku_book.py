@@ -14,13 +14,10 @@ from domain.wording import shorten
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookRow:
-    """One row of the SKU book. `country` is the receiver's, empty for all others; rows
-    of one rank are a bundle.
-    """
+    """One row of the SKU book; rows of one rank are a bundle."""
 
     row: int
     own_sku: str
-    country: str
     rank: int
     marketplace: Marketplace
     component: Component
@@ -28,14 +25,14 @@ class BookRow:
 
 
 class SkuBook:
-    """The entries of the SKU book by own SKU and country."""
+    """The entries of the SKU book by own SKU."""
 
     def __init__(self, rows: Iterable[BookRow] = ()) -> None:
         self.rows = tuple(rows)
-        by_key: dict[tuple[str, str], list[BookRow]] = {}
+        by_own_sku: dict[str, list[BookRow]] = {}
         for row in sorted(self.rows, key=lambda row: (row.rank, row.row)):
-            by_key.setdefault((row.own_sku, row.country), []).append(row)
-        self._entries = {key: _entry(rows) for key, rows in by_key.items()}
+            by_own_sku.setdefault(row.own_sku, []).append(row)
+        self.entries = {sku: _entry(rows) for sku, rows in by_own_sku.items()}
 
     @property
     def usual(self) -> Marketplace:
@@ -43,22 +40,6 @@ class SkuBook:
         entry.
         """
         return self.rows[0].marketplace if self.rows else Marketplace.ALIBABA_1688
-
-    @property
-    def bundles(self) -> tuple[str, ...]:
-        """The own SKUs with several rows of one rank, which are bought together."""
-        entries = self._entries.values()
-        return tuple(
-            dict.fromkeys(
-                one.sku for one in entries if any(len(rank) > 1 for rank in one.ranks)
-            )
-        )
-
-    def entry(self, own_sku: str, country: str) -> OwnSku | None:
-        """The entry for a receiver's country, else the one for all others; one piece is
-        asked for.
-        """
-        return self._entries.get((own_sku, country)) or self._entries.get((own_sku, ""))
 
 
 EMPTY_BOOK = SkuBook()

@@ -132,7 +132,7 @@ def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
         ),
         (
             b"own_sku,marketplace,item,price\n",
-            "row 1, column price: not known; the columns are own_sku, country",
+            "row 1, column price: not known; the columns are own_sku, rank",
         ),
     ],
 )

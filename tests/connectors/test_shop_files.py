@@ -30,7 +30,6 @@ BOOK = SkuBook(
     BookRow(
         row=2 + number,
         own_sku=own_sku,
-        country="",
         rank=1,
         marketplace=Marketplace.TAOBAO,
         component=Component(

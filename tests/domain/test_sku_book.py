@@ -18,7 +18,6 @@ from tests.connectors.request_files.writing import GOOD
 
 COLUMNS = (
     "own_sku",
-    "country",
     "rank",
     "marketplace",
     "item",
@@ -79,7 +78,6 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
         row("FERN-2", "https://www.example.com/1"),
         row("FERN-3", FERN, rank="0"),
         row("FERN-4", FERN, pieces="1.5"),
-        row("FERN-5", FERN, country="Atlantis"),
         row("FERN-6", FERN, group="two words"),
         row("FERN-7", FERN, pieces="6.000"),
         row("", FERN),
@@ -89,17 +87,15 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
         "item id",
         "row 4, column rank: a rank is 1 for what is bought, 2 for the first spare, and so on",
         "row 5, column pieces: 1.5 is not a whole number of at least 1",
-        "row 6, column country: 'Atlantis' is not a country; give its two-letter code, such as DE",
-        "row 7, column group: a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'",
-        "row 8, column pieces: 6.000 may be a whole number or thousands; write it without the point",
-        "row 9, column own_sku: this cell is empty; fill it in",
+        "row 6, column group: a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'",
+        "row 7, column pieces: 6.000 may be a whole number or thousands; write it without the point",
+        "row 8, column own_sku: this cell is empty; fill it in",
     ]
 
 
 def test_the_variant_of_a_link_is_that_of_its_row() -> None:
     link = f"https://detail.1688.com/offer/{FERN}.html?skuId=5736673805656"
-    entry = book(row("FERN-1", link)).entry("FERN-1", "DE")
-    assert entry is not None
+    entry = book(row("FERN-1", link)).entries["FERN-1"]
     assert [(one.item, one.sku) for one in entry.ranks[0]] == [(FERN, "5736673805656")]
     assert faults(row("FERN-1", link, sku="5736673805657"), row("MOSS-1", link)) == [
         "row 2, column item: this link names SKU 5736673805656, and column sku 5736673805657; leave the one that is "
@@ -126,16 +122,16 @@ def test_a_book_obeys_the_rule_that_each_row_has_a_limit() -> None:
 
 
 def test_a_cell_of_blanks_or_of_a_formula_with_an_empty_text_is_no_empty_one() -> None:
-    """Its value is lost: it would be no limit, one piece, every country."""
+    """Its value is lost: it would be no limit, or one piece."""
     lost = [
         row("FERN-1", FERN, **{column: " "})
-        for column in ("max_unit_price", "pieces", "country", "rank", "group")
+        for column in ("max_unit_price", "pieces", "rank", "group")
     ]
     assert faults(*lost, row("FERN-2", FERN, max_unit_price="\u200b")) == [
         f"row {number}, column {column}: this cell holds blanks alone, or a formula that gives an empty text; "
         "empty it, or write what is meant"
         for number, column in enumerate(
-            ("max_unit_price", "pieces", "country", "rank", "group", "max_unit_price"),
+            ("max_unit_price", "pieces", "rank", "group", "max_unit_price"),
             start=2,
         )
     ]
@@ -160,29 +156,6 @@ def test_an_own_sku_becomes_the_bundle_of_its_first_rank() -> None:
     assert bought(spare) == [(FERN, 3)]
     assert spare.fingerprint == order.fingerprint
     assert at_next_rank(spare, {"SET-1"}) is None
-
-
-def test_a_row_for_the_country_comes_before_the_one_for_all() -> None:
-    of = book(row("FERN-1", FERN), row("FERN-1", MOSS, country="Germany"))
-    assert bought(request("FERN-1", of=of)) == [(MOSS, 3)]
-    entry = of.entry("FERN-1", "FR")
-    assert entry is not None
-    assert entry.ranks[0][0].item == FERN
-
-
-def test_a_spare_offer_for_a_country_alone_is_refused() -> None:
-    """It would be bought at once, in place of what is bought elsewhere."""
-    spare = row("FERN-1", MOSS, country="DE", rank="2")
-    assert faults(row("FERN-1", FERN), spare) == [
-        "row 3, column rank: rows for DE replace all others of FERN-1: give it a rank 1 for DE too"
-    ]
-    of = book(
-        row("FERN-1", FERN),
-        spare,
-        row("FERN-1", FERN, country="DE"),
-        row("MOSS-1", MOSS, country="DE", rank="2"),
-    )
-    assert bought(request("FERN-1", of=of)) == [(FERN, 3)]
 
 
 def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
