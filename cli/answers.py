@@ -90,11 +90,7 @@ def _show_questions(order_ref: str) -> int:
     one.
     """
     with status.open_ledger() as ledger:
-        order = ledger.orders([order_ref]).get(order_ref)
-        if order is None:
-            raise ResolutionRefused(
-                f"no order {order_ref} in the ledger; see all with: sourcing status"
-            )
+        order = questions.order_of(ledger, order_ref)
         open_questions = questions.open_questions(ledger, order)
     if not open_questions:
         terminal.console.print(

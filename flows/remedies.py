@@ -17,8 +17,8 @@ from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
 from flows.answers.marketplaces import answered
 from flows.answers.pausing import NOTHING_LEAVES, RESUMED, pause, resumed_words
-from flows.answers.questions import open_questions
-from flows.answers.resolve import order_of, resolve
+from flows.answers.questions import open_questions, order_of
+from flows.answers.resolve import resolve
 from flows.batch.opening import opened, requested_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import show_table
@@ -184,7 +184,7 @@ async def _asked(
     resources: Resources, order_ref: str
 ) -> tuple[str, list[dict[str, str]]]:
     """The open question about the order, and what the service shows of it now."""
-    order = order_of(resources, order_ref)
+    order = order_of(resources.ledger, order_ref)
     at_service, unread = await read_each(resources, [order])
     found = at_service.get(order_ref)
     seen = (
@@ -211,7 +211,7 @@ async def take(
     """`resolve`, and the events of it: else an alarm about this very question would
     still go off.
     """
-    feed = EventFeed(resources.ledger, [order_of(resources, order_ref)])
+    feed = EventFeed(resources.ledger, [order_of(resources.ledger, order_ref)])
     order = await resolve(resources, order_ref, answer, by=by)
     await feed.emit([order_ref])
     return order

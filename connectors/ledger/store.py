@@ -19,7 +19,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import (
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from connectors.ledger.batches import BatchRows
 from connectors.ledger.claiming import (
@@ -325,14 +336,18 @@ class Ledger(Switches):
         """
         told = cast(orders.c.shipment, Text)
         parcels = [told.contains(number, autoescape=True) for number in numbers]
-        found = self._orders(
+        named = self._orders(
             _ALL_ORDERS.where(orders.c.shipment_order_id == shipment_order_id)
         )
-        if parcels:
-            found |= self._orders(
-                _ALL_ORDERS.where(orders.c.booked_at >= since, or_(*parcels))
-            )
-        return list(found.values())
+        booked = self._orders(
+            _ALL_ORDERS.where(orders.c.booked_at >= since, or_(false(), *parcels))
+        )
+        carrying = {
+            ref: order
+            for ref, order in booked.items()
+            if {*numbers} & {*order.tracking_numbers}
+        }
+        return [*(named | carrying).values()]
 
     def count(self) -> int:
         """The number of all orders."""

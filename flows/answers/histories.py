@@ -4,7 +4,6 @@ words may mean.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -86,7 +85,7 @@ def meant_by(ledger: Ledger, words: str) -> list[OrderRecord]:
     found = list((ledger.orders([words]) | ledger.orders_with_ids([words])).values())
     if not found and NUMBER.fullmatch(words):
         found = ledger.shipment_owners(
-            words, [json.dumps(words)], since=datetime.min.replace(tzinfo=UTC)
+            words, [words], since=datetime.min.replace(tzinfo=UTC)
         )
     young = (
         one

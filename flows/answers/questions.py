@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
-from domain.effects import OPEN, Action, EffectStatus
+from domain.effects import OPEN, Action, EffectStatus, ResolutionRefused
 from domain.reasons import ReasonCode
 from domain.states import OrderState
 from tasks.effects.create_by_reference import CreateByReference
@@ -27,6 +27,18 @@ class OpenQuestion:
     commands: Sequence[str]
     since: datetime
     held_until: datetime | None = None
+
+
+def order_of(ledger: Ledger, order_ref: str) -> OrderRecord:
+    """The order. Raises `ResolutionRefused` where the ledger has none of that
+    reference.
+    """
+    order = ledger.orders([order_ref]).get(order_ref)
+    if order is None:
+        raise ResolutionRefused(
+            f"no order {order_ref} in the ledger; see all with: sourcing status"
+        )
+    return order
 
 
 def open_questions(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from connectors.ledger.order_update import NOTHING as NO_FACTS
@@ -29,7 +29,7 @@ from domain.after_sale import (
     RefundState,
 )
 from domain.bills import NUMBERED_ANEW
-from domain.decisions import judge_paid
+from domain.decisions import PAID_FOR_NOTHING, judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
 from domain.money import Money
@@ -42,10 +42,11 @@ from flows.answers.questions import (
     booking_by_person,
     is_several,
     may_be_adopted,
+    order_of,
 )
 from tasks.effects.book import Book, booked, freight_of
 from tasks.effects.create_by_reference import CreateByReference, in_part
-from tasks.effects.kind import Attempt, Proof, Sighting
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import taken_above_approved
 from tasks.effects.reading_orders import read_orders
@@ -55,13 +56,16 @@ from tasks.effects.refund_states import (
     take_outcome,
     withdraw_unless_booked,
 )
-from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
 from tasks.snapshot import write_tables
 
+Effects = Sequence[EffectRecord]
+BY_KEY = (K.DONE, K.NOT_DONE)
+UNASKED: Mapping[K, type[EffectKind]] = {K.ORDERED: CreateByReference, K.BOOKED: Book}
+"""The kinds of which an effect may be answered for that this ledger has not."""
+REFUSED_BY_FINANCE = {"status": ServiceStatus.PAYMENT_REFUSED}
 CAME_BACK = "How much of what was paid has come back in all?"
-BOOK_IT = "Run again to book it"
 NOT_PAID_THERE = (
     ServiceStatus.BUILDING,
     ServiceStatus.UNPAID,
@@ -89,7 +93,7 @@ async def resolve(
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect), is_over=True)
     await write_tables(resources, "answered")
-    return order_of(resources, order_ref)
+    return order_of(resources.ledger, order_ref)
 
 
 async def checked_answer(
@@ -98,51 +102,61 @@ async def checked_answer(
     """The record of an answer, once the service was read and contradicts nothing.
     Writes nothing. Raises `ResolutionRefused` as `resolve` does.
     """
-    order = order_of(resources, order_ref)
-    case = Case(resources, order, resources.ledger.effects_of([order_ref]), answer, by)
-    row = ANSWERS[answer.kind]
-    effect = row.about(case)
-    if effect is None and not row.may_be_unasked(case):
+    order = order_of(resources.ledger, order_ref)
+    effects = resources.ledger.effects_of([order_ref])
+    row = ANSWERS.get(answer.kind, Answer())
+    effect = _newest_open(effects, answer) or row.else_about(order, effects)
+    if effect is None and not row.may_be_unasked(order, effects):
         raise ResolutionRefused(
-            f"{order_ref} has no {row.what.format(answer.value)} that waits for an answer; "
+            f"{order_ref} has no question that waits for an answer {answer.words}; "
             f"see: sourcing resolve {order_ref}"
         )
-    return await row.take(case, case.free(effect) if effect else None)
+    case = Case(resources, order, effects, answer, by, effect)
+    if effect:
+        case.require_free(effect)
+    return await row.take(case)
 
 
-def order_of(resources: Resources, order_ref: str) -> OrderRecord:
-    """The order. Raises `ResolutionRefused` where the ledger has none of that
-    reference.
+def _newest_open(
+    effects: Sequence[EffectRecord], answer: Resolution
+) -> EffectRecord | None:
+    """The newest effect without an outcome that is answered so, and which the answer
+    names where its kind has no answer of its own.
     """
-    order = resources.ledger.orders([order_ref]).get(order_ref)
-    if order is None:
-        raise ResolutionRefused(
-            f"no order {order_ref} in the ledger; see all with: sourcing status"
-        )
-    return order
+    asked = [
+        effect
+        for effect in effects
+        if effect.status in OPEN
+        and answer.kind in (kind_of(effect).happened, kind_of(effect).did_not_happen)
+        and (answer.kind not in BY_KEY or effect.key == answer.value)
+    ]
+    return max(asked, key=lambda effect: effect.attempt, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The answer of a person (`by`) about an order, with the order's effects."""
+    """The answer of a person (`by`) about an order with these effects: about the
+    `asked` one, if any.
+    """
 
     resources: Resources
     order: OrderRecord
     effects: Sequence[EffectRecord]
     answer: Resolution
     by: str
+    asked: EffectRecord | None
 
-    def newest_open(self, happened: K) -> EffectRecord | None:
-        """The newest effect without an outcome whose yes is this kind of answer."""
-        asked = [
-            effect
-            for effect in self.effects
-            if effect.status in OPEN and kind_of(effect).happened is happened
-        ]
-        return max(asked, key=lambda effect: effect.attempt, default=None)
+    @property
+    def effect(self) -> EffectRecord:
+        assert self.asked is not None, "this is answered of an effect alone"
+        return self.asked
 
-    def free(self, effect: EffectRecord) -> EffectRecord:
-        """The effect. Raises `ResolutionRefused` while a living run holds it: it may be
+    @property
+    def attempt(self) -> Attempt:
+        return Attempt(self.order, self.effect)
+
+    def require_free(self, effect: EffectRecord) -> None:
+        """Raise `ResolutionRefused` while a living run holds the effect: it may be
         about to learn the answer.
         """
         ref = self.order.order_ref
@@ -155,7 +169,6 @@ class Case:
                 f"{effect.lease_until:%Y-%m-%d %H:%M:%S} UTC: let it end, then look again: "
                 f"sourcing resolve {ref}"
             )
-        return effect
 
     def contradicted(self, shown: str) -> ResolutionRefused:
         return ResolutionRefused(
@@ -168,31 +181,13 @@ class Case:
         orders = await read_orders(self.resources, [self.order])
         return orders.get(self.order.order_ref)
 
-    async def read_back(self, effect: EffectRecord) -> Sighting | None:
-        """What the service shows of an effect now."""
-        kind = kind_of(effect)(self.resources)
-        return (await kind.read_back([Attempt(self.order, effect)])).get(effect.key)
-
-    def require_clear(self, effect: EffectRecord, clear_at: datetime) -> None:
-        """Raise `ResolutionRefused` when the effect could still arrive later."""
-        if self.resources.clock() < clear_at:
-            raise ResolutionRefused(
-                f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so "
-                "it is not proven yet that it did not: try again after that"
-            )
-
-    async def require_absent(self, effect: EffectRecord) -> None:
-        """Raise `ResolutionRefused` unless the service shows nothing of an effect that
-        can arrive no more.
-        """
-        self.require_clear(effect, clear_from(self.resources, effect))
-        if isinstance(seen := await self.read_back(effect), Proof):
-            words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
-            raise self.contradicted(f"it happened ({words}). Run again to record that")
+    async def read_back(self) -> Sighting | None:
+        """What the service shows of the effect now."""
+        kind = kind_of(self.effect)(self.resources)
+        return (await kind.read_back([self.attempt])).get(self.effect.key)
 
     def record(
         self,
-        effect: EffectRecord | None,
         status: EffectStatus,
         state: OrderState | None,
         facts: OrderUpdate = NO_FACTS,
@@ -200,28 +195,28 @@ class Case:
         proof: dict[str, Any] | None = None,
         why: Reason | None = None,
         then: str = "",
-        question: str = "",
-        intent: Intent | None = None,
-        refund: Refund | None = None,
     ) -> ResolutionRecord:
-        """The record of the answer."""
-        order = self.order
-        words = self.answer.words
-        kind = kind_of(effect) if effect else CreateByReference
+        """The record of the answer: the order goes to that state where it can, and else
+        stays.
+        """
+        order, effect, answer = self.order, self.asked, self.answer
+        kind = kind_of(effect) if effect else UNASKED.get(answer.kind)
         part = effect.part if effect else ""
-        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=words, then=then)
         to = state if state is not None and can_move(order.state, state) else None
+        why = why or because(
+            ReasonCode.ANSWERED, by=self.by, answer=answer.words, then=then
+        )
         return ResolutionRecord(
             order_ref=order.order_ref,
             by=self.by,
-            question=question or kind.question(order.order_ref, order.order_id, part),
-            answer=words,
+            question=kind.question(order.order_ref, order.order_id, part)
+            if kind
+            else CAME_BACK,
+            answer=answer.words,
             status=status,
             why=why,
             proof=proof,
             effect=effect,
-            intent=intent,
-            refund=refund,
             change=OrderChange(
                 order_ref=order.order_ref,
                 state=to,
@@ -232,19 +227,43 @@ class Case:
         )
 
 
-Asked = EffectRecord | None
+async def _did_not_happen(case: Case) -> ResolutionRecord:
+    """The order is as it was before the effect, which can happen no more. One that was
+    done as far as this ledger knew is taken back, and may be begun anew.
+    """
+    order, effect, resources = case.order, case.effect, case.resources
+    is_open = effect.status in OPEN
+    sent_by = effect.leaves_by if is_open else effect.settled_at or effect.intent_at
+    clear_at = sent_by + timedelta(seconds=resources.settings.settle_s)
+    if resources.clock() < clear_at:
+        raise ResolutionRefused(
+            f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so "
+            "it is not proven yet that it did not: try again after that"
+        )
+    ref, action = order.order_ref, effect.action
+    if action is Action.BOOK and resources.ledger.forgotten.known([ref]):
+        raise ResolutionRefused(
+            f"the receiver of {ref} was forgotten, so it could not be booked again: ask for "
+            f"the money back (sourcing refund {ref})"
+        )
+    seen = await case.read_back()
+    if seen == PAID_FOR_NOTHING:
+        raise case.contradicted(f"order {order.order_id} is paid")
+    if isinstance(seen, Proof) and seen.answer != REFUSED_BY_FINANCE:
+        words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
+        raise case.contradicted(f"it happened ({words}). Run again to record that")
+
+    if is_open:
+        state = kind_of(effect)(resources).state_if_not_done(case.attempt)
+        return case.record(EffectStatus.UNSENT, state)
+    if order.state is OrderState.CANCELLED:
+        return case.record(EffectStatus.REFUSED, order.state)
+    unbooked = OrderUpdate.not_booked()
+    again = f"Run again to {action} it"
+    return case.record(EffectStatus.REFUSED, OrderState.HELD, unbooked, then=again)
 
 
-async def _did_not_happen(case: Case, effect: Asked) -> ResolutionRecord:
-    """The order is as it was before the effect, which can happen no more."""
-    assert effect is not None, "nothing else is answered with no"
-    await case.require_absent(effect)
-    kind = kind_of(effect)(case.resources)
-    state = kind.state_if_not_done(Attempt(case.order, effect))
-    return case.record(effect, EffectStatus.UNSENT, state)
-
-
-async def _ordered(case: Case, effect: Asked) -> ResolutionRecord:
+async def _ordered(case: Case) -> ResolutionRecord:
     order = case.order
     told = case.answer.amount
     shown = await _require_order(case)
@@ -260,23 +279,22 @@ async def _ordered(case: Case, effect: Asked) -> ResolutionRecord:
         plan = OrderUpdate.plan_approved(order.plan_hash or plan_hash(order.plan))
         facts |= OrderUpdate.approved(amount=most) | plan
 
-    intent = None
-    if effect is None and not is_several(case.effects):
-        intent = Intent(
-            order_ref=order.order_ref,
-            action=Action.CREATE,
-            amount=most,
-            request_hash=order.fingerprint,
-        )
     may_be_paid = can_move(order.state, OrderState.ORDERED)
-    return case.record(
-        effect,
+    record = case.record(
         EffectStatus.DONE,
         OrderState.ORDERED if may_be_paid else OrderState.HELD,
         facts,
         proof={"order_ids": [shown.order_id], "total": str(shown.total)},
-        intent=intent,
     )
+    if case.asked or is_several(case.effects):
+        return record
+    intent = Intent(
+        order_ref=order.order_ref,
+        action=Action.CREATE,
+        amount=most,
+        request_hash=order.fingerprint,
+    )
+    return replace(record, intent=intent)
 
 
 async def _require_order(case: Case) -> ServiceOrder:
@@ -339,15 +357,14 @@ def _approved_by(case: Case, shown: ServiceOrder) -> Money:
     return amount
 
 
-async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
-    assert effect is not None, "a payment is always asked about"
+async def _paid(case: Case) -> ResolutionRecord:
     order = case.order
     told = case.answer.amount or Money(0)
     shown = await case.shown()
     proof = {"told_by": case.by}
     if shown and shown.status in NOT_PAID_THERE:
         debits = case.resources.client.settings.debits_at_once(order.marketplace)
-        if effect.status not in OPEN or debits:
+        if case.effect.status not in OPEN or debits:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
         waits = because(
             ReasonCode.SAID_PAID,
@@ -356,9 +373,9 @@ async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
             status=shown.status,
         )
         pending = OrderState.PAYMENT_PENDING
-        return case.record(effect, EffectStatus.DONE, pending, proof=proof, why=waits)
+        return case.record(EffectStatus.DONE, pending, proof=proof, why=waits)
 
-    owed = effect.amount or order.approved
+    owed = case.effect.amount or order.approved
     amount = _believed_taken(owed, shown)
     if amount is not None and amount != told:
         raise case.contradicted(
@@ -371,7 +388,7 @@ async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
     facts = OrderUpdate.paid(verdict, amount=told, at=shown.paid_at if shown else None)
     why = taken_above_approved(order, told) if told > order.payable else None
     state = OrderState.HELD if why else OrderState.PAID
-    return case.record(effect, EffectStatus.DONE, state, facts, proof=proof, why=why)
+    return case.record(EffectStatus.DONE, state, facts, proof=proof, why=why)
 
 
 def _believed_taken(owed: Money, shown: ServiceOrder | None) -> Money | None:
@@ -385,34 +402,7 @@ def _believed_taken(owed: Money, shown: ServiceOrder | None) -> Money | None:
     return taken if is_agreed else None
 
 
-async def _not_paid(case: Case, effect: Asked) -> ResolutionRecord:
-    assert effect is not None, "a payment is always asked about"
-    order = case.order
-    is_open = effect.status in OPEN
-    settle = timedelta(seconds=case.resources.settings.settle_s)
-    clear_at = (effect.settled_at or effect.intent_at) + settle
-    case.require_clear(
-        effect, clear_from(case.resources, effect) if is_open else clear_at
-    )
-    shown = await case.shown()
-    if shown and judge_paid(shown, order.approved, by_us=True):
-        raise case.contradicted(
-            f"order {order.order_id} is paid. Run again to record that"
-        )
-    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
-        raise case.contradicted(
-            f"order {order.order_id} has a payment that is not yet confirmed. Look again "
-            "later"
-        )
-    if is_open:
-        return case.record(effect, EffectStatus.UNSENT, OrderState.ORDERED)
-    if order.state is OrderState.CANCELLED:
-        return case.record(effect, EffectStatus.REFUSED, OrderState.CANCELLED)
-    then = "Run again to pay"
-    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, then=then)
-
-
-async def _booked(case: Case, effect: Asked) -> ResolutionRecord:
+async def _booked(case: Case) -> ResolutionRecord:
     order = case.order
     shown = await case.shown()
     shipment = _shipment_named(case, shown.shipments if shown else ())
@@ -420,12 +410,10 @@ async def _booked(case: Case, effect: Asked) -> ResolutionRecord:
     verdict = booked(order, shipment, Source.PERSON)
     facts = OrderUpdate.booked(verdict, shipment=shipment, at=at)
     return case.record(
-        effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        facts | freight_of(effect) if effect else facts,
+        facts | freight_of(case.asked) if case.asked else facts,
         proof={"shipment_order_id": case.answer.value, "told_by": case.by},
-        question=Book.question(order.order_ref, order.order_id, ""),
     )
 
 
@@ -434,24 +422,13 @@ def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
     typed. It is no other order's, and neither are its parcels.
     """
     named = case.answer.value
-    numbers = tuple(filter(None, map(str.strip, case.answer.tracking)))
-    if not numbers:
-        raise ResolutionRefused(
-            "give the tracking number that the warehouse console shows: --tracking NUMBER"
-        )
+    numbers = case.answer.tracking
     since = case.resources.clock() - NUMBERED_ANEW
     for other in case.resources.ledger.shipment_owners(named, numbers, since=since):
-        taken = sorted({*numbers} & {*other.tracking_numbers})
-        if other.order_ref == case.order.order_ref:
-            continue
-        if other.shipment_order_id == named:
+        if other.order_ref != case.order.order_ref:
             raise ResolutionRefused(
-                f"shipment {named} is that of {other.order_ref} in this ledger already"
-            )
-        if taken:
-            raise ResolutionRefused(
-                f"{', '.join(taken)} is the parcel of {other.order_ref} in this ledger "
-                "already"
+                f"shipment {named}, or a parcel of {', '.join(numbers)}, is that of "
+                f"{other.order_ref} in this ledger already"
             )
     typed = Shipment(shipment_order_id=named, tracking_numbers=numbers)
     listed = {shipment.shipment_order_id: shipment for shipment in shown} or {
@@ -465,34 +442,9 @@ def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
     return replace(listed[named], tracking_numbers=there or numbers)
 
 
-async def _not_booked(case: Case, effect: Asked) -> ResolutionRecord:
-    assert effect is not None, "a booking is always asked about"
-    ref = case.order.order_ref
-    if case.resources.ledger.forgotten.known([ref]):
-        raise ResolutionRefused(
-            f"the receiver of {ref} was forgotten, so it could not be booked again: ask for "
-            f"the money back (sourcing refund {ref})"
-        )
-    await case.require_absent(effect)
-    if effect.status is not EffectStatus.DONE:
-        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, then=BOOK_IT)
-    unbooked = OrderUpdate.not_booked()
-    return case.record(
-        effect, EffectStatus.REFUSED, OrderState.HELD, unbooked, then=BOOK_IT
-    )
-
-
-async def _cancelled(case: Case, effect: Asked) -> ResolutionRecord:
-    shown = await case.shown()
-    if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
-        raise case.contradicted(f"order {case.order.order_id} is {shown.status}")
-    return case.record(effect, EffectStatus.DONE, OrderState.CANCELLED)
-
-
-async def _refund_asked(case: Case, effect: Asked) -> ResolutionRecord:
-    assert effect is not None, "a refund is always asked about"
+async def _refund_asked(case: Case) -> ResolutionRecord:
     refund_id = case.answer.value
-    refund = refund_of(case.resources, effect)
+    refund = refund_of(case.resources, case.effect)
     refunds = case.resources.ledger.refunds.of_orders([case.order.order_ref])
     if refund_id in [*(one.refund_id for one in refunds), *refund.earlier_refund_ids]:
         raise ResolutionRefused(
@@ -504,16 +456,16 @@ async def _refund_asked(case: Case, effect: Asked) -> ResolutionRecord:
         raise ResolutionRefused(
             f"the service shows no refund {refund_id} ({error.message})"
         ) from error
-    seen = await case.read_back(effect)
+    seen = await case.read_back()
     if isinstance(seen, Proof) and seen.answer["refund_id"] != refund_id:
         raise case.contradicted(
             f"it happened with refund_id {seen.answer['refund_id']}"
         )
     proof = {"refund_id": refund_id}
-    return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof=proof)
+    return case.record(EffectStatus.DONE, OrderState.REFUNDING, proof=proof)
 
 
-async def _came_back(case: Case, _: Asked) -> ResolutionRecord:
+async def _came_back(case: Case) -> ResolutionRecord:
     """The answer is the sum in all: given twice, it counts once. What a closed order
     does not give back is lost.
     """
@@ -521,7 +473,7 @@ async def _came_back(case: Case, _: Asked) -> ResolutionRecord:
     told = case.answer.amount or NOTHING
     refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
     if order.state is OrderState.REFUNDED and told == order.refunded:
-        return case.record(None, EffectStatus.DONE, None, question=CAME_BACK)
+        return case.record(EffectStatus.DONE, None)
 
     is_under_way = any(refund.state in UNDER_WAY for refund in refunds)
     if order.paid_minor is None or order.state not in MAY_ASK or is_under_way:
@@ -545,15 +497,9 @@ async def _came_back(case: Case, _: Asked) -> ResolutionRecord:
     if after is not OrderState.REFUNDED:
         state = OrderState.HELD if is_closed else None
         why = because(ReasonCode.REST_IS_LOST, by=case.by, answer=case.answer.words)
-    return case.record(
-        None,
-        EffectStatus.DONE,
-        state,
-        OrderUpdate.refunded(amount_minor=told.minor),
-        why=why,
-        question=CAME_BACK,
-        refund=refund if refund.refunded.minor else None,
-    )
+    facts = OrderUpdate.refunded(amount_minor=told.minor)
+    record = case.record(EffectStatus.DONE, state, facts, why=why)
+    return replace(record, refund=refund if refund.refunded.minor else None)
 
 
 async def _is_closed(case: Case, *, is_all: bool) -> bool:
@@ -565,7 +511,7 @@ async def _is_closed(case: Case, *, is_all: bool) -> bool:
     order = case.order
     shown = await case.shown()
     for effect in case.effects:
-        case.free(effect)
+        case.require_free(effect)
     if shown is None or shown.status in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
         return shown is None or shown.status is ServiceStatus.CLOSED
 
@@ -628,91 +574,45 @@ def _refund_by_person(case: Case, back: Money, refunds: Sequence[Refund]) -> Ref
     )
 
 
-async def _by_key(case: Case, effect: Asked) -> ResolutionRecord:
-    """An effect without an answer of its own, named by its key: it moves no order."""
-    assert effect is not None, "it is named"
-    kind = kind_of(effect)
-    if kind.happened is not K.DONE:
-        yes, no = kind.commands(case.order.order_ref, effect.key)
-        raise ResolutionRefused(f"answer with: {yes}, or: {no}")
-    if case.answer.kind is K.NOT_DONE:
-        seen = await case.read_back(effect)
-        if isinstance(seen, Proof):
-            raise case.contradicted(f"{effect.key} happened. Run again to record that")
-        case.require_clear(effect, clear_from(case.resources, effect))
-        return case.record(effect, EffectStatus.UNSENT, None)
-
-    seen = await case.read_back(effect)
+async def _done(case: Case) -> ResolutionRecord:
+    """A person's word is enough, unless the service shows that it did not happen."""
+    effect = case.effect
+    seen = await case.read_back()
     shown = await case.shown()
-    if isinstance(seen, OwnRecord) and shown:
+    is_known = shown is not None and shown.status is not ServiceStatus.OTHER
+    if isinstance(seen, OwnRecord) and shown and is_known:
         raise case.contradicted(
             f"order {shown.order_id} is {shown.status}, and nothing of {effect.key} is to "
             "be seen"
         )
-    return case.record(effect, EffectStatus.DONE, None, proof={"told_by": case.by})
+    state = OrderState.CANCELLED if effect.action is Action.CANCEL else None
+    return case.record(EffectStatus.DONE, state, proof={"told_by": case.by})
 
 
-def _may_be_adopted(case: Case) -> bool:
-    return may_be_adopted(case.order, case.effects)
-
-
-def _has_several_shipments(case: Case) -> bool:
-    return case.order.reason_code is ReasonCode.SEVERAL_SHIPMENTS
-
-
-def _accepted_payment(case: Case) -> Asked:
-    return accepted_payment(case.order, case.effects)
-
-
-def _booking_by_person(case: Case) -> Asked:
-    return booking_by_person(case.order, case.effects)
-
-
-def _named(case: Case) -> Asked:
-    named = [one for one in case.effects if one.key == case.answer.value]
-    return next((effect for effect in named if effect.status in OPEN), None)
+def _has_several_shipments(order: OrderRecord, _: Effects) -> bool:
+    return order.reason_code is ReasonCode.SEVERAL_SHIPMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One kind of answer: the effect that it is about, in words (`what`), and what
-    takes it.
-
-    The effect is the newest open one that is answered with `happened`, `else_about`
-    another. `may_be_unasked`: where it needs none.
+    """One kind of answer, and what takes it. It is about the newest open effect that is
+    answered so, `else_about` another. `may_be_unasked`: where it needs none.
     """
 
-    what: str
-    take: Callable[[Case, Asked], Awaitable[ResolutionRecord]]
-    happened: K = K.DONE
-    else_about: Callable[[Case], Asked] = lambda _: None
-    may_be_unasked: Callable[[Case], bool] = lambda _: False
-
-    def about(self, case: Case) -> Asked:
-        asked = None if self.happened is K.DONE else case.newest_open(self.happened)
-        return asked or self.else_about(case)
+    take: Callable[[Case], Awaitable[ResolutionRecord]] = _did_not_happen
+    else_about: Callable[[OrderRecord, Effects], EffectRecord | None] = lambda *_: None
+    may_be_unasked: Callable[[OrderRecord, Effects], bool] = lambda *_: False
 
 
-_CREATION = Answer(what="creation", happened=K.ORDERED, take=_did_not_happen)
-_PAYMENT = Answer(
-    what="payment", happened=K.PAID, take=_paid, else_about=_accepted_payment
-)
-_BOOKING = Answer(what="booking", happened=K.BOOKED, take=_booked)
-_CANCELLATION = Answer(what="cancellation", happened=K.CANCELLED, take=_did_not_happen)
-_REFUND = Answer(what="refund", happened=K.REFUND_ASKED, take=_did_not_happen)
-_ANY = Answer(what="effect {}", take=_by_key, else_about=_named)
 ANSWERS: Mapping[K, Answer] = {
-    K.ORDERED: replace(_CREATION, take=_ordered, may_be_unasked=_may_be_adopted),
-    K.NOT_ORDERED: _CREATION,
-    K.PAID: _PAYMENT,
-    K.NOT_PAID: replace(_PAYMENT, take=_not_paid),
-    K.BOOKED: replace(_BOOKING, may_be_unasked=_has_several_shipments),
-    K.NOT_BOOKED: replace(_BOOKING, take=_not_booked, else_about=_booking_by_person),
-    K.CANCELLED: replace(_CANCELLATION, take=_cancelled),
-    K.NOT_CANCELLED: _CANCELLATION,
-    K.REFUND_ASKED: replace(_REFUND, take=_refund_asked),
-    K.NOT_REFUNDED: _REFUND,
-    K.CAME_BACK: Answer(what="money", take=_came_back, may_be_unasked=lambda _: True),
-    K.DONE: _ANY,
-    K.NOT_DONE: _ANY,
+    K.ORDERED: Answer(take=_ordered, may_be_unasked=may_be_adopted),
+    K.PAID: Answer(take=_paid, else_about=accepted_payment),
+    K.NOT_PAID: Answer(else_about=accepted_payment),
+    K.BOOKED: Answer(take=_booked, may_be_unasked=_has_several_shipments),
+    K.NOT_BOOKED: Answer(else_about=booking_by_person),
+    K.CANCELLED: Answer(take=_done),
+    K.REFUND_ASKED: Answer(take=_refund_asked),
+    K.CAME_BACK: Answer(take=_came_back, may_be_unasked=lambda *_: True),
+    K.DONE: Answer(take=_done),
 }
+"""All others say that it `_did_not_happen`."""

@@ -12,7 +12,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
 SHIPMENT = {
-    "order_id": "8000000001",
+    "shipment_order_id": "8000000001",
     "tracking_numbers": ["SF00000001"],
     "company": "UCS2026",
     "fee": None,

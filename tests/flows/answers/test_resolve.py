@@ -646,7 +646,7 @@ async def test_not_paid_is_refused_while_the_service_shows_it_paid(
     unanswered(resources, Action.PAY)
     clock.advance(10**5)
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    with pytest.raises(ResolutionRefused, match="order 77 is paid"):
+    with pytest.raises(ResolutionRefused, match="it happened"):
         await say(resources, ResolutionKind.NOT_PAID)
 
 
@@ -673,7 +673,7 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
     held = await say(resources, ResolutionKind.NOT_PAID)
     assert (held.state, held.reason) == (
         OrderState.HELD,
-        "ann answered: not-paid. Run again to pay",
+        "ann answered: not-paid. Run again to pay it",
     )
     next_run.offerings = resources.offerings
     await call_in(next_run, pay_orders, step_of({"A-1": held}), label="1 of 1")
@@ -764,7 +764,7 @@ async def test_of_several_shipments_a_person_names_the_one_that_is_left(
     )
     channel.show("77", ServiceStatus.SHIPPED, paid=Money(100), shipments=shipments)
     with pytest.raises(
-        ResolutionRefused, match="A-1 has no booking that waits for an answer"
+        ResolutionRefused, match="A-1 has no question that waits for an answer"
     ):
         await say(resources, ResolutionKind.BOOKED, "S-2", tracking=("LP2",))
     resources.ledger.change([Book(resources).seen(order(resources), shipments)])
@@ -903,9 +903,8 @@ async def test_a_booking_that_the_service_shows_otherwise_is_refused(
 @pytest.mark.parametrize(
     ("value", "tracking", "why"),
     [
-        ("5", ("LP9",), "shipment 5 is that of A-2 in this ledger already"),
-        ("9", ("LP9", "LP5"), "LP5 is the parcel of A-2 in this ledger already"),
-        ("9", (" ",), "give the tracking number"),
+        ("5", ("LP9",), "shipment 5, or a parcel of LP9, is that of A-2 in this"),
+        ("9", ("LP9", "LP5"), "a parcel of LP9, LP5, is that of A-2 in this ledger"),
     ],
 )
 async def test_a_shipment_belongs_to_one_order(
@@ -992,7 +991,7 @@ async def test_any_other_effect_is_answered_by_its_key(
 
 
 async def test_an_answer_about_any_other_effect_is_checked_against_what_shows(
-    resources: Resources, channel: FakeChannel
+    resources: Resources, channel: FakeChannel, clock: MovableClock
 ) -> None:
     """As all answers are: refused with what was seen, either way."""
     service = parcel_unanswered(resources, channel)
@@ -1002,9 +1001,9 @@ async def test_an_answer_about_any_other_effect_is_checked_against_what_shows(
     ):
         await say(resources, ResolutionKind.DONE, PARCEL)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.RETURNED)
+    clock.advance(960)
     with pytest.raises(
-        ResolutionRefused,
-        match=f"the service shows the opposite: {PARCEL} happened",
+        ResolutionRefused, match="the service shows the opposite: it happened"
     ):
         await say(resources, ResolutionKind.NOT_DONE, PARCEL)
     assert effect_status(resources, Action.RETURN) is EffectStatus.UNKNOWN
