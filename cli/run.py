@@ -268,8 +268,9 @@ def _reported(
 
 def ask(question: request.ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
-    plan = words.AskedPlan.of(question)
-    rows = ([row[name] for name in PLAN] for row in plan.rows[: terminal.MOST_SHOWN])
+    plan = words.AskedPlan(question)
+    shown = map(markdown.table_row, plan.dearest[: terminal.MOST_SHOWN])
+    rows = ([row[name] for name in PLAN] for row in shown)
     terminal.messages.print(terminal.table_of(PLAN, rows, title="Plan", right=NUMBERS))
     if rest := plan.beyond(terminal.MOST_SHOWN):
         terminal.messages.print(f"{rest} See them with --dry-run --json")

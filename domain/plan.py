@@ -28,8 +28,9 @@ class PlannedOrder:
 
     `is_postponed`: the service could not be asked, so it is still to be planned, by
     this run or the next. `contradicted` are two readings of an amount for which it is
-    held. `withdrawn_at` is when the ledger last wrote to a begun one without an
-    approval; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what
+    held. `is_begun`: it is ordered already. `withdrawn_at` is when the ledger last
+    wrote to a begun one without an approval; where it `is_unpaid` as well, a yes pays
+    its goods. `came_back` is what
     did of the money of a begun one, `taken` what was paid of it where that is more than
     was approved: a person's yes accepts it.
     """
@@ -47,6 +48,7 @@ class PlannedOrder:
     freight_service: FreightService | None = None
     matches: tuple[Match, ...] = field(default_factory=tuple)
     withdrawn_at: datetime | None = None
+    is_begun: bool = False
     is_unpaid: bool = False
     came_back: Money = NOTHING
     taken: Money = NOTHING
@@ -62,6 +64,11 @@ class PlannedOrder:
     @property
     def is_fine(self) -> bool:
         return self.state is OrderState.PLANNED and not self.is_postponed
+
+    @property
+    def pays_goods(self) -> bool:
+        """Whether a yes pays its goods, and not its freight alone."""
+        return self.is_unpaid or not self.is_begun
 
     @property
     def total(self) -> Money:
@@ -170,35 +177,22 @@ class PlanCost:
     freight: dict[str, Money] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, to_buy: Iterable[PlannedOrder], to_ship: Iterable[PlannedOrder] = ()
-    ) -> PlanCost:
-        """The cost of orders to buy and ship, and of others `to_ship` alone."""
+    def of(cls, plans: Iterable[PlannedOrder]) -> PlanCost:
         cost = cls()
-        for plan in to_buy:
-            cost.buy(plan)
-        for plan in to_ship:
-            cost.go_on(plan)
+        for plan in plans:
+            cost.add(plan)
         return cost
 
-    def buy(self, plan: PlannedOrder) -> None:
-        """Count a new order, its freight too."""
-        self.to_buy += 1
-        self.lines += len(plan.request.lines)
-        self.without_limit += lines_without_limit([plan.request])
-        if quote := plan.quote:
-            self.goods = self.goods + quote.goods
-            self.postage = self.postage + quote.postage
-            self.total += quote.total
-        self._ship(plan)
-
-    def go_on(self, plan: PlannedOrder) -> None:
-        """Count an order that was begun: its freight, and its goods where a yes pays
-        them.
-        """
-        (self.buy if plan.is_unpaid else self._ship)(plan)
-
-    def _ship(self, plan: PlannedOrder) -> None:
+    def add(self, plan: PlannedOrder) -> None:
+        """Count an order: its freight, and its goods where a yes pays them."""
+        if plan.pays_goods:
+            self.to_buy += 1
+            self.lines += len(plan.request.lines)
+            self.without_limit += lines_without_limit([plan.request])
+            if quote := plan.quote:
+                self.goods += quote.goods
+                self.postage += quote.postage
+                self.total += quote.total
         if service := plan.freight_service:
             self.to_ship += 1
             self.freight = by_currency([*self.freight.values(), service.price])

@@ -243,6 +243,7 @@ def still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     """The plan of a begun order, with the total that the service demands where a yes
     pays it.
     """
+    plan = replace(plan, is_begun=True)
     withdrawn_at = order.updated_at if order.plan_hash is None else None
     if not withdrawn_at or order.paid_minor is not None:
         taken = order.paid if order.is_overpaid else Money(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
 from zoneinfo import ZoneInfo
@@ -14,7 +13,6 @@ from domain.landed import Rate
 from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
 from domain.report import MatchLine
 from flows.approval.request import ApprovalRequest, above_limit
-from flows.prefect_ui.artifacts import MOST_ROWS
 from flows.prefect_ui.markdown import (
     SHOWN_MATCHES,
     action_words,
@@ -26,32 +24,9 @@ from flows.prefect_ui.markdown import (
     table_row,
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedOrder:
-    """An order of the plan. Where its goods are not to be paid any more, only its
-    freight needs approval.
-    """
-
-    plan: PlannedOrder
-    is_new: bool
-
-    @property
-    def row(self) -> dict[str, str]:
-        return table_row(self.plan, is_new=self.is_new)
-
-    @property
-    def price(self) -> tuple[bool, int, int]:
-        """The sort key: the dearest order comes first; freight is compared as if in one
-        currency.
-        """
-        freight = (
-            self.plan.freight_service.price.minor if self.plan.freight_service else 0
-        )
-        return self.is_new, self.plan.total.minor if self.is_new else 0, freight
+SHOWN_ORDERS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPlan:
     """The number of a plan's orders, what they cost, and its `dearest` orders, the
     dearest first.
@@ -59,29 +34,25 @@ class AskedPlan:
     `matches` are the first of the `matched` lines that were found by words.
     """
 
-    count: int
-    cost: PlanCost
-    dearest: Sequence[AskedOrder]
-    matches: Sequence[MatchLine]
-    matched: int
-
-    @classmethod
-    def of(cls, question: ApprovalRequest) -> AskedPlan:
-        reading = _Reading()
-        dearest = nlargest(
-            MOST_ROWS, reading.orders(question), key=lambda order: order.price
-        )
-        return cls(
-            count=reading.count,
-            cost=reading.cost,
-            dearest=dearest,
-            matches=reading.matches,
-            matched=reading.matched,
+    def __init__(self, question: ApprovalRequest) -> None:
+        self.count = 0
+        self.cost = PlanCost()
+        self.matches: list[MatchLine] = []
+        self.matched = 0
+        self.dearest = nlargest(
+            SHOWN_ORDERS, map(self._counted, question.all), key=_price
         )
 
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        return [order.row for order in self.dearest]
+    def _counted(self, plan: PlannedOrder) -> PlannedOrder:
+        self.count += 1
+        self.cost.add(plan)
+        taken = [match for match in plan.matches if match.item_id]
+        self.matches += [
+            MatchLine.of(plan.order_ref, match)
+            for match in taken[: SHOWN_MATCHES - len(self.matches)]
+        ]
+        self.matched += len(taken)
+        return plan
 
     def beyond(self, shown: int) -> str:
         """The words about the orders after the first so many; empty where there are
@@ -90,37 +61,14 @@ class AskedPlan:
         if (more := self.count - shown) <= 0:
             return ""
         last = self.dearest[shown - 1]
-        at_most = f", none of them dearer than {last.plan.total}" if last.is_new else ""
+        at_most = f", none of them dearer than {last.total}" if last.pays_goods else ""
         return f"And {more:,} orders more{at_most}."
 
 
-class _Reading:
-    """Totals gathered while the orders of a plan are read."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.cost = PlanCost()
-        self.matches: list[MatchLine] = []
-        self.matched = 0
-
-    def orders(self, question: ApprovalRequest) -> Iterator[AskedOrder]:
-        for plan in question.to_buy:
-            self.count += 1
-            self.cost.buy(plan)
-            taken = [match for match in plan.matches if match.item_id]
-            self.matches += [
-                MatchLine.of(plan.order_ref, match)
-                for match in taken[: SHOWN_MATCHES - len(self.matches)]
-            ]
-            self.matched += len(taken)
-            yield AskedOrder(plan=plan, is_new=True)
-        for plan in question.to_ship:
-            self.count += 1
-            self.cost.go_on(plan)
-            yield AskedOrder(plan=plan, is_new=plan.is_unpaid)
-
-
-SHOWN_ORDERS = 100
+def _price(plan: PlannedOrder) -> tuple[bool, int, int]:
+    """The dearest order comes first; freight is compared as if in one currency."""
+    freight = plan.freight_service.price.minor if plan.freight_service else 0
+    return plan.pays_goods, plan.total.minor if plan.pays_goods else 0, freight
 
 
 def counted_in_one(cost: PlanCost, settings: SourcingSettings, now: datetime) -> Sum:
@@ -218,7 +166,7 @@ def plan_markdown(
 def _table(question: ApprovalRequest, plan: AskedPlan) -> Iterator[str]:
     yield "| order | what | goods and postage | freight |"
     yield "|---|---|--:|--:|"
-    for order in plan.dearest[:SHOWN_ORDERS]:
-        row = order.row
-        what = goods_markdown(order.plan, question.pictures)
+    for order in plan.dearest:
+        row = table_row(order)
+        what = goods_markdown(order, question.pictures)
         yield f"| {row['order']} | {what} | {row['goods and postage']} | {row['freight']} |"

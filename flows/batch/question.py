@@ -29,7 +29,7 @@ from flows.approval.request import ApprovalRequest
 from flows.approval.words import AskedPlan, bare, plan_markdown, question_words
 from flows.batch.plan_sources import StoredPlans, plan_in, summary_of
 from flows.notify.outbox import enqueue
-from flows.prefect_ui.artifacts import artifact_key, show_table
+from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.expected_errors import PATIENCE_S, best_effort
 from flows.prefect_ui.markdown import action_words
 from tasks.book_shipment import still_to_pay
@@ -103,7 +103,7 @@ async def put_question(source: Source, batch_id: str) -> str:
     if not shown_hash:
         return ""
     question = question_of(source, batch_id)
-    plan = AskedPlan.of(question)
+    plan = AskedPlan(question)
     words = question_words(question, plan, settings, ledger.clock())
     link = await form_link(batch_id, shown_hash)
     await best_effort("the plan", _show(question, plan, words, link))
@@ -131,13 +131,10 @@ async def form_link(batch_id: str, shown_hash: str) -> str:
 async def _show(
     question: ApprovalRequest, plan: AskedPlan, words: list[str], link: str
 ) -> None:
-    key = artifact_key(question.batch_id)
     answer = f"**[Approve or refuse]({link})**. " if link else ""
     head = f"# Batch {question.batch_id} waits for your yes\n\n{answer}{HOW}"
     await acreate_markdown_artifact(
-        key=f"approval-{key}",
+        key=f"approval-{artifact_key(question.batch_id)}",
         markdown=f"{head}\n\n{plan_markdown(question, plan, words)}",
         description=f"{answer}{words[0]}",
     )
-    about = " ".join([*map(bare, words), plan.beyond(len(plan.dearest))]).rstrip()
-    await show_table(f"plan-{key}", plan.rows, about)

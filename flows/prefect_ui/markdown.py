@@ -169,7 +169,7 @@ COLUMNS = (
 )
 
 
-def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
+def table_row(plan: PlannedOrder) -> dict[str, str]:
     """One order of the plan as text."""
     service = plan.freight_service
     back = f", {plan.came_back} came back" if plan.came_back.minor else ""
@@ -178,9 +178,11 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
         "order": plan.order_ref,
         "what": goods_text(plan),
         "goods and postage": _price(plan)
-        if is_new
+        if plan.pays_goods
         else f"ordered already for {plan.total}{back}{more}",
-        "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
+        "stock": f"{plan.stock:,}"
+        if plan.pays_goods and plan.stock is not None
+        else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
         "days": service.days if service else "",
@@ -216,15 +218,9 @@ def plan_rows(report: BatchReport) -> list[dict[str, str]]:
     """The result of a dry run, one row an order of the file, with the reasons against
     buying it.
     """
-    new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
-    begun = {
-        plan.order_ref: table_row(plan, is_new=plan.is_unpaid)
-        for plan in report.to_ship
-    }
-    return [
-        _row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {})
-        for line in report.orders
-    ]
+    plans = (*report.to_ship, *report.plans)
+    rows = {plan.order_ref: table_row(plan) for plan in plans}
+    return [_row(line, rows.get(line.order_ref, {})) for line in report.orders]
 
 
 def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
@@ -242,8 +238,8 @@ def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
 
 def dry_run_summary(report: BatchReport) -> str:
     """The totals of a dry run as Markdown."""
-    cost = PlanCost.of([plan for plan in report.plans if plan.is_fine], report.to_ship)
-    return summary(cost, first="A run would ")
+    fine = [plan for plan in report.plans if plan.is_fine]
+    return summary(PlanCost.of([*fine, *report.to_ship]), first="A run would ")
 
 
 def summary(cost: PlanCost, *, first: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.ledger.plans import (
@@ -93,7 +94,15 @@ def put_approved(ledger: Ledger, *plans: PlannedOrder, batch_id: str = "batch") 
     )
 
 
-def request_for(*, to_buy: Sequence[PlannedOrder], **given: Any) -> ApprovalRequest:
+def request_for(
+    *,
+    to_buy: Sequence[PlannedOrder],
+    to_ship: Sequence[PlannedOrder] = (),
+    **given: Any,
+) -> ApprovalRequest:
     return ApprovalRequest(
-        to_buy=to_buy, summaries=[summary_of(plan) for plan in to_buy], **given
+        to_buy=to_buy,
+        summaries=[summary_of(plan) for plan in to_buy],
+        to_ship=[replace(plan, is_begun=True) for plan in to_ship],
+        **given,
     )

@@ -41,7 +41,7 @@ DEAR = replace(
 GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(
     held(in_these_words("gone"))
 )
-BEGUN = replace(planned("A-4"), offers=(OFFER,))
+BEGUN = replace(planned("A-4"), offers=(OFFER,), is_begun=True)
 
 
 def line_of(plan: PlannedOrder) -> ReportLine:
@@ -111,15 +111,12 @@ def test_a_total_below_its_parts_says_how_much_less_it_is() -> None:
     quote = Quote(goods=Money(4000), postage=Money(600), total=Money(1000))
     less = replace(FINE, quote=quote)
     assert (
-        table_row(less, is_new=True)["goods and postage"]
+        table_row(less)["goods and postage"]
         == "10.00 CNY (36.00 CNY less than its parts)"
     )
     explained = replace(FINE, quote=replace(quote, discount=Money(3600)))
-    assert table_row(explained, is_new=True)["goods and postage"] == "10.00 CNY"
-    assert (
-        table_row(replace(DEAR, quote=quote), is_new=True)["goods and postage"]
-        == "10.00 CNY"
-    )
+    assert table_row(explained)["goods and postage"] == "10.00 CNY"
+    assert table_row(replace(DEAR, quote=quote))["goods and postage"] == "10.00 CNY"
 
 
 def test_the_total_counts_what_a_run_would_buy_and_ship() -> None:
