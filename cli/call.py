@@ -83,12 +83,12 @@ def _operation_named(text: str) -> declared.Call[Any, Any]:
     """
     from pydantic import SecretStr
 
-    wanted = text.strip().casefold()
+    prefix = text.strip().casefold()
     named = [
         operation
         for operation in operations.catalogue()
-        if wanted in (str(operation.nav), operation.title.casefold())
-        or wanted == operation.name.casefold()
+        if prefix in (str(operation.nav), operation.title.casefold())
+        or prefix == operation.name.casefold()
     ]
     if not named:
         raise BadUsage(f"no operation {text!r}: see sourcing endpoints --all")
@@ -195,7 +195,7 @@ def _values_in(document: object) -> Iterator[str]:
     if isinstance(document, dict):
         document = list(document.values())
     if isinstance(document, list):
-        for part in document:
-            yield from _values_in(part)
+        for item in document:
+            yield from _values_in(item)
     elif document not in (None, ""):
         yield str(document)

@@ -44,8 +44,8 @@ def token() -> None:
     valid beside it; older ones end.
     """
     with callbacks.CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
-        made = store.new_token()
-    terminal.console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
+        token = store.new_token()
+    terminal.console.print(f"https://YOUR-HOST/callbacks/{token}", soft_wrap=True)
     terminal.messages.print(
         "Enter this in the service's console, with the name of your proxy for "
         "YOUR-HOST. It is not shown again: make another if it is lost"

@@ -71,12 +71,12 @@ def judged(
 ) -> CheckResult:
     """The finding of an examination, which is not well where it fails as expected."""
     try:
-        found = examine()
+        finding = examine()
     except Exception as error:
         if exit_code_of(error) is None:
             raise
         return unwell(check, words_of(error), remedy)
-    return CheckResult(check, found) if isinstance(found, str) else found
+    return CheckResult(check, finding) if isinstance(finding, str) else finding
 
 
 def doctor(
@@ -136,10 +136,14 @@ def _show(findings: Sequence[CheckResult]) -> None:
 
 
 def _settings() -> str:
-    mine = xportcn.XportcnSettings()
-    mine.require_account()
-    account = "the sandbox's own account" if mine.is_sandbox else f"user {mine.user_id}"
-    return f"{mine.base_url}, {account}"
+    settings = xportcn.XportcnSettings()
+    settings.require_account()
+    account = (
+        "the sandbox's own account"
+        if settings.is_sandbox
+        else f"user {settings.user_id}"
+    )
+    return f"{settings.base_url}, {account}"
 
 
 def _names() -> CheckResult:
@@ -147,8 +151,10 @@ def _names() -> CheckResult:
     from dotenv import dotenv_values
 
     read = (xportcn.XportcnSettings, settings.SourcingSettings)
-    known = [
-        settings.variable_of(one, name) for one in read for name in one.model_fields
+    field_names = [
+        settings.variable_of(settings_class, name)
+        for settings_class in read
+        for name in settings_class.model_fields
     ]
     beside = (
         "XPORTCN_CREDENTIALS_BLOCK",
@@ -157,17 +163,17 @@ def _names() -> CheckResult:
         crash_points.VARIABLE,
     )
     named = (*os.environ, *dotenv_values(settings.ENV_FILE))
-    given = {name.upper() for name in named} - {*known, *beside}
+    unknown_names = {name.upper() for name in named} - {*field_names, *beside}
     if not (
         strange := sorted(
-            name for name in given if name.startswith(("SOURCING_", "XPORTCN_"))
+            name for name in unknown_names if name.startswith(("SOURCING_", "XPORTCN_"))
         )
     ):
         return CheckResult("names of settings", "all known")
     nearest = [
         f"{near} for {name}"
         for name in strange
-        for near in get_close_matches(name, known, 1, cutoff=0.75)
+        for near in get_close_matches(name, field_names, 1, cutoff=0.75)
     ]
     remedy = (
         f"did you mean {', '.join(nearest)}?"
@@ -181,9 +187,9 @@ def _names() -> CheckResult:
 
 def _limits() -> CheckResult:
     """What a run may spend, and above what a plan waits for a person's yes."""
-    mine = settings_now()
-    limits = [("order", mine.order_limit), ("day", mine.day_limit)]
-    limits.append(("approval", mine.approval_limit))
+    settings = settings_now()
+    limits = [("order", settings.order_limit), ("day", settings.day_limit)]
+    limits.append(("approval", settings.approval_limit))
     return CheckResult(
         "limits", ", ".join(f"{name} {limit or 'none'}" for name, limit in limits)
     )
@@ -287,28 +293,28 @@ def _rates() -> str:
     """The merchant's exchange rates can be read, and each pair into the books' currency
     has one of this week.
     """
-    mine = settings_now()
-    if not mine.rates_file:
+    settings = settings_now()
+    if not settings.rates_file:
         return "none: SOURCING_RATES names no file"
-    rates = book_file.read_rates(mine.rates_file)
-    today = utc_now().astimezone(ZoneInfo(mine.timezone)).date()
+    rates = book_file.read_rates(settings.rates_file)
+    today = utc_now().astimezone(ZoneInfo(settings.timezone)).date()
     pairs = {
         (rate.base, rate.into): rate
         for rate in rates
-        if rate.into == (mine.currency or rate.into)
+        if rate.into == (settings.currency or rate.into)
     }
-    lacking = [
-        found.why
+    missing_pairs = [
+        finding.why
         for pair in pairs
-        if isinstance(found := rates.at(*pair, today), NoRate)
+        if isinstance(finding := rates.at(*pair, today), NoRate)
     ]
-    if lacking or not pairs:
-        none = f"{mine.rates_file} has no rate into {mine.currency}"
-        raise BadInput("; ".join(lacking) or none)
+    if missing_pairs or not pairs:
+        none = f"{settings.rates_file} has no rate into {settings.currency}"
+        raise BadInput("; ".join(missing_pairs) or none)
     newest = ", ".join(
         f"{base} to {into} of {rate.on}" for (base, into), rate in pairs.items()
     )
-    return f"{mine.rates_file}: {newest}"
+    return f"{settings.rates_file}: {newest}"
 
 
 def _prefect() -> str:
@@ -321,9 +327,9 @@ def _prefect() -> str:
 
 def _messages() -> CheckResult:
     """A recipient is named, and messages arrive. No address is shown."""
-    mine = settings_now()
-    recipients = apprise_sender.recipients_of(mine.notify)
-    names = ", ".join(one.name for one in recipients)
+    settings = settings_now()
+    recipients = apprise_sender.recipients_of(settings.notify)
+    names = ", ".join(settings_class.name for settings_class in recipients)
     if not names:
         return CheckResult(
             "messages",
@@ -331,7 +337,9 @@ def _messages() -> CheckResult:
             "set SOURCING_NOTIFY, then try it: sourcing notify --test",
         )
     if strange := ", ".join(
-        one.name for one in recipients if not apprise_sender.is_understood(one)
+        settings_class.name
+        for settings_class in recipients
+        if not apprise_sender.is_understood(settings_class)
     ):
         return unwell(
             "messages",
@@ -339,7 +347,7 @@ def _messages() -> CheckResult:
             "see appriseit.com",
         )
     try:
-        with store.Ledger(mine.ledger_url, clock=utc_now, owner="doctor") as ledger:
+        with store.Ledger(settings.ledger_url, clock=utc_now, owner="doctor") as ledger:
             unsent = ledger.outbox.undelivered(ledger.clock() - timedelta(days=1))
     except (engine.LedgerUnusable, OSError):
         return CheckResult(
@@ -347,10 +355,10 @@ def _messages() -> CheckResult:
             f"to {names}; the ledger can't be asked what arrived",
         )
     if unsent:
-        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why_unsent}"
+        finding = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why_unsent}"
         return unwell(
             "messages",
-            f"to {names}; {found}",
+            f"to {names}; {finding}",
             "see whether they work: sourcing notify --test",
         )
     return CheckResult("messages", f"to {names}")
@@ -360,20 +368,20 @@ def _service() -> list[CheckResult]:
     """The service answers at all, and takes the account."""
     import httpx  # takes longer than all help
 
-    mine = xportcn.XportcnSettings()
+    settings = xportcn.XportcnSettings()
     try:
-        date = httpx.get(mine.base_url, timeout=5).headers.get("date")
+        date = httpx.get(settings.base_url, timeout=5).headers.get("date")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        found = f"{mine.base_url} can't be reached: {words_of(error)}"
+        finding = f"{settings.base_url} can't be reached: {words_of(error)}"
         remedy = (
             how_to_start_the_sandbox()
-            if mine.is_sandbox
+            if settings.is_sandbox
             else "check the network and the address"
         )
-        service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
+        service = unwell("service", finding, f"{remedy}, or set XPORTCN_BASE_URL")
         return [service, unwell("account", NOT_CHECKED, "")]
     remedy = "the access key, secret and user id are in the developer console"
-    return [_clock(mine.base_url, date), judged("account", _account, remedy)]
+    return [_clock(settings.base_url, date), judged("account", _account, remedy)]
 
 
 def how_to_start_the_sandbox() -> str:
@@ -390,9 +398,9 @@ def _clock(url: str, date: str | None) -> CheckResult:
         return CheckResult("service", f"{url} answers")
     skew = abs((utc_now() - utils.parsedate_to_datetime(date)).total_seconds())
     if skew > SKEW_WARNING_S:
-        found = f"this machine's clock is {skew:.0f} s away from the service's; more than {SKEW_ALLOWED_S} s is refused"
+        finding = f"this machine's clock is {skew:.0f} s away from the service's; more than {SKEW_ALLOWED_S} s is refused"
         remedy = "set the clock, for instance by turning NTP on"
-        return CheckResult("service", found, remedy, ok=skew <= SKEW_ALLOWED_S)
+        return CheckResult("service", finding, remedy, ok=skew <= SKEW_ALLOWED_S)
     return CheckResult("service", f"{url} answers; clocks {skew:.0f} s apart")
 
 
@@ -427,6 +435,6 @@ def _reads() -> list[CheckResult]:
     )
     remedy = "see docs/going-live.md, overrides"
     return [
-        *(unwell(name, words, remedy) for name, words in faults),
+        *(unwell(name, message, remedy) for name, message in faults),
         CheckResult("reads", fitting),
     ]

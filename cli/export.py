@@ -115,25 +115,25 @@ def _described(result: reader.QueryResult) -> table.Table:
     """The columns of a table, in two lines or three each: as many columns as DuckDB has
     would be too narrow.
     """
-    shown = table.Table("column", "means", show_lines=True)
-    words = text.Text.assemble
+    listing = table.Table("column", "means", show_lines=True)
+    assemble = text.Text.assemble
     for row in result.rows:
-        told = dict(zip(result.columns, row, strict=True))
-        name = words(
-            (str(told["column_name"]), "bold"),
-            (" personal" if told["personal"] else "", "yellow"),
+        cells = dict(zip(result.columns, row, strict=True))
+        name = assemble(
+            (str(cells["column_name"]), "bold"),
+            (" personal" if cells["personal"] else "", "yellow"),
         )
         kind = " · ".join(
-            str(part) for part in (told["column_type"], told["unit"]) if part
+            str(detail) for detail in (cells["column_type"], cells["unit"]) if detail
         )
-        shown.add_row(
+        listing.add_row(
             name,
-            words(
-                str(told["description"]),
-                (f"\n{kind} · such as {told['example']}", "dim"),
+            assemble(
+                str(cells["description"]),
+                (f"\n{kind} · such as {cells['example']}", "dim"),
             ),
         )
-    return shown
+    return listing
 
 
 def costs(

@@ -49,8 +49,8 @@ def as_usage(option: str = "") -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        words = str(error) if type(error) is ValueError else words_of(error)
-        raise BadUsage(f"{option} {words}".lstrip()) from error
+        message = str(error) if type(error) is ValueError else words_of(error)
+        raise BadUsage(f"{option} {message}".lstrip()) from error
 
 
 _NOT_ALLOWED = "make it readable and writable for this user, or set SOURCING_DATA_DIR to a folder that is"
@@ -225,8 +225,8 @@ def require_batch_name(name: str | None) -> None:
     name.
     """
     if name is not None and not BATCH_ID.fullmatch(name):
-        words = "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit"
-        raise BadUsage(f"--batch {name}: {words}")
+        message = "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit"
+        raise BadUsage(f"--batch {name}: {message}")
 
 
 def agrees(question: str, *, yes: bool) -> bool:

@@ -47,10 +47,14 @@ def lazily() -> Iterator[None]:
 
 
 def _delay(package: ModuleType, name: str) -> None:
-    whole = f"{package.__name__}.{name}"
-    spec = None if hasattr(package, name) or whole in sys.modules else find_spec(whole)
+    module_name = f"{package.__name__}.{name}"
+    spec = (
+        None
+        if hasattr(package, name) or module_name in sys.modules
+        else find_spec(module_name)
+    )
     if spec and spec.loader and not spec.submodule_search_locations:
         spec.loader = LazyLoader(spec.loader)
-        sys.modules[whole] = module = module_from_spec(spec)
+        sys.modules[module_name] = module = module_from_spec(spec)
         spec.loader.exec_module(module)
         setattr(package, name, module)

@@ -91,13 +91,13 @@ def restore_ledger(
     question = f"Put {file} in the place of {engine.shown(url)}? It has forgotten what was bought since."
     if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
-    kept = backup.restore(url, file, now=utc_now(), by=terminal.person())
-    if kept:
-        terminal.messages.print(f"What was there is kept as {kept}", soft_wrap=True)
+    path = backup.restore(url, file, now=utc_now(), by=terminal.person())
+    if path:
+        terminal.messages.print(f"What was there is kept as {path}", soft_wrap=True)
     with status.open_ledger() as ledger:
-        words = ledger.marks.restored()
+        message = ledger.marks.restored()
     terminal.messages.print(
-        f"The ledger {words}.\n"
+        f"The ledger {message}.\n"
         "It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
         "2. sourcing resolve ORDER …  takes such orders on, one by one\n"

@@ -130,14 +130,14 @@ def template(
 
     with as_usage():
         write_template(file)
-    words = f"Wrote {file}: write your lines over the example row, then: sourcing run {file} --dry-run"
-    terminal.console.print(words, soft_wrap=True)
+    message = f"Wrote {file}: write your lines over the example row, then: sourcing run {file} --dry-run"
+    terminal.console.print(message, soft_wrap=True)
 
 
 def _list(listed: typer.Typer, *commands: Callable[..., int | None]) -> typer.Typer:
     """The commands in the order of the help."""
-    for one in commands:
-        command(listed)(one)
+    for entry in commands:
+        command(listed)(entry)
     return listed
 
 
@@ -180,16 +180,16 @@ def refs_last(arguments: list[str]) -> list[str]:
     What follows one, up to an option, goes with it: it may be another argument of the
     command.
     """
-    kept = arguments[:1]
+    first_arguments = arguments[:1]
     last = list[str]()
     is_last = False
-    for before, one in [] if "--" in arguments else pairwise(arguments):
-        is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith(
+    for before, entry in [] if "--" in arguments else pairwise(arguments):
+        is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", entry) and not before.startswith(
             "--"
         )
-        is_last = bool(is_ref) or (is_last and not one.startswith("-"))
-        (last if is_last else kept).append(one)
-    return [*kept, "--", *last] if last else arguments
+        is_last = bool(is_ref) or (is_last and not entry.startswith("-"))
+        (last if is_last else first_arguments).append(entry)
+    return [*first_arguments, "--", *last] if last else arguments
 
 
 if __name__ == "__main__":

@@ -38,29 +38,29 @@ def _try_addresses() -> int:
     """Send a test message to each address; answers 1 when one did not take it, or there
     is none.
     """
-    mine = settings_now()
-    done = notifying.try_out(mine)
-    for name, why in done:
+    settings = settings_now()
+    done = notifying.try_out(settings)
+    for name, reason in done:
         terminal.console.print(
-            f"{name}: {f'not sent, {why}' if why else 'sent'}",
+            f"{name}: {f'not sent, {reason}' if reason else 'sent'}",
             soft_wrap=True,
             markup=False,
         )
     if not done:
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
-    return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
+    return 0 if done and not any(reason for _, reason in done) else COULD_NOT_RUN
 
 
 def _send_due() -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
-    mine = settings_now()
+    settings = settings_now()
     with status.open_ledger() as ledger:
-        sent = notifying.send_due(ledger, mine, now=ledger.clock())
+        sent = notifying.send_due(ledger, settings, now=ledger.clock())
         unsent = ledger.outbox.undelivered(ledger.clock() - UNSENT_FOR)
     terminal.console.print(f"{pluralize(sent, 'message')} sent")
     for message in unsent:
         line = f"{terminal.clock_time(message.put_at)} {message.subject}: {message.why_unsent}"
         terminal.console.print(line, soft_wrap=True, markup=False)
-    if not mine.notify.get_secret_value():
+    if not settings.notify.get_secret_value():
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0

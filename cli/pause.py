@@ -26,12 +26,12 @@ def pause(*, why: Why = "") -> int:
         ):  # ends the waiting: the pause stands from its first line on
             if ledger.buying_paused() is None:
                 raise
-            begun = "what was begun before may still leave for a moment"
-            say(f"no longer waiting: the pause stands, and {begun}. {GOES_ON}")
+            caution = "what was begun before may still leave for a moment"
+            say(f"no longer waiting: the pause stands, and {caution}. {GOES_ON}")
             return NEEDS_A_PERSON
         where = f"Paused in the ledger {ledger.shown}"
-    words = f"{pausing.NOTHING_LEAVES}\n{where}" if paused else pausing.RESUMED
-    terminal.console.print(words, soft_wrap=True, highlight=False)
+    message = f"{pausing.NOTHING_LEAVES}\n{where}" if paused else pausing.RESUMED
+    terminal.console.print(message, soft_wrap=True, highlight=False)
     return 0 if paused else NEEDS_A_PERSON
 
 
@@ -39,5 +39,5 @@ def resume() -> None:
     """Allow buying again; what was approved and waits goes on."""
     with status.open_ledger() as ledger:
         ended = ledger.resume_buying(terminal.person())
-    words = pausing.resumed_words(ended)
-    terminal.console.print(words, soft_wrap=True, highlight=False)
+    message = pausing.resumed_words(ended)
+    terminal.console.print(message, soft_wrap=True, highlight=False)

@@ -40,8 +40,8 @@ def track(*, json: Json = False) -> int:
         for file in report.files:
             terminal.console.print(f"For a shop: {file}", soft_wrap=True)
         terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
-    for word, count in report.unknown_words.items():
-        terminal.warn("not known:", f"{word} ({pluralize(count, 'order')})")
+    for text, count in report.unknown_words.items():
+        terminal.warn("not known:", f"{text} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         terminal.warn("not asked about:", trouble)
     return NEEDS_A_PERSON if report.troubles else 0
@@ -154,7 +154,7 @@ def catalog(
 ) -> int:
     """Bring the table of offers up to date: prices, stock, sellers, pictures."""
     with as_usage():
-        wanted = [
+        selections = [
             Selection(
                 marketplace=marketplace,
                 keywords=tuple(keyword or ()),
@@ -168,7 +168,7 @@ def catalog(
 
     async def flow() -> sync_catalog.CatalogReport:
         return await sync_catalog.sync_catalog(
-            [parameters.WantedOffers.model_validate(one) for one in wanted],
+            [parameters.WantedOffers.model_validate(one) for one in selections],
             full,
             limit or 0,
         )

@@ -68,8 +68,8 @@ def report(
         parts = sections.describe(orders, records)
         title = sections.title_of(orders)
         durable.put(html, page.page(title, moment, parts).encode())
-        words = f"Report of {len(orders.orders):,} orders in {html.absolute()}"
-        terminal.console.print(words, soft_wrap=True)
+        message = f"Report of {len(orders.orders):,} orders in {html.absolute()}"
+        terminal.console.print(message, soft_wrap=True)
         return
     run.print_report(orders, moment)
 
@@ -98,7 +98,7 @@ def forget(
                 forgetting.require_over(stands)
             _require_yes(
                 refs,
-                [stands.order_ref for stands in standing if stands.never_begun],
+                [standing.order_ref for standing in standing if standing.never_begun],
                 yes=yes,
             )
             erasure = erasing.forget(settings_now(), ledger, refs, by=terminal.person())
@@ -126,17 +126,18 @@ def _require_yes(
         if unordered
         else ""
     )
-    words = f"Strike name, phone, e-mail and address of {', '.join(order_refs)} for good?{never} This can't be undone"
-    typer.confirm(words, default=False, abort=True, err=True)
+    message = f"Strike name, phone, e-mail and address of {', '.join(order_refs)} for good?{never} This can't be undone"
+    typer.confirm(message, default=False, abort=True, err=True)
 
 
 def _show_erased(order_refs: Sequence[str], erasure: Erased) -> None:
-    words = f"Forgotten: the receiver of {', '.join(order_refs)}. Orders stay in the ledger, with their amounts."
-    terminal.console.print(words, soft_wrap=True)
+    message = f"Forgotten: the receiver of {', '.join(order_refs)}. Orders stay in the ledger, with their amounts."
+    terminal.console.print(message, soft_wrap=True)
     _list("Struck also from", erasure.erased)
     _list("Left, and to be checked", erasure.left)
     _list(
-        "May name them until", [f"{day}: {what}" for what, day in erasure.ends.items()]
+        "May name them until",
+        [f"{day}: {records}" for records, day in erasure.ends.items()],
     )
     _list("Not this program's to change", erasure.elsewhere)
     terminal.console.print(OUTSIDE, soft_wrap=True)

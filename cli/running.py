@@ -148,12 +148,15 @@ async def _followed_up(report: BatchReport, follow_up: FollowUp) -> BatchReport:
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
         return replace(report, next_look=_follow_up_again(follow_up, error))
-    whole = reporting.one_report(
+    batch_report = reporting.one_report(
         [report, *reports], [line.order_ref for line in report.orders]
     )
-    further = merged([one.next_look for one in reports if one.next_look])
+    further = merged([report.next_look for report in reports if report.next_look])
     return replace(
-        whole, matches=report.matches, warnings=report.warnings, next_look=further
+        batch_report,
+        matches=report.matches,
+        warnings=report.warnings,
+        next_look=further,
     )
 
 

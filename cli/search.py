@@ -60,26 +60,28 @@ def search(  # noqa: PLR0913 - one option a filter
             category_id=category,
             page=page,
         )
-    ways = {
+    query_options = {
         "WORDS": words.strip(),
         "--image": image,
         "--shop": shop,
         "--hot": "yes" if hot else "",
         "--tree": "yes" if tree else "",
     }
-    asked = {way: key for way, key in ways.items() if key}
-    if len(asked) > 1:
-        raise BadUsage(f"{' and '.join(asked)} can't be asked for together: give one")
-    if not asked and not category:
+    given_options = {option: key for option, key in query_options.items() if key}
+    if len(given_options) > 1:
+        raise BadUsage(
+            f"{' and '.join(given_options)} can't be asked for together: give one"
+        )
+    if not given_options and not category:
         raise BadUsage(
             "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
         )
 
     # A category may stand alone, or narrow another way.
-    way, key = next(iter(asked.items()), ("--category", category))
+    option, key = next(iter(given_options.items()), ("--category", category))
     try:
         with as_usage():
-            answer = awaited(_ask(marketplace, way, key, filters))
+            answer = awaited(_ask(marketplace, option, key, filters))
     except browsing.NotOffered as error:
         raise BadUsage(str(error)) from error
     if json:
@@ -92,12 +94,12 @@ def search(  # noqa: PLR0913 - one option a filter
 
 
 async def _ask(
-    marketplace: Marketplace, way: str, key: str, filters: Filters
+    marketplace: Marketplace, option: str, key: str, filters: Filters
 ) -> Answer:
     async with client.XportcnClient(xportcn.XportcnSettings()) as service:
         browser = marketplaces.offering_of(marketplace, service).browser
         answer: Awaitable[Answer]
-        match way:
+        match option:
             case "--tree":
                 answer = browser.categories(filters.category_id or browsing.ROOT)
             case "--hot":
@@ -194,5 +196,5 @@ def _show(answer: Hits | Offer | Sequence[Category], filters: Filters) -> None:
     terminal.console.print(terminal.table_of(columns, rows))
     if isinstance(answer, Hits):
         first = (filters.page - 1) * filters.page_size + 1
-        place = f"{first:,}–{first + len(rows) - 1:,}" if rows else "0"
-        terminal.console.print(f"{place} of {answer.total:,}")
+        shown_range = f"{first:,}–{first + len(rows) - 1:,}" if rows else "0"
+        terminal.console.print(f"{shown_range} of {answer.total:,}")

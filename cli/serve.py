@@ -55,22 +55,28 @@ def serve(
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
             ".env), or leave --host out"
         )
-    mine = settings_now()
+    sourcing_settings = settings_now()
     service = xportcn.XportcnSettings()
-    wanted = service.is_sandbox and not no_sandbox
+    starts_sandbox = service.is_sandbox and not no_sandbox
     port_of_callbacks = free_port(
-        mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox
+        sourcing_settings.callbacks_port,
+        "SOURCING_CALLBACKS_PORT",
+        or_any=service.is_sandbox,
     )
     port_of_page = free_port(
-        mine.page_port, "SOURCING_PAGE_PORT", or_any=True
+        sourcing_settings.page_port, "SOURCING_PAGE_PORT", or_any=True
     )  # it is printed, and buys nothing
-    page_host = host if mine.page_password.get_secret_value() else "127.0.0.1"
+    page_host = (
+        host if sourcing_settings.page_password.get_secret_value() else "127.0.0.1"
+    )
 
     def beside() -> dict[str, list[str]]:
         command = [sys.executable, "-m", "cli.main"]
         page = [*command, "page", "--host", page_host, "--port", str(port_of_page)]
         receiver = [*command, "callbacks", "--port", str(port_of_callbacks)]
-        sandbox = _sandbox(service.base_url, port_of_callbacks) if wanted else {}
+        sandbox = (
+            _sandbox(service.base_url, port_of_callbacks) if starts_sandbox else {}
+        )
         return {"page": page, "callbacks": receiver, **sandbox}
 
     if host in ("0.0.0.0", "::") and not os.environ.get("PREFECT_UI_URL"):
@@ -78,19 +84,21 @@ def serve(
             f"Links lead to {host}: set PREFECT_UI_URL to where you open the UI, such as http://NAME:{port}"
         )
     terminal.messages.print("Starting Prefect, the worker and the deployments …")
-    with serving.installation(host=host, port=port, beside=beside) as place:
+    with serving.installation(host=host, port=port, beside=beside) as installation:
         address = f"http://{page_host}:{port_of_page}"
         _show(
-            place,
+            installation,
             service,
             address,
             time.monotonic() - began,
             port_of_callbacks=port_of_callbacks,
         )
         sweeps = sweeping.SweepStarter(
-            place.environment["PREFECT_API_URL"], settings_now()
+            installation.environment["PREFECT_API_URL"], settings_now()
         )
-        serving.watch(place, say=terminal.messages.print, on_tick=sweeps.start_when_due)
+        serving.watch(
+            installation, say=terminal.messages.print, on_tick=sweeps.start_when_due
+        )
         terminal.messages.print("Ending … runs in progress go on at the next start.")
     terminal.messages.print("Ended.")
 
@@ -112,16 +120,18 @@ def page(
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     settings.enter_folder()
-    mine = settings_now()
+    sourcing_settings = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
-    if not (settings.is_loopback(url) or mine.page_password.get_secret_value()):
+    if not (
+        settings.is_loopback(url) or sourcing_settings.page_password.get_secret_value()
+    ):
         raise local_server.ServerFailed(
             f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
             "set SOURCING_PAGE_PASSWORD, or leave --host out"
         )
-    wished = mine.page_port if port is None else port
+    wished = sourcing_settings.page_port if port is None else port
     with (
-        local_server.running_server(mine.data_dir),
+        local_server.running_server(sourcing_settings.data_dir),
         local_server.listening(
             host, wished, "--port or SOURCING_PAGE_PORT"
         ) as listener,
@@ -138,7 +148,7 @@ def page(
             threading.Thread(
                 target=_show_beginning, args=[api, address], daemon=True
             ).start()
-        bounded_http.run_app(app_of(mine, {host}, utc_now), listener)
+        bounded_http.run_app(app_of(sourcing_settings, {host}, utc_now), listener)
 
 
 def _await_server(api: str, *callers: socket.socket) -> None:
@@ -190,7 +200,7 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
 
 
 def _show(
-    place: serving.Installation,
+    installation: serving.Installation,
     service: xportcn.XportcnSettings,
     page: str,
     seconds: float,
@@ -200,16 +210,16 @@ def _show(
     inbox = settings_now().inbox
     console = terminal.console
     inbox.mkdir(parents=True, exist_ok=True)
-    is_here = any(part.name == "sandbox" for part in place.parts)
+    is_here = any(part.name == "sandbox" for part in installation.parts)
     whose = f" (the sandbox{', running here' if is_here else ', of another start: its books go on'})"
     rows = {
         "Begin here": page,
-        "Prefect UI": place.ui,
+        "Prefect UI": installation.ui,
         "Xportcn": service.base_url + (whose if service.is_sandbox else ""),
         "Callbacks": f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md",
-        "Data": str(place.data_dir.absolute()),
+        "Data": str(installation.data_dir.absolute()),
         "Inbox": str(inbox),
-        "Logs": str(place.folder / "*.log"),
+        "Logs": str(installation.folder / "*.log"),
         "Messages": _messages_go_to(),
     }
     ready = table.Table(
@@ -229,7 +239,7 @@ def _show(
         f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form."
     )
     console.print(
-        f"  2. Open {place.ui}/deployments and choose buy-from-file, then Run, to plan a first batch."
+        f"  2. Open {installation.ui}/deployments and choose buy-from-file, then Run, to plan a first batch."
     )
     console.print(
         "  3. Put request files into the inbox; buy-from-inbox takes them at 02:00, or at Quick run."
@@ -241,8 +251,10 @@ def _show(
 
 
 def _messages_go_to() -> str:
-    mine = settings_now()
-    names = ", ".join(one.name for one in apprise_sender.recipients_of(mine.notify))
+    settings = settings_now()
+    names = ", ".join(
+        recipient.name for recipient in apprise_sender.recipients_of(settings.notify)
+    )
     return (
         f"sent to {names}; try it: sourcing notify --test"
         if names

@@ -27,19 +27,23 @@ def list_all(*, json: Json = False) -> None:
     root = settings_now().snapshot_root
     snapshots = reader.snapshots_table(root).to_pylist()
     if json:
-        for one in snapshots:
-            one["written_at"] = one["written_at"] and one["written_at"].isoformat()
+        for snapshot in snapshots:
+            snapshot["written_at"] = (
+                snapshot["written_at"] and snapshot["written_at"].isoformat()
+            )
         terminal.print_json({"snapshots": snapshots})
         return
     rows = [
         (
-            one["snapshot_id"],
-            f"{one['written_at']:%Y-%m-%d %H:%M} UTC" if one["written_at"] else "",
-            f"{len(one['tables'])}",
-            f"{one['rows']:,}",
-            f"{one['bytes']:,}",
+            snapshot["snapshot_id"],
+            f"{snapshot['written_at']:%Y-%m-%d %H:%M} UTC"
+            if snapshot["written_at"]
+            else "",
+            f"{len(snapshot['tables'])}",
+            f"{snapshot['rows']:,}",
+            f"{snapshot['bytes']:,}",
         )
-        for one in snapshots
+        for snapshot in snapshots
     ]
     title = "Snapshots, the oldest first"
     if rows:

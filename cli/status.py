@@ -60,15 +60,17 @@ def status(
         if order_ref is not None:
             return _show_one(ledger, order_ref)
         orders = ledger.newest(None if every or code else MOST_ORDERS)
-        found = [order for order in orders if code is None or order.reason_code is code]
-        lines = [records.line_of(order) for order in found]
+        order_records = [
+            order for order in orders if code is None or order.reason_code is code
+        ]
+        lines = [records.line_of(order) for order in order_records]
         if reason and not lines:
             terminal.console.print(f"No order has the reason {reason}")
         elif lines:
             terminal.show_all_orders("Orders, newest first", lines)
             _show_remedies(lines if code else ())
-            if code is None and (others := ledger.count() - len(lines)):
-                terminal.console.print(f"and {others:,} more: see them with --all")
+            if code is None and (other_count := ledger.count() - len(lines)):
+                terminal.console.print(f"and {other_count:,} more: see them with --all")
         else:
             terminal.console.print("No orders yet. Begin with: sourcing run FILE")
         return 0
@@ -126,31 +128,31 @@ def todo(*, json: Json = False) -> int:
     with open_ledger() as ledger:
         if not json:
             print_if_paused(ledger)
-        found = waiting.to_do(
+        to_dos = waiting.to_do(
             ledger,
             settings_now(),
             begun_for=timedelta(0),
         )
     if json:
-        terminal.print_json([one.to_json() for one in found])
-    elif not found:
+        terminal.print_json([to_do.to_json() for to_do in to_dos])
+    elif not to_dos:
         terminal.console.print("Nothing waits for you")
     else:
-        _show_waiting(found)
-    return NEEDS_A_PERSON if found else 0
+        _show_waiting(to_dos)
+    return NEEDS_A_PERSON if to_dos else 0
 
 
-def _show_waiting(found: list[waiting.ToDo]) -> None:
+def _show_waiting(to_dos: list[waiting.ToDo]) -> None:
     """Those with one cause together."""
-    groups = waiting.alike(found)
-    count = f"{len(found):,} to do: {counted(one.state for one in found)}"
+    groups = waiting.alike(to_dos)
+    count = f"{len(to_dos):,} to do: {counted(to_do.state for to_do in to_dos)}"
     terminal.console.print(
         f"{count}; the most urgent first (times in {terminal.zone()})", soft_wrap=True
     )
     for those, reason in groups[: terminal.MOST_SHOWN]:
         state = those[0].state
         advice = those[0].advice
-        refs = shorten([one.order_ref for one in those])
+        refs = shorten([to_do.order_ref for to_do in those])
         since = f" since {terminal.clock_time(those[0].since)}: "
         told = text.Text.assemble(
             (refs, "bold"), " ", (state, terminal.state_colour(state)), since, reason
@@ -165,13 +167,13 @@ def _show_waiting(found: list[waiting.ToDo]) -> None:
 def _dropping(those: Sequence[waiting.ToDo]) -> list[str]:
     if not those[0].is_dispensable:
         return []
-    whole = (
+    totals = (
         f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
     )
     named = (
-        whole
+        totals
         if len(those) > MOST_NAMED
-        else " ".join(shlex.quote(one.order_ref) for one in those)
+        else " ".join(shlex.quote(to_do.order_ref) for to_do in those)
     )
     return [f"sourcing drop {named}"]
 

@@ -70,10 +70,10 @@ def _console(*, stderr: bool) -> Console:
     """A console that shows text as written: words of the service may look like markup
     or like the name of an emoji.
     """
-    made = Console(stderr=stderr, markup=False, emoji=False)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made = Console(stderr=stderr, markup=False, emoji=False, width=PAPER_WIDTH)
-    return made
+    console = Console(stderr=stderr, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(stderr=stderr, markup=False, emoji=False, width=PAPER_WIDTH)
+    return console
 
 
 console = _console(stderr=False)
@@ -143,8 +143,8 @@ class _Display(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
-        if words := self.waiting_for():
-            yield Text(words, style="yellow")
+        if message := self.waiting_for():
+            yield Text(message, style="yellow")
 
 
 class Bars(progress.Progress):
@@ -171,16 +171,16 @@ class Bars(progress.Progress):
 
     def waits(self, news: BreakerNews) -> None:
         """The service keeps the run waiting, or is back."""
-        said = self._waiting.update(news)
-        if said and not news.why:
-            say(f"{said}; going on")
-        elif said and not messages.is_terminal:
-            say(f"{said}; {SAFE}")
+        message = self._waiting.update(news)
+        if message and not news.why:
+            say(f"{message}; going on")
+        elif message and not messages.is_terminal:
+            say(f"{message}; {SAFE}")
 
     def waiting_for(self) -> str:
         """The cause of the present waiting; empty for nothing."""
-        words = self._waiting.words
-        return f"{words[:1].upper()}{words[1:]}; {SAFE}" if words else ""
+        message = self._waiting.words
+        return f"{message[:1].upper()}{message[1:]}; {SAFE}" if message else ""
 
 
 _drawn: ContextVar[_Display | None] = ContextVar("drawn", default=None)
@@ -279,13 +279,13 @@ def show_reasons(lines: Sequence[ReportLine]) -> None:
             refs = [line.order_ref for line in alike]
             state = alike[0].state
             verb = " is " if len(refs) == 1 else " are "
-            words = Text.assemble(
+            text = Text.assemble(
                 (shorten(refs), "bold"),
                 verb,
                 (state, state_colour(state)),
                 f": {reason}",
             )
-            console.print(Padding(words, (0, 0, 0, 2)))
+            console.print(Padding(text, (0, 0, 0, 2)))
 
 
 def state_colour(state: str) -> str:

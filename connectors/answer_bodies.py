@@ -30,8 +30,8 @@ async def read_body(response: httpx.Response, max_bytes: int) -> bytes:
     body = bytearray()
     assert isinstance(response.stream, httpx.AsyncByteStream)
     try:
-        async for part in response.stream:
-            body += gzip.decompress(part, max_bytes + 1 - len(body)) if gzip else part
+        async for chunk in response.stream:
+            body += gzip.decompress(chunk, max_bytes + 1 - len(body)) if gzip else chunk
             if len(body) > max_bytes:
                 raise Unreadable(f"the answer is larger than {max_bytes >> 20} MB")
             if gzip and gzip.unused_data:

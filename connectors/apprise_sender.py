@@ -55,7 +55,7 @@ def recipients_of(addresses: SecretStr) -> list[Recipient]:
     """Each address once, in the given order, separated by blanks, commas or line
     breaks. Raises `BadAddress`.
     """
-    found: list[Recipient] = []
+    recipients: list[Recipient] = []
     given = dict.fromkeys(
         _BETWEEN.split(addresses.get_secret_value().strip(" \t\r\n,"))
     )
@@ -65,11 +65,11 @@ def recipients_of(addresses: SecretStr) -> list[Recipient]:
                 f"address {number} is none of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
             )
         name = scheme[1].lower()
-        same = sum(one.name.split()[0] == name for one in found)
-        found.append(
+        same = sum(recipient.name.split()[0] == name for recipient in recipients)
+        recipients.append(
             Recipient(f"{name} {same + 1}" if same else name, SecretStr(address))
         )
-    return found
+    return recipients
 
 
 def send(recipient: Recipient, subject: str, body: str, link: str) -> str:
@@ -122,7 +122,7 @@ def fitting(
     """Title and text in a service's limits: the text is cut at the end of a line, the
     link after it never.
     """
-    subject, body = (_CALLS.sub(r"\g<0> ", words) for words in (subject, body))
+    subject, body = (_CALLS.sub(r"\g<0> ", text) for text in (subject, body))
     title = _cut(subject, min(MOST_SUBJECT, title_most or MOST_SUBJECT))
     room = min(MOST_BYTES, most * 4 // 5) - (
         0 if title_most else len(title.encode()) + 1
@@ -135,6 +135,8 @@ def _cut(text: str, most: int) -> str:
     """At most `most` bytes of a text, in whole lines where more than one fits."""
     if len(text.encode()) <= most:
         return text
-    kept = text.encode()[: max(most - len("…\n".encode()), 0)].decode(errors="ignore")
-    head, line, _ = kept.rpartition("\n")
-    return f"{head}\n…" if line else f"{kept}…"
+    shortened = text.encode()[: max(most - len("…\n".encode()), 0)].decode(
+        errors="ignore"
+    )
+    head, line, _ = shortened.rpartition("\n")
+    return f"{head}\n…" if line else f"{shortened}…"

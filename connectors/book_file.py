@@ -94,13 +94,13 @@ async def read_book(settings: SourcingSettings) -> SkuBook | None:
         return book_in(Path(named), require_limit=settings.require_price_limit)
     if named in (books := of_a_night.get({})):
         return books[named]
-    shown = "the sheet at its address"  # which may hold a token
+    place_name = "the sheet at its address"  # which may hold a token
     try:
         file = await fetch_stored(named, settings)
     except UnreadableFile as error:
-        raise TableUnusable(BOOK, shown, str(error)) from None
+        raise TableUnusable(BOOK, place_name, str(error)) from None
     books[named] = book_in(
-        file, shown=shown, require_limit=settings.require_price_limit
+        file, shown=place_name, require_limit=settings.require_price_limit
     )
     return books[named]
 

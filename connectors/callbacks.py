@@ -98,15 +98,15 @@ class CallbackStore(Database):
         A body that is posted again is to be read again: a price that rose, fell and
         rose comes in the same bytes.
         """
-        now = self.clock()
+        moment = self.clock()
         rows = [
             {"digest": _digest(body), "body": body, "order_ids": list(order_ids)}
             for body, order_ids in messages.items()
         ]
-        statement = self.insert(callbacks).values(received_at=now)
+        statement = self.insert(callbacks).values(received_at=moment)
         posted_again = {
             "times_posted": callbacks.c.times_posted + 1,
-            "received_at": now,
+            "received_at": moment,
         }
         statement = statement.on_conflict_do_update(
             index_elements=["digest"], set_=posted_again
@@ -132,19 +132,19 @@ class CallbackStore(Database):
         Within `READ_EVERY` of the last reading there are none. A message stays due
         until `mark_read`.
         """
-        now = self.clock()
+        moment = self.clock()
         row = callbacks.c
         is_read_long_ago = sa.and_(
-            row.times_posted <= row.times_read, row.received_at < now - KEPT_FOR
+            row.times_posted <= row.times_read, row.received_at < moment - KEPT_FOR
         )
-        taken = sa.update(callbacks).where(UNREAD).values(read_at=now)
-        taken = taken.returning(row.digest, row.order_ids, row.times_posted)
+        marking = sa.update(callbacks).where(UNREAD).values(read_at=moment)
+        marking = marking.returning(row.digest, row.order_ids, row.times_posted)
         with self.transaction() as connection:
             connection.execute(sa.delete(callbacks).where(is_read_long_ago))
             last = connection.scalar(sa.select(sa.func.max(row.read_at)))
             if not self._may_read(last):
                 return []
-            return [Message(*message) for message in connection.execute(taken)]
+            return [Message(*message) for message in connection.execute(marking)]
 
     @repeating
     def mark_read(self, messages: Iterable[Message]) -> None:

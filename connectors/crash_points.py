@@ -117,15 +117,15 @@ def _strike(armed: _Armed, point: str, detail: str) -> None:
 
 @cache
 def _parsed(text: str) -> _Armed:
-    found = FORM.fullmatch(text)
-    if found is None or found["point"] not in POINTS:
+    form_match = FORM.fullmatch(text)
+    if form_match is None or form_match["point"] not in POINTS:
         raise UnknownCrashPoint(
             f"{VARIABLE}={text}: must be [kill@|stop@]POINT[:DETAIL[:COUNT]] with one of the points "
             f"{', '.join(POINTS)}. It is for tests: take it out of the environment. Nothing was sent."
         )
     return _Armed(
-        signal=SIGNALS[found["how"] or "kill"],
-        point=found["point"],
-        detail=found["detail"] or "",
-        count=int(found["count"] or 1),
+        signal=SIGNALS[form_match["how"] or "kill"],
+        point=form_match["point"],
+        detail=form_match["detail"] or "",
+        count=int(form_match["count"] or 1),
     )

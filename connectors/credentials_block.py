@@ -91,12 +91,12 @@ class XportcnCredentials(Block):
 
     def settings(self) -> dict[str, Any]:
         """The block's values, under the names of `XportcnSettings`."""
-        told = {
+        credentials = {
             name: getattr(self, name)
             for name in type(self).model_fields
             if not name.startswith("_")
         }
-        return told | {"access_secret": self.access_secret.get_secret_value()}
+        return credentials | {"access_secret": self.access_secret.get_secret_value()}
 
 
 def settings_from_block(name: str) -> dict[str, Any] | None:

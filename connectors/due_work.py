@@ -22,11 +22,11 @@ def is_anything_due(settings: SourcingSettings, *, clock: Clock) -> bool:
     """
     url = settings.ledger_url
     with Ledger(url, clock=clock, owner="serve", only_reads=True) as ledger:
-        now = ledger.clock()
+        moment = ledger.clock()
         if ledger.batches.is_leased(SWEEP, death_on(settings)):
             return False
         return (
-            ledger.is_message_due(now)
+            ledger.is_message_due(moment)
             or bool(due_batches(ledger, settings))
             or has_due_callbacks(url, clock=clock)
         )
@@ -34,13 +34,13 @@ def is_anything_due(settings: SourcingSettings, *, clock: Clock) -> bool:
 
 def due_batches(ledger: Ledger, settings: SourcingSettings) -> list[OpenBatch]:
     """Return the batches that the sweep goes on with now, the oldest first."""
-    now = ledger.clock()
+    moment = ledger.clock()
     is_paused = ledger.buying_paused() is not None
     dead = death_on(settings)
     return [
         batch
         for batch in ledger.batches.open()
-        if batch.is_due(now, dead, is_paused=is_paused)
+        if batch.is_due(moment, dead, is_paused=is_paused)
     ]
 
 

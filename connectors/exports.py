@@ -123,11 +123,11 @@ def print_csv(
 def typed(name: str, rows: pa.Table, zone: ZoneInfo) -> pa.Table:
     """The rows with decimals of amounts, and times of the zone."""
     rows = with_decimals(rows, _currencies(name, rows))
-    for place, field in enumerate(rows.schema):
+    for index, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type) and field.type.tz:
             local = pa.timestamp("us", zone.key)
             rows = rows.set_column(
-                place, field.with_type(local), rows.column(place).cast(local)
+                index, field.with_type(local), rows.column(index).cast(local)
             )
     return rows
 
@@ -204,7 +204,7 @@ def _reader(zone: ZoneInfo) -> Callable[[object], Cell]:
             return (value.astimezone(zone) if value.tzinfo else value).replace(
                 tzinfo=None, microsecond=0
             )
-        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return ", ".join(value)
         if isinstance(value, list | dict):
             return json.dumps(value, ensure_ascii=False, default=str)

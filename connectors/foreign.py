@@ -158,8 +158,8 @@ def shut(error: BaseException) -> BaseException:
     such words are dropped.
     """
     if not _may_be_shown(error):
-        told = dict.fromkeys((type(error).__name__, words_of(error)))
-        return Defect(": ".join(told)).with_traceback(error.__traceback__)
+        messages = dict.fromkeys((type(error).__name__, words_of(error)))
+        return Defect(": ".join(messages)).with_traceback(error.__traceback__)
     for name in ("__cause__", "__context__"):
         if (behind := getattr(error, name)) is not None and shut(behind) is not behind:
             setattr(error, name, None)

@@ -84,8 +84,8 @@ class Inbox:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.locks = root / Folder.WORKING / ".locks"
-        for place in Folder:
-            (root / place).mkdir(parents=True, exist_ok=True)
+        for folder in Folder:
+            (root / folder).mkdir(parents=True, exist_ok=True)
         self.locks.mkdir(exist_ok=True)
 
     def waiting(self, *, quiet_s: float) -> list[Path]:
@@ -98,20 +98,27 @@ class Inbox:
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
         if quiet_s and any(
-            time.time() - one.modified_ns / 1e9 < quiet_s
+            time.time() - scanned_file.modified_ns / 1e9 < quiet_s
             for group in groups
-            for one in group
+            for scanned_file in group
         ):
             time.sleep(quiet_s)
             groups = [
-                [one for one in self._scan(folder) if one in set(group)]
+                [
+                    scanned_file
+                    for scanned_file in self._scan(folder)
+                    if scanned_file in set(group)
+                ]
                 for folder, group in zip(settled, groups, strict=True)
             ]
         groups.insert(0, self._scan(self.root / Folder.WORKING))
         return [
             file.path
             for group in groups
-            for file in sorted(group, key=lambda one: (one.modified_ns, one.path))
+            for file in sorted(
+                group,
+                key=lambda scanned_file: (scanned_file.modified_ns, scanned_file.path),
+            )
         ]
 
     @contextmanager
@@ -178,33 +185,35 @@ class Inbox:
             if path.parent == self.root / Folder.WORKING:
                 return (self.locks / f"{path.name}.lock").read_text()
             if path.parent == self.root / Folder.OPEN:
-                told = path.with_name(f"{path.name}{RESULT[0]}").read_bytes()
-                return str(json.loads(told)["batch_id"] or "")
+                result_json = path.with_name(f"{path.name}{RESULT[0]}").read_bytes()
+                return str(json.loads(result_json)["batch_id"] or "")
         return ""
 
     def give_back(self, working: Path) -> Path:
         """Put a file back where it was taken: it was written to while a run worked on
         its earlier content.
         """
-        place = Folder.OPEN if self.batch_of(working) else ""
-        return working.replace(self.root / place / self._free_name(working, place))
+        folder = Folder.OPEN if self.batch_of(working) else ""
+        return working.replace(self.root / folder / self._free_name(working, folder))
 
     def _scan(self, folder: Path) -> list[ScannedFile]:
-        found = []
+        scanned_files = []
         for path in folder.iterdir():
             with suppress(FileNotFoundError):  # moved by another run
                 if not _is_temporary(path.name) and path.is_file():
                     stat = path.stat()
-                    found.append(ScannedFile(path, stat.st_size, stat.st_mtime_ns))
-        return found
+                    scanned_files.append(
+                        ScannedFile(path, stat.st_size, stat.st_mtime_ns)
+                    )
+        return scanned_files
 
-    def _free_name(self, path: Path, place: str) -> str:
+    def _free_name(self, path: Path, folder: str) -> str:
         """The file's name, with its hash where a different file has that name
         already.
         """
         named = Path(plain_name(path))
-        there = self.root / place / named
-        if there == path or not there.exists() or digest(there) == digest(path):
+        target = self.root / folder / named
+        if target == path or not target.exists() or digest(target) == digest(path):
             return named.name
         return f"{named.stem}-{digest(path)}{named.suffix}"
 
@@ -221,7 +230,7 @@ class FaultyFile:
 
 def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
     """The files in `failed` since a time; none without an inbox. Creates nothing."""
-    found = []
+    faulty_files = []
     for result in (inbox / Folder.FAILED).glob(f"*{RESULT[0]}"):
         path = result.with_name(result.name.removesuffix(RESULT[0]))
         with suppress(
@@ -229,13 +238,16 @@ def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
         ):  # removed meanwhile, or another program's
             at = datetime.fromtimestamp(result.stat().st_mtime, UTC)
             if at >= since and path.exists():
-                told = json.loads(result.read_bytes())
-                found.append(
+                result_json = json.loads(result.read_bytes())
+                faulty_files.append(
                     FaultyFile(
-                        path, at, str(told["note"]), list(told.get("faults", ()))
+                        path,
+                        at,
+                        str(result_json["note"]),
+                        list(result_json.get("faults", ())),
                     )
                 )
-    return found
+    return faulty_files
 
 
 def digest(path: Path) -> str:
@@ -277,8 +289,10 @@ def _cut(text: str, most_bytes: int) -> str:
 
 
 def _is_temporary(name: str) -> bool:
-    begun = name.startswith((".", "~$")) or name.endswith("~") or OF_MACOS.search(name)
-    return bool(begun) or name.lower().endswith((*TEMPORARY, *RESULT))
+    unfinished_name = (
+        name.startswith((".", "~$")) or name.endswith("~") or OF_MACOS.search(name)
+    )
+    return bool(unfinished_name) or name.lower().endswith((*TEMPORARY, *RESULT))
 
 
 def _json(result: Mapping[str, Any]) -> bytes:
@@ -325,23 +339,23 @@ def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
     time of the content.
     """
     ended = [
-        one / place
-        for one in {inbox, settings.inbox}
-        for place in (Folder.DONE, Folder.FAILED)
+        path / folder
+        for path in {inbox, settings.inbox}
+        for folder in (Folder.DONE, Folder.FAILED)
     ]
     folders = [
         *ended,
         settings.data_dir / fetched_files.FOLDER,
         settings.data_dir / request_copies.FOLDER,
     ]
-    found = [path for folder in folders for path in folder.rglob("*")]
+    paths = [path for folder in folders for path in folder.rglob("*")]
     if ledger := sqlite_file(settings.ledger_url):
-        found += [
+        paths += [
             *ledger.parent.glob(f"{ledger.name}.replaced-*"),
             *ledger.parent.glob(f"{ledger.stem}.rescued-*"),
         ]
     copies = {}
-    for path in found:
+    for path in paths:
         with suppress(FileNotFoundError):
             if path.is_file():
                 copies[path] = datetime.fromtimestamp(path.stat().st_ctime, UTC)

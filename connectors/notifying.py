@@ -27,9 +27,11 @@ def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> in
         return 0
 
     outbox = ledger.outbox
-    recipients = {one.name: one for one in recipients_of(settings.notify)}
+    recipients = {
+        recipient.name: recipient for recipient in recipients_of(settings.notify)
+    }
     began = time.monotonic()
-    taken = 0
+    sent_count = 0
     while (elapsed_s := time.monotonic() - began) < BEGINS_FOR_S:
         moment = now + timedelta(seconds=elapsed_s)
         message = outbox.due(moment)
@@ -45,8 +47,8 @@ def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> in
         else:
             reach(MESSAGE_SENT)
             outbox.sent(message, moment)
-            taken += 1
-    return taken
+            sent_count += 1
+    return sent_count
 
 
 def _send(message: StoredMessage, recipients: Mapping[str, Recipient]) -> str:
@@ -68,8 +70,9 @@ def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
     body = "Messages arrive here. What needs a person will come the same way."
     with ThreadPoolExecutor(max(1, len(recipients))) as pool:
         reasons = pool.map(
-            lambda one: send(one, subject, body, ui_address()), recipients
+            lambda recipient: send(recipient, subject, body, ui_address()), recipients
         )
         return [
-            (one.name, reason) for one, reason in zip(recipients, reasons, strict=True)
+            (recipient.name, reason)
+            for recipient, reason in zip(recipients, reasons, strict=True)
         ]

@@ -126,12 +126,12 @@ class _Connection(asyncio.Protocol):
             target=request.url.raw_path,
             headers=request.headers.raw,
         )
-        parts = (
+        body_chunks = (
             http.send(head),
             http.send(h11.Data(data=request.content)),
             http.send(h11.EndOfMessage()),
         )
-        message = b"".join(part for part in parts if part)
+        message = b"".join(chunk for chunk in body_chunks if chunk)
         if before_first_byte := request.extensions.get("before_first_byte"):
             before_first_byte()
         self._http = http

@@ -45,7 +45,9 @@ def program() -> str:
 
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for path in sorted(path for part in PARTS for path in (root / part).rglob("*.py")):
+    for path in sorted(
+        path for field in PARTS for path in (root / field).rglob("*.py")
+    ):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(path.read_bytes())
     return f"{FALLBACK}-{digest.hexdigest()[:12]}"

@@ -318,10 +318,10 @@ class SourcingSettings(Settings):
         """What `.env` has now, at the same places; these settings while it can't be
         read.
         """
-        kept = ("data_dir", "ledger_url_setting", "snapshots_setting")
-        places = {name: getattr(self, name) for name in kept}
+        path_fields = ("data_dir", "ledger_url_setting", "snapshots_setting")
+        paths = {name: getattr(self, name) for name in path_fields}
         with suppress(BadSetting, OSError):
-            return type(self)().model_copy(update=places)
+            return type(self)().model_copy(update=paths)
         return self
 
     @cached_property

@@ -72,13 +72,13 @@ class Column:
     ) -> pa.Array:
         """The text of each row's cell: `quick` makes those of plain texts."""
         plain, is_plain = self._plain
-        others = [
-            slow(self.read(one))
-            for one in self._encoded.dictionary.filter(pc.invert(is_plain)).to_pylist()
+        other_styles = [
+            slow(self.read(text))
+            for text in self._encoded.dictionary.filter(pc.invert(is_plain)).to_pylist()
         ]
-        made = quick(plain) if pc.any(is_plain).as_py() else plain
+        archive = quick(plain) if pc.any(is_plain).as_py() else plain
         return pc.replace_with_mask(
-            made, pc.invert(is_plain), pa.array(others, TEXT)
+            archive, pc.invert(is_plain), pa.array(other_styles, TEXT)
         ).take(self._encoded.indices)
 
     @cached_property
@@ -142,8 +142,8 @@ def write_lines(file: TextIO, table: TableFile) -> None:
     formulas.
     """
     csv.writer(file).writerow(map(no_formula, table.heads))
-    for part in table.parts:
-        texts = [column.texts(_same, _as_csv) for column in part]
+    for column in table.parts:
+        texts = [column.texts(_same, _as_csv) for column in column]
         if len(texts) == 1:
             texts = [
                 pc.if_else(pc.equal(texts[0], ""), '""', texts[0])
@@ -205,8 +205,8 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
 
     letters = [get_column_letter(at) for at in range(1, len(table.heads) + 1)]
     free = min(len(table.key), len(letters) - 1)
-    left, pane = (f'xSplit="{free}" ', "bottomRight") if free else ("", "bottomLeft")
-    frozen = f'<pane {left}ySplit="1" topLeftCell="{letters[free]}2" activePane="{pane}" state="frozen"/>'
+    x_split, pane = (f'xSplit="{free}" ', "bottomRight") if free else ("", "bottomLeft")
+    frozen = f'<pane {x_split}ySplit="1" topLeftCell="{letters[free]}2" activePane="{pane}" state="frozen"/>'
     yield '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetViews>'
     yield f'<sheetView workbookViewId="0">{frozen}</sheetView></sheetViews><cols>'
     for at, name in enumerate(table.heads, 1):
@@ -218,13 +218,13 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
     )
     cells = [_Cells(sheet, table.formats.get(head)) for head in table.heads]
     first = 2
-    for part in table.parts:
+    for column in table.parts:
         yield from _rows(
             letters,
-            [one.of(column) for one, column in zip(cells, part, strict=True)],
+            [cell.of(column) for cell, column in zip(cells, column, strict=True)],
             first,
         )
-        first += len(part[0].values) if part else 0
+        first += len(column[0].values) if column else 0
     sheet.auto_filter.ref = (
         f"A1:{letters[-1]}{table.count + 1}"  # the library names the area in the book
     )
@@ -253,8 +253,8 @@ def _joined(
     *parts: str | pa.Array, between: str = "", null_handling: str = "emit_null"
 ) -> pa.Array:
     texts = [
-        pa.scalar(part, TEXT) if isinstance(part, str) else part
-        for part in (*parts, between)
+        pa.scalar(text, TEXT) if isinstance(text, str) else text
+        for text in (*parts, between)
     ]
     return pc.binary_join_element_wise(*texts, null_handling=null_handling)
 
@@ -284,11 +284,13 @@ class _Cells:
     def _numbers(self, plain: pa.Array) -> pa.Array:
         decimals = pc.utf8_length(pc.replace_substring_regex(plain, r"^[^.]*\.?", ""))
         different = decimals.unique()
-        known = [
+        style_number = [
             None if digits is None else self._style(self._decimals(digits))
             for digits in different.to_pylist()
         ]
-        styles = pa.array(known).cast(TEXT).take(pc.index_in(decimals, different))
+        styles = (
+            pa.array(style_number).cast(TEXT).take(pc.index_in(decimals, different))
+        )
         return _joined('" s="', styles, '"><v>', plain, "</v></c>")
 
     def _decimals(self, digits: int) -> str:
@@ -316,7 +318,7 @@ class _Cells:
         return f'" s="{self._style(style, is_quoted=is_quoted)}" t="inlineStr"><is><t{space}>{written}</t></is></c>'
 
     def _style(self, number_format: str, *, is_quoted: bool = False) -> int:
-        if (known := self._styles.get((number_format, is_quoted))) is None:
+        if (style_number := self._styles.get((number_format, is_quoted))) is None:
             from openpyxl.cell import WriteOnlyCell
             from openpyxl.styles import Font
 
@@ -325,8 +327,8 @@ class _Cells:
             cell.quotePrefix = is_quoted
             if self._is_bold:
                 cell.font = Font(bold=True)
-            known = self._styles[number_format, is_quoted] = cell.style_id
-        return known
+            style_number = self._styles[number_format, is_quoted] = cell.style_id
+        return style_number
 
 
 def _serial(day: date) -> str:

@@ -40,10 +40,10 @@ class TrackingFile:
     lacking: str = ""
 
     def __str__(self) -> str:
-        lacking = (
+        missing_numbers = (
             f"; ? stands for what {self.lacking} can't hold" if self.lacking else ""
         )
-        return f"{self.path}: {pluralize(self.numbers, 'tracking number')}{lacking}"
+        return f"{self.path}: {pluralize(self.numbers, 'tracking number')}{missing_numbers}"
 
 
 @dataclass(slots=True)
@@ -67,13 +67,13 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
     """
     ledger.marks.require_settled()
     sheets = _sheets(settings)
-    due = _due_numbers(settings, ledger)
-    if not due:
+    due_shipment = _due_numbers(settings, ledger)
+    if not due_shipment:
         return []
     with exclusive(settings.data_dir / "exports"):
         files = [
             _write(settings, ledger, shop, sheets.get(shop, GENERIC), one)
-            for shop, one in sorted(due.items())
+            for shop, one in sorted(due_shipment.items())
         ]
     return [file for file in files if file]
 
@@ -81,7 +81,7 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
 def _due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]:
     """The numbers that each shop lacks."""
     zone = ZoneInfo(settings.timezone)
-    due: dict[str, Due] = defaultdict(Due)
+    due_shipment: dict[str, Due] = defaultdict(Due)
     for refs in chunked(ledger.exported.unsent()):
         exported = ledger.exported.of(refs)
         scans = ledger.exported.first_scans(refs)
@@ -91,23 +91,25 @@ def _due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due
         for order in ledger.orders(refs).values():
             shop = str(order.shop)
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
-            lacking = numbers - exported
-            proven = {number: scans[number] for number in lacking & scans.keys()}
+            missing_numbers = numbers - exported
+            proven = {
+                number: scans[number] for number in missing_numbers & scans.keys()
+            }
             parcels = [
                 *_parcels(order, refunds[order.order_ref], proven, zone, ledger.clock())
             ]
             if parcels:
-                due[shop].parcels += parcels
-            if numbers and len(parcels) == len(lacking):
-                due[shop].whole[order.order_ref] = order.updated_at
-    return due
+                due_shipment[shop].parcels += parcels
+            if numbers and len(parcels) == len(missing_numbers):
+                due_shipment[shop].whole[order.order_ref] = order.updated_at
+    return due_shipment
 
 
 def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:
     return {
-        one.shop: one.tracking
-        for one in reversed(profiles_in(settings.data_dir))
-        if one.tracking
+        profile.shop: profile.tracking
+        for profile in reversed(profiles_in(settings.data_dir))
+        if profile.tracking
     }
 
 
@@ -116,13 +118,13 @@ def _parcels(
     refunds: Sequence[Refund],
     proven: Mapping[Number, datetime],
     zone: ZoneInfo,
-    now: datetime,
+    moment: datetime,
 ) -> Iterator[Parcel]:
     """The parcels of these numbers; none while a refund is under way, since it decides
     which lines are sent.
     """
     if not (proven and order.shipment) or any(
-        one.state in UNDER_WAY for one in refunds
+        refund.state in UNDER_WAY for refund in refunds
     ):
         return
     unsent = lines_unsent(refunds, order)
@@ -134,13 +136,17 @@ def _parcels(
                 shop_ref=str(order.shop_ref or ""),
                 number=number,
                 company=order.shipment.company,
-                day=min(at, now).astimezone(zone).date(),
+                day=min(at, moment).astimezone(zone).date(),
                 lines=lines,
             )
 
 
 def _write(
-    settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due
+    settings: SourcingSettings,
+    ledger: Ledger,
+    shop: str,
+    sheet: Sheet,
+    due_shipment: Due,
 ) -> TrackingFile | None:
     day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
     name = (
@@ -157,11 +163,15 @@ def _write(
             shop=shop,
         )
     )
-    numbers = [(one.order_ref, one.number) for one in due.parcels]
+    numbers = [(parcel.order_ref, parcel.number) for parcel in due_shipment.parcels]
     with ledger.exported.exporting(
-        numbers, path.name if due.parcels else "", due.whole
+        numbers, path.name if due_shipment.parcels else "", due_shipment.whole
     ) as new:
-        parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
+        parcels = [
+            parcel
+            for parcel in due_shipment.parcels
+            if (parcel.order_ref, parcel.number) in new
+        ]
         rows = [
             row
             for parcel in parcels
@@ -173,8 +183,8 @@ def _write(
         content = text.encode(sheet.encoding, "replace")
         put(path, content)
         reach(TRACKING_WRITTEN, shop)
-    lacking = "" if content.decode(sheet.encoding) == text else sheet.encoding
-    return TrackingFile(path=path, numbers=len(parcels), lacking=lacking)
+    missing_numbers = "" if content.decode(sheet.encoding) == text else sheet.encoding
+    return TrackingFile(path=path, numbers=len(parcels), lacking=missing_numbers)
 
 
 def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
@@ -185,9 +195,9 @@ def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
         f"{name}{'' if number == 1 else f'-{number}'}.{suffix}" for number in count(1)
     )
     return folder / next(
-        one
-        for one in names
-        if not ((folder / one).exists() or ledger.exported.has_file(one))
+        name
+        for name in names
+        if not ((folder / name).exists() or ledger.exported.has_file(name))
     )
 
 

@@ -29,12 +29,12 @@ def ui_address() -> str:
 
     A password in it stays out of links.
     """
-    known = os.environ.get("PREFECT_UI_URL") or os.environ.get(
+    ui_url = os.environ.get("PREFECT_UI_URL") or os.environ.get(
         "PREFECT_API_URL", ""
     ).rstrip("/").removesuffix("/api")
-    scheme, _, rest = known.rstrip("/").removesuffix("/v2").partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if rest else ""
+    scheme, _, address = ui_url.rstrip("/").removesuffix("/v2").partition("://")
+    host, slash, path = address.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if address else ""
 
 
 def run_page(run_id: UUID | str) -> str:

@@ -50,8 +50,8 @@ async def body_of(request: Request, *, most: int, within_s: float) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):
-            async for part in request.stream():
-                body += part
+            async for chunk in request.stream():
+                body += chunk
                 if len(body) > most:
                     raise HTTPException(413, f"at most {most:,} bytes")
     except TimeoutError:

@@ -77,7 +77,7 @@ def forget(
         mentions = {
             ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs
         }
-        others = {
+        other_receivers = {
             ref: ledger.forgotten.others_with(
                 ref, mentions[ref].identifying, besides=order_refs
             )
@@ -87,8 +87,8 @@ def forget(
             ledger.forgotten.erase(ref, mentions[ref], by=by)
         reach(DURING_FORGET, "ledger")
         erasure.erased += [
-            f"snapshot {one}"
-            for one in erase_orders(settings.snapshot_root, order_refs)
+            f"snapshot {erased_table}"
+            for erased_table in erase_orders(settings.snapshot_root, order_refs)
         ]
         _write_tables(settings, ledger)
         reach(DURING_FORGET, "snapshots")
@@ -96,7 +96,9 @@ def forget(
             text
             for ref in order_refs
             for text in mentions[ref].without(
-                part for one in others[ref].values() for part in one.values()
+                text
+                for erased_table in other_receivers[ref].values()
+                for text in erased_table.values()
             )
         }
         _erase_logs(settings.data_dir, texts, erasure)
@@ -107,7 +109,7 @@ def forget(
         ledger.forgotten.finish(ref)
     reach(DURING_FORGET, "finished")
     _scrub(ledger, settings.data_dir / SENDS, records, erasure)
-    _list_rest(settings, ledger, order_refs, others, erasure)
+    _list_rest(settings, ledger, order_refs, other_receivers, erasure)
     return erasure
 
 
@@ -134,8 +136,8 @@ def _write_tables(settings: SourcingSettings, ledger: Ledger) -> None:
 
 def _is_known(settings: SourcingSettings, ledger: Ledger, order_ref: str) -> bool:
     """Whether the ledger or, for a dry run, a snapshot has the order."""
-    asked = ledger.forgotten.of_order(order_ref) or ledger.forgotten.standing(order_ref)
-    return asked is not None or knows_order(settings.snapshot_root, order_ref)
+    order = ledger.forgotten.of_order(order_ref) or ledger.forgotten.standing(order_ref)
+    return order is not None or knows_order(settings.snapshot_root, order_ref)
 
 
 def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:
@@ -176,10 +178,12 @@ def _list_rest(
     settings: SourcingSettings,
     ledger: Ledger,
     order_refs: Sequence[str],
-    others: Mapping[str, Mapping[str, object]],
+    other_receivers: Mapping[str, Mapping[str, object]],
     erasure: Erased,
 ) -> None:
-    same = sorted({other for found in others.values() for other in found})
+    same = sorted(
+        {other_text for receiver in other_receivers.values() for other_text in receiver}
+    )
     erasure.left += [
         f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same
     ]
@@ -232,11 +236,11 @@ def _unfinished(source: Path, mark: str) -> set[Path]:
     ones keep: each may have it.
     """
     folders = (
-        [source.parent.parent / place for place in UNFINISHED]
+        [source.parent.parent / folder for folder in UNFINISHED]
         if source.parent.name == Folder.WORKING
         else []
     )
-    found = [
+    paths = [
         path
         for folder in folders
         if folder.is_dir()
@@ -246,7 +250,7 @@ def _unfinished(source: Path, mark: str) -> set[Path]:
     name = source.stem.removesuffix(f"-{mark}")
     return {
         path
-        for path in found
+        for path in paths
         if path.name.startswith(name) and not path.name.endswith(RESULT)
     }
 
@@ -274,7 +278,7 @@ def runs_with(
     An order that was split from another has the lines of the whole, which `wholes`
     names.
     """
-    found = []
+    pasted_runs = []
     with _asking(url) as client:
         for run in _pages(client, "/flow_runs/filter"):
             match run["parameters"]:
@@ -286,8 +290,10 @@ def runs_with(
                     ]
                     if named:
                         state = str(run["state_type"])
-                        found.append(PastedRun(run["id"], run["name"], state, named))
-    return found
+                        pasted_runs.append(
+                            PastedRun(run["id"], run["name"], state, named)
+                        )
+    return pasted_runs
 
 
 def is_named(order_ref: str, lines: str) -> bool:
@@ -308,20 +314,22 @@ def erase_runs(
     with _asking(url) as client:
         for run in runs:
             if run.state not in ENDED:
-                words = (
+                message = (
                     f"run {run.name}: it is {run.state.lower()} with the order's lines"
                 )
                 erasure.left.append(
-                    f"{words}; give the same command again when it has ended"
+                    f"{message}; give the same command again when it has ended"
                 )
                 continue
             _send(client, "DELETE", f"/flow_runs/{run.id}")
             erasure.erased.append(f"run {run.name}")
         for artifact in list(_pages(client, "/artifacts/filter")) if texts else ():
             told_there = {name: artifact[name] for name in ("data", "description")}
-            kept = {name: _without(value, texts) for name, value in told_there.items()}
-            if kept != told_there:
-                _send(client, "PATCH", f"/artifacts/{artifact['id']}", kept)
+            kept_text = {
+                name: _without(value, texts) for name, value in told_there.items()
+            }
+            if kept_text != told_there:
+                _send(client, "PATCH", f"/artifacts/{artifact['id']}", kept_text)
                 erasure.erased.append(f"artifact {artifact['key']}")
 
 
@@ -335,14 +343,20 @@ def _without(value: Any, texts: Iterable[str]) -> Any:
         except ValueError:
             within = None
         if within is not None:
-            kept = _without(within, texts)
-            return value if kept == within else json.dumps(kept, ensure_ascii=False)
+            kept_text = _without(within, texts)
+            return (
+                value
+                if kept_text == within
+                else json.dumps(kept_text, ensure_ascii=False)
+            )
         for text in texts:
             value = value.replace(text, FORGOTTEN)
     elif isinstance(value, dict):
-        return {key: _without(one, texts) for key, one in value.items()}
+        return {
+            key: _without(erased_table, texts) for key, erased_table in value.items()
+        }
     elif isinstance(value, list):
-        return [_without(one, texts) for one in value]
+        return [_without(erased_table, texts) for erased_table in value]
     return value
 
 

@@ -91,8 +91,8 @@ class CallbackReceiver:
         """Log a failure once in a while: its cause may be a full disk."""
         if time.monotonic() - self._complained_at >= COMPLAINS_EVERY_S:
             self._complained_at = time.monotonic()
-            words = str(error) or "the database does not answer"
-            log.error("Messages can't be stored, senders get an error: %s", words)
+            message = str(error) or "the database does not answer"
+            log.error("Messages can't be stored, senders get an error: %s", message)
 
 
 async def health(request: Request) -> Response:
@@ -111,9 +111,9 @@ def app_of(store: CallbackStore) -> Starlette:
     return app
 
 
-def _refused(status: int, words: str) -> Response:
+def _refused(status: int, message: str) -> Response:
     """A body that was not taken leaves a rest on the wire, so the connection ends."""
-    return PlainTextResponse(words, status, {"Connection": "close"})
+    return PlainTextResponse(message, status, {"Connection": "close"})
 
 
 def receive(host: str, port: int | None) -> None:

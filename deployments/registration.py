@@ -59,7 +59,10 @@ async def register() -> None:
     )
     with ledger:
         async with get_client() as client:
-            existing = {one.name for one in await client.read_deployments(limit=200)}
+            existing = {
+                deployment.name
+                for deployment in await client.read_deployments(limit=200)
+            }
             if ledger.marks.shown(LATEST) == digest and names <= existing:
                 return
             with suppress(ObjectAlreadyExists):  # as the merchant left it
@@ -117,8 +120,8 @@ async def deploy(
             registered = noted.get(key) or {"schedules": new["schedules"]}
             current = _current(existing)
             values = {
-                part: keep_changes(registered.get(part, {}), current[part], new[part])
-                for part in new
+                name: keep_changes(registered.get(name, {}), current[name], new[name])
+                for name in new
             }
         limit = dict(declared.get("concurrency_limit") or {})
         await client.create_deployment(
@@ -220,11 +223,11 @@ async def register_alert(client: PrefectClient) -> None:
         )
     if not actions:
         return
-    known = await client.read_automations_by_name(NO_WORKER)
-    wanted = AutomationCore(
+    automations = await client.read_automations_by_name(NO_WORKER)
+    automation = AutomationCore(
         name=NO_WORKER,
         description="Tells the recipients of SOURCING_NOTIFY that no worker is there.",
-        enabled=known[0].enabled if known else True,
+        enabled=automations[0].enabled if automations else True,
         trigger=EventTrigger(
             posture=Posture.Reactive,
             expect={"prefect.work-pool.not-ready"},
@@ -233,15 +236,17 @@ async def register_alert(client: PrefectClient) -> None:
         ),
         actions=actions,
     )
-    if known:
-        await client.update_automation(known[0].id, wanted)
+    if automations:
+        await client.update_automation(automations[0].id, automation)
     else:
-        await client.create_automation(wanted)
+        await client.create_automation(automation)
 
 
 EXAMPLE = "\n".join(
     ",".join(cells)
-    for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True)
+    for cells in zip(
+        *((column.name, column.example) for column in COLUMNS), strict=True
+    )
 )
 
 

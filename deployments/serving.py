@@ -117,7 +117,7 @@ def installation(
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
     url = f"http://{host}:{port}/api"
-    place = Installation(
+    installation = Installation(
         folder=folder,
         data_dir=settings.data_dir,
         environment=environment_of_runs(settings, url),
@@ -129,31 +129,33 @@ def installation(
         local_server.usable_port(host, port, "--port")
         # runs whose worker was killed become children of this process
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
-        stack.callback(_end, place)
+        stack.callback(_end, installation)
         server = Part(
             name="server",
             command=local_server.server_command(host, port),
             environment={
                 **local_server.environment_of_server(folder, COMPLETE_SERVER),
-                "PREFECT_UI_URL": place.ui,
+                "PREFECT_UI_URL": installation.ui,
             },
             log=folder / "server.log",
             lock=lock,
         )
-        place.parts.append(server)
-        registration = place.part("register", REGISTER)
+        installation.parts.append(server)
+        registration = installation.part("register", REGISTER)
         stack.callback(local_server.end, registration.process)
-        place.parts += [place.part(*part) for part in beside().items()]
+        installation.parts += [
+            installation.part(*installed_part) for installed_part in beside().items()
+        ]
         while not local_server.is_healthy(url):
             if server.process.poll() is not None:
                 raise local_server.ServerFailed(local_server.reason_of_silence(folder))
             time.sleep(0.1)
-        place.parts.append(place.part("worker", WORKER))
+        installation.parts.append(installation.part("worker", WORKER))
         if registration.process.wait():
             raise local_server.ServerFailed(
                 f"blocks, automations and deployments could not be registered; see {registration.log}"
             )
-        yield place
+        yield installation
 
 
 def watch(
@@ -175,8 +177,8 @@ def watch(
         signal.signal(number, stop)
     next_tick = time.monotonic()
     while not stopped:
-        for part in place.parts:
-            if change := part.keep_running():
+        for installed_part in place.parts:
+            if change := installed_part.keep_running():
                 # rich's answer to a pipe that is gone; a terminal may go too
                 with suppress(OSError, SystemExit):
                     say(change)
@@ -228,26 +230,26 @@ def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
     }
 
 
-def _end(place: Installation) -> None:
+def _end(installation: Installation) -> None:
     """End runs and worker, then the rest, the server last: it has to record the end of
     the runs.
     """
-    parts = [part.process for part in place.parts]
-    _end_runs({process.pid for process in parts})
-    for process in reversed(parts):
+    processes = [installed_part.process for installed_part in installation.parts]
+    _end_runs({process.pid for process in processes})
+    for process in reversed(processes):
         local_server.end(process)
 
 
-def _end_runs(parts: set[int]) -> None:
+def _end_runs(processes: set[int]) -> None:
     """End all processes below this one but for its parts: asked, so that they report
     it, then killed.
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + local_server.ENDS_WITHIN_S
-        for pid in descendants_of(os.getpid()) - parts:
+        for pid in descendants_of(os.getpid()) - processes:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
-        while descendants_of(os.getpid()) - parts and time.monotonic() < deadline:
+        while descendants_of(os.getpid()) - processes and time.monotonic() < deadline:
             time.sleep(0.1)
 
 

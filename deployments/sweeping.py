@@ -41,11 +41,13 @@ class SweepStarter:
             return
 
     def _start(self) -> None:
-        given = os.environ.get("PREFECT_API_AUTH_STRING", "")
-        name, _, password = given.partition(":")
-        login = httpx.BasicAuth(name, password) if given else None
+        auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+        name, _, password = auth.partition(":")
+        login = httpx.BasicAuth(name, password) if auth else None
         with httpx.Client(base_url=self._url, auth=login, timeout=5) as client:
-            found = client.get(f"/deployments/name/{NAME}").raise_for_status().json()
-            if not found["paused"]:
-                path = f"/deployments/{found['id']}/create_flow_run"
+            deployment = (
+                client.get(f"/deployments/name/{NAME}").raise_for_status().json()
+            )
+            if not deployment["paused"]:
+                path = f"/deployments/{deployment['id']}/create_flow_run"
                 client.post(path, json={}).raise_for_status()

@@ -89,7 +89,11 @@ class Reading:
     @property
     def shown(self) -> list[ServiceOrder]:
         """Every order of the reading, each once."""
-        orders = (one for each in (self.listed, *self.found.values()) for one in each)
+        orders = (
+            shown_order
+            for service_order in (self.listed, *self.found.values())
+            for shown_order in service_order
+        )
         return list({order.order_id: order for order in orders}.values())
 
     @property
@@ -242,7 +246,11 @@ def judge_absence(
     if before is None:
         return _open(
             Lack.OLDER_ORDER,
-            *(place for control in older for place in _places(control, reading)),
+            *(
+                reference_field
+                for control in older
+                for reference_field in _places(control, reading)
+            ),
         )
     after = next(
         (
@@ -303,7 +311,9 @@ def _places(control: Control, reading: Reading) -> frozenset[ReferenceField]:
         if order.order_id == control.order_id
     ]
     return frozenset(
-        place for order in orders for place in order.places_of(control.order_ref)
+        reference_field
+        for order in orders
+        for reference_field in order.places_of(control.order_ref)
     )
 
 
@@ -341,16 +351,18 @@ def written_otherwise(
             if (name != order_ref or isinstance(order, Misread)) and _may_mean(
                 name, order_ref
             ):
-                told = str(order) if isinstance(order, Misread) else order.order_id
-                return two_ids(order_ref, Source.LEDGER, "", f"{told}, {name}")
+                message = str(order) if isinstance(order, Misread) else order.order_id
+                return two_ids(order_ref, Source.LEDGER, "", f"{message}, {name}")
     return None
 
 
 def _may_mean(name: str, order_ref: str) -> bool:
-    told, ours = (
+    message, our_lines = (
         "".join(filter(str.isalnum, text.casefold())) for text in (name, order_ref)
     )
-    return told == ours or (len(told) >= LEAST_CUT and ours.startswith(told))
+    return message == our_lines or (
+        len(message) >= LEAST_CUT and our_lines.startswith(message)
+    )
 
 
 def two_ids(
@@ -367,10 +379,11 @@ def two_ids(
 
 
 def _open(lacks: Lack, *shown: str) -> Open:
-    known = tuple(
-        Statement(source=Source.LISTED, value=one) for one in sorted(set(shown))
+    statements = tuple(
+        Statement(source=Source.LISTED, value=order_id)
+        for order_id in sorted(set(shown))
     )
-    return Open(kind=Kind.ABSENT, lacks=lacks, known=known)
+    return Open(kind=Kind.ABSENT, lacks=lacks, known=statements)
 
 
 def judge_account(reading: Reading, account: Account) -> Open | None:
@@ -382,43 +395,44 @@ def judge_account(reading: Reading, account: Account) -> Open | None:
     A person's confirmation that the ledger knows every order is as good up to that
     moment.
     """
-    said = account.confirmed_at
+    moment = account.confirmed_at
     covers = reading.covers
-    alive = [
+    service_orders = [
         order for order in reading.listed if order.status is not ServiceStatus.CLOSED
     ]
-    nameless = [
+    nameless_ids = [
         order.order_id
-        for order in could_be_ours(alive, account)
+        for order in could_be_ours(service_orders, account)
         if not _is_before(order, account)
     ]
     if unclear := _unclear(
-        reading, account, lambda at: said is not None and at <= said
+        reading, account, lambda at: moment is not None and at <= moment
     ):
         return unclear
-    if nameless:
-        return _open(Lack.NAMED_ORDERS, *nameless)
+    if nameless_ids:
+        return _open(Lack.NAMED_ORDERS, *nameless_ids)
     listed = {order.order_id: order for order in reading.listed}
     if any(
-        one.order_id in listed and listed[one.order_id].places_of(one.order_ref)
-        for one in account.controls
+        control.order_id in listed
+        and listed[control.order_id].places_of(control.order_ref)
+        for control in account.controls
     ):
         is_whole = reading.ended or (reading.unbroken and reading.covers is not None)
         return None if is_whole else _open(Lack.EMPTY_PAGE)
-    rows: list[ServiceOrder | Misread] = [*alive, *reading.misread]
-    if said is None and (account.controls or rows):
+    rows: list[ServiceOrder | Misread] = [*service_orders, *reading.misread]
+    if moment is None and (account.controls or rows):
         return _open(Lack.OLDER_ORDER, *(row.order_id for row in rows))
     reaches_back = reading.ended or (
-        said is not None and covers is not None and covers <= said
+        moment is not None and covers is not None and covers <= moment
     )
     return None if reaches_back else _open(Lack.EMPTY_PAGE)
 
 
 def _is_before(order: ServiceOrder, account: Account) -> bool:
     """Whether a person's confirmation covers the order."""
-    said = account.confirmed_at
+    moment = account.confirmed_at
     at = order.created_at
-    return said is not None and at is not None and at <= said
+    return moment is not None and at is not None and at <= moment
 
 
 def could_be_ours(
@@ -463,10 +477,11 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
     named otherwise: its pieces alone count. So do those of all where no item is ours.
     """
     if not shown.goods or not all(
-        one.item_id and one.sku_id and one.quantity for one in shown.goods
+        order_id.item_id and order_id.sku_id and order_id.quantity
+        for order_id in shown.goods
     ):
         return []
-    ours = {
+    our_lines = {
         (line.distribution_item_id, line.distribution_sku_id): (
             line.item_id,
             line.sku_id,
@@ -474,21 +489,21 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
         for line in lines
     }
     asked = pieces(lines)
-    told = Counter[tuple[str, str]]()
+    told_lines = Counter[tuple[str, str]]()
     for ids, count in pieces(shown.goods).items():
-        told[ours.get(ids, ids)] += count
-    named = {item_id for item_id, _ in asked.keys() & told.keys()}
-    if not named and told.total() >= asked.total():
+        told_lines[our_lines.get(ids, ids)] += count
+    named = {item_id for item_id, _ in asked.keys() & told_lines.keys()}
+    if not named and told_lines.total() >= asked.total():
         return []
-    lacks = asked - told
-    lacking = _by_item(asked) - _by_item(told)
+    lacks = asked - told_lines
+    by_item = _by_item(asked) - _by_item(told_lines)
     return [
         line
         for line in lines
         if (
             (line.item_id, line.sku_id) in lacks
             if line.item_id in named
-            else line.item_id in lacking
+            else line.item_id in by_item
         )
     ]
 

@@ -273,10 +273,10 @@ def reason_ids(options: Sequence[RefundOption]) -> list[str]:
     """
     listed = Counter(option.reason_id for option in options)
     return [
-        f"{one.reason_id}/{one.goods}"
-        if listed[one.reason_id] > 1
-        else str(one.reason_id)
-        for one in options
+        f"{goods_item.reason_id}/{goods_item.goods}"
+        if listed[goods_item.reason_id] > 1
+        else str(goods_item.reason_id)
+        for goods_item in options
     ]
 
 
@@ -292,15 +292,17 @@ def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
         for named, option in zip(ids, options, strict=True)
         if wish in (named, option.name)
     ]
-    found = exact or [option for option in options if wish and wish in option.name]
-    if len(found) == 1:
-        return found[0]
+    reason_options = exact or [
+        option for option in options if wish and wish in option.name
+    ]
+    if len(reason_options) == 1:
+        return reason_options[0]
     listed = ", ".join(
         f"{named} {option.name}" for named, option in zip(ids, options, strict=True)
     )
     if not wish:
         raise RefundFault(f"say why, with a reason of this list: {listed}")
-    problem = "more than one reason matches" if found else "no reason matches"
+    problem = "more than one reason matches" if reason_options else "no reason matches"
     raise RefundFault(f"{problem} {wish!r}: {listed}")
 
 
@@ -308,14 +310,14 @@ def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
     """Goods and postage for a wished total, the most that is possible for none. Raises
     `RefundFault`.
     """
-    least = option.least + option.least_postage
+    amount = option.least + option.least_postage
     most = option.most + option.most_postage
-    if most.minor < 1 or least > most:
+    if most.minor < 1 or amount > most:
         raise NothingToAsk("nothing is left to be refunded")
     if wish is None:
         return RefundAmount(goods=option.most, postage=option.most_postage)
-    if not least <= wish <= most:
-        bounds = f"exactly {most}" if least == most else f"{least} to {most}"
+    if not amount <= wish <= most:
+        bounds = f"exactly {most}" if amount == most else f"{amount} to {most}"
         raise RefundFault(
             f"{wish} can't be asked for with reason {option.name}: {bounds}"
         )
@@ -351,12 +353,12 @@ def settled_description(text: str, reason: str) -> str:
     """The description for the seller: 2 to 150 characters, the reason itself when none
     is given.
     """
-    words = text.strip() or reason
-    if not 2 <= len(words) <= LONGEST_DESCRIPTION:
+    message = text.strip() or reason
+    if not 2 <= len(message) <= LONGEST_DESCRIPTION:
         raise RefundFault(
-            f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed"
+            f"the description has {len(message)} characters: 2 to {LONGEST_DESCRIPTION} are allowed"
         )
-    return words
+    return message
 
 
 def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
@@ -388,7 +390,13 @@ def order_state_after(
     back = total_of([refund.refunded for refund in paid_back])
     gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
     returned = gone & {
-        *chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))
+        *chain(
+            *(
+                goods_item.lines
+                for goods_item in paid_back
+                if goods_item.kind is RefundKind.RETURN
+            )
+        )
     }
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, came_back(back, paid)
@@ -408,9 +416,9 @@ def _paid_for(
     """What was paid for the goods of some lines: their part of it, without postage."""
     worth = {line.line_no: line.amount.minor for line in lines}
     of_all = sum(worth.values())
-    part = sum(worth[line_no] for line_no in some)
+    refund_part = sum(worth[line_no] for line_no in some)
     return Money(
-        part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
+        refund_part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
     )
 
 
@@ -455,17 +463,17 @@ def _nearly_all_back(
     """The lines nearly all of whose price came `back`: for them alone, or for them and
     others of which it had not.
     """
-    gone = set[int]()
+    returned = set[int]()
     for together in sorted(back, key=len):
-        rest = {*together} - gone
+        other_lines = {*together} - returned
         sums = [
             goods
-            for part, goods in back.items()
-            if rest & {*part} and {*together} >= {*part}
+            for refund_part, goods in back.items()
+            if other_lines & {*refund_part} and {*together} >= {*refund_part}
         ]
-        if _is_all(total_of(sums), _paid_for(rest, lines, paid)):
-            gone |= rest
-    return gone
+        if _is_all(total_of(sums), _paid_for(other_lines, lines, paid)):
+            returned |= other_lines
+    return returned
 
 
 def is_asked_back(
@@ -479,7 +487,9 @@ def is_asked_back(
     lines; a refused sum is not.
     """
     counted = UNDER_WAY | {R.REFUNDED}
-    back = _goods_back([one for one in refunds if one.state in counted], above)
+    back = _goods_back(
+        [goods_item for goods_item in refunds if goods_item.state in counted], above
+    )
     every = {line.line_no for line in lines}
     is_of_all = {*chain(*back)} >= every
     return is_of_all and _is_all(
@@ -508,7 +518,11 @@ def unsent_lines(
         and refund.state_before is not OrderState.DELIVERED
     ]
     back = _goods_back(before_delivery, above, lines, paid)
-    of_some_lines = {part: back[part] for part in back if len(part) < len(lines)}
+    of_some_lines = {
+        refund_part: back[refund_part]
+        for refund_part in back
+        if len(refund_part) < len(lines)
+    }
     return _nearly_all_back(of_some_lines, lines, paid)
 
 
@@ -534,22 +548,26 @@ def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     One that was not taken waits no longer once as much was asked for, or came back, of
     its lines: later, by others.
     """
-    found = list[Refund]()
+    reason_options = list[Refund]()
     later = defaultdict[str, list[Refund]](list)
-    for one in reversed(refunds):
+    for goods_item in reversed(refunds):
         beside = [
-            other for other in later[one.order_ref] if {*other.lines} & {*one.lines}
+            refund
+            for refund in later[goods_item.order_ref]
+            if {*refund.lines} & {*goods_item.lines}
         ]
-        sums = total_of([max(other.asked, other.refunded) for other in beside])
-        is_settled = {*chain(*(other.lines for other in beside))} >= {
-            *one.lines
-        } and sums >= one.asked
-        if one.state in WAITS_FOR_A_PERSON and not (
-            one.state is R.DECLINED and is_settled
+        sums = total_of([max(refund.asked, refund.refunded) for refund in beside])
+        is_settled = {*chain(*(refund.lines for refund in beside))} >= {
+            *goods_item.lines
+        } and sums >= goods_item.asked
+        if goods_item.state in WAITS_FOR_A_PERSON and not (
+            goods_item.state is R.DECLINED and is_settled
         ):
-            found.append(one)
-        later[one.order_ref] += [one] if one.state in UNDER_WAY | {R.REFUNDED} else []
-    return found[::-1]
+            reason_options.append(goods_item)
+        later[goods_item.order_ref] += (
+            [goods_item] if goods_item.state in UNDER_WAY | {R.REFUNDED} else []
+        )
+    return reason_options[::-1]
 
 
 _STEPS = {

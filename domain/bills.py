@@ -32,14 +32,16 @@ def apportioned(numerators: Sequence[int], denominator: int, total: int) -> list
     """
     if denominator == 1 and sum(numerators) == total:
         return list(numerators)
-    parts = [numerator // denominator for numerator in numerators]
+    rounded = [numerator // denominator for numerator in numerators]
     remainders = [numerator % denominator for numerator in numerators]
-    lacking = total - sum(parts)
-    if not 0 <= lacking <= sum(remainder > 0 for remainder in remainders):
+    amounts_text = total - sum(rounded)
+    if not 0 <= amounts_text <= sum(remainder > 0 for remainder in remainders):
         raise ValueError(f"{total} is not what {len(numerators)} parts come to")
-    for at in sorted(range(len(parts)), key=lambda at: -remainders[at])[:lacking]:
-        parts[at] += 1
-    return parts
+    for at in sorted(range(len(rounded)), key=lambda at: -remainders[at])[
+        :amounts_text
+    ]:
+        rounded[at] += 1
+    return rounded
 
 
 TAKEN_OFF = ("discount", "refunded")
@@ -121,8 +123,8 @@ def fault_of(bill: Bill) -> str:
     ):
         return "an amount of it is below zero"
     if quoted and listed < quoted.goods:
-        lacking = f"{Money(listed, bill.currency)}, its quote to {Money(quoted.goods, bill.currency)}"
-        return f"the goods of its lines come to {lacking}: a line is missing"
+        amounts_text = f"{Money(listed, bill.currency)}, its quote to {Money(quoted.goods, bill.currency)}"
+        return f"the goods of its lines come to {amounts_text}: a line is missing"
     return bill.problem
 
 
@@ -135,10 +137,10 @@ def split(bill: Bill) -> list[dict[str, int]]:
     goods = [line.goods for line in bill.lines]
     postage, surcharge, discount = _beside_the_goods(bill)
     added = [allocate(postage, goods), allocate(surcharge, goods)]
-    gross = [sum(one) for one in zip(goods, *added, strict=True)]
+    gross = [sum(amount) for amount in zip(goods, *added, strict=True)]
     off = allocate(discount, gross)
-    kept = [one - less for one, less in zip(gross, off, strict=True)]
-    columns = (goods, *added, off, _refunded(bill, kept))
+    net_amounts = [amount - less for amount, less in zip(gross, off, strict=True)]
+    columns = (goods, *added, off, _refunded(bill, net_amounts))
     return [
         dict(zip(OF_THE_GOODS, amounts, strict=True))
         for amounts in zip(*columns, strict=True)
@@ -158,32 +160,36 @@ def _beside_the_goods(bill: Bill) -> tuple[int, int, int]:
     )
     return (
         quoted.postage,
-        sum(one for one in apart if one > 0),
-        -sum(one for one in apart if one < 0),
+        sum(amount for amount in apart if amount > 0),
+        -sum(amount for amount in apart if amount < 0),
     )
 
 
-def _refunded(bill: Bill, kept: Sequence[int]) -> list[int]:
+def _refunded(bill: Bill, net_amounts: Sequence[int]) -> list[int]:
     """What came back of each line, never more than its part: the lines that a refund is
     for, then the others.
     """
-    back = [0] * len(kept)
-    for part, amount in bill.refunds:
-        left = [took - returned for took, returned in zip(kept, back, strict=True)]
+    back = [0] * len(net_amounts)
+    for lines_part, amount in bill.refunds:
+        remaining = [
+            took - returned for took, returned in zip(net_amounts, back, strict=True)
+        ]
         named = [
-            one if _is_for(part, line) else 0
-            for one, line in zip(left, bill.lines, strict=True)
+            amount if _is_for(lines_part, line) else 0
+            for amount, line in zip(remaining, bill.lines, strict=True)
         ]
         first = min(amount, sum(named))
-        others = [one - own for one, own in zip(left, named, strict=True)]
-        rest = min(amount - first, sum(others))
-        for sums in (allocate(first, named), allocate(rest, others)):
-            back = [one + more for one, more in zip(back, sums, strict=True)]
+        other_amounts = [
+            amount - own for amount, own in zip(remaining, named, strict=True)
+        ]
+        remainder = min(amount - first, sum(other_amounts))
+        for sums in (allocate(first, named), allocate(remainder, other_amounts)):
+            back = [amount + more for amount, more in zip(back, sums, strict=True)]
     return back
 
 
-def _is_for(part: str, line: BillLine) -> bool:
-    return part == "all" or str(line.line_no) in part.split("+")
+def _is_for(lines_part: str, line: BillLine) -> bool:
+    return lines_part == "all" or str(line.line_no) in lines_part.split("+")
 
 
 NUMBERED_ANEW = timedelta(days=180)
@@ -207,11 +213,11 @@ def parcels(bills: Iterable[Bill]) -> list[list[Bill]]:
             group_of[other.order_ref] for other in shared if not _is_anew(bill, other)
         }
         groups[bill.order_ref] = [
-            *(one for name in sorted(met) for one in groups.pop(name)),
+            *(bill for name in sorted(met) for bill in groups.pop(name)),
             bill,
         ]
         group_of |= dict.fromkeys(
-            (one.order_ref for one in groups[bill.order_ref]), bill.order_ref
+            (amount.order_ref for amount in groups[bill.order_ref]), bill.order_ref
         )
         newest |= dict.fromkeys(_numbers(bill), bill)
     grouped = [

@@ -65,20 +65,20 @@ def seen_text(text: str, *, prose: bool) -> tuple[str, list[str]]:
         return stripped, []
     _require_characters(stripped)
     bare = EDGES.sub("", stripped)
-    said = [INVISIBLE_WARNING] if bare != stripped else []
+    warnings = [INVISIBLE_WARNING] if bare != stripped else []
     if found := INVISIBLE.search(bare):
         if not prose:
             raise ValueError(
                 f"this cell holds an invisible character (U+{ord(found.group()[0]):04X}); type it again"
             )
         bare = EDGES.sub("", INVISIBLE.sub("", bare))
-        said = [INVISIBLE_WARNING]
+        warnings = [INVISIBLE_WARNING]
     if BREAKS.search(bare):
         if not prose:
             raise ValueError("this cell holds a line break or tab; take it out")
         bare = BREAKS.sub(" ", bare)
-        said.append(LINE_BREAK_WARNING)
-    return bare, said
+        warnings.append(LINE_BREAK_WARNING)
+    return bare, warnings
 
 
 def _require_characters(text: str) -> None:
@@ -211,5 +211,5 @@ def _what_it_is(value: object) -> str:
         tuple: "a list",
         bytes: "binary data",
     }
-    what = kinds.get(type(value), f"a value of type {type(value).__name__}")
-    return f"{what} stands here; write the text or number that is meant"
+    kind_name = kinds.get(type(value), f"a value of type {type(value).__name__}")
+    return f"{kind_name} stands here; write the text or number that is meant"

@@ -98,11 +98,11 @@ class CostReport:
     @property
     def problems(self) -> dict[str, list[str]]:
         """The orders without a sum, by the reason."""
-        found: dict[str, list[str]] = {}
+        orders_by_problem: dict[str, list[str]] = {}
         for order in self.orders:
             if order.problem:
-                found.setdefault(order.problem, []).append(order.order_ref)
-        return found
+                orders_by_problem.setdefault(order.problem, []).append(order.order_ref)
+        return orders_by_problem
 
     @property
     def all_fine(self) -> bool:
@@ -112,13 +112,13 @@ class CostReport:
     @property
     def summary(self) -> str:
         """The run in one line."""
-        whole = sum_of("", self.orders, self.currency)
-        cost = f"{pluralize(whole.orders, 'paid order')}" + (
-            f": {whole.landed}" if whole.landed else ""
+        cost_sum = sum_of("", self.orders, self.currency)
+        cost = f"{pluralize(cost_sum.orders, 'paid order')}" + (
+            f": {cost_sum.landed}" if cost_sum.landed else ""
         )
         return (
-            f"{cost}, {pluralize(whole.open, 'order')} without a sum"
-            if whole.open
+            f"{cost}, {pluralize(cost_sum.open, 'order')} without a sum"
+            if cost_sum.open
             else cost
         )
 
@@ -162,7 +162,7 @@ def orders_of(rows: Iterable[CostRow]) -> list[OrderCost]:
 
 def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
     first = lines[0]
-    taken = sum(
+    total = sum(
         row["goods_minor"] + row["postage_minor"] + row["surcharge_minor"]
         for row in lines
     )
@@ -175,7 +175,7 @@ def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
         order_ref=ref,
         batch_id=first["batch_id"] or "",
         lines=len(lines),
-        net_paid=Money(taken - off, first["currency"]),
+        net_paid=Money(total - off, first["currency"]),
         freight=freight if first["freight_currency"] else None,
         landed=Money(
             sum(row["landed_minor"] for row in lines), first["landed_currency"]

@@ -132,9 +132,9 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
     if not offer.active or not active:
         return _not_on_sale(offer)
     if wish:
-        found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
-        if found and (found[0].active or offer.unknown_state):
-            return found[0] if found[0].active else _not_on_sale(offer)
+        skus = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
+        if skus and (skus[0].active or offer.unknown_state):
+            return skus[0] if skus[0].active else _not_on_sale(offer)
         unknown = because(
             ReasonCode.SKU_UNKNOWN,
             item=offer.item_id,
@@ -193,21 +193,21 @@ def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdi
     """What the offers themselves rule out: fewer pieces than the seller sells, more
     than there are.
     """
-    asked: Counter[str] = Counter()
+    asked_pieces: Counter[str] = Counter()
     for line, offer, _ in lines:
-        asked[offer.item_id] += line.quantity
+        asked_pieces[offer.item_id] += line.quantity
     for line, offer, sku in lines:
         title = offer.title
         item = offer.item_id
-        pieces = asked[offer.item_id]
+        pieces = asked_pieces[offer.item_id]
         if pieces < offer.min_quantity:
-            least = offer.min_quantity
+            min_quantity = offer.min_quantity
             return refused(
                 because(
                     ReasonCode.BELOW_MINIMUM,
                     title=title,
                     item=item,
-                    least=least,
+                    least=min_quantity,
                     asked=pieces,
                 )
             )
@@ -300,7 +300,9 @@ def _with_problems(
     request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote
 ) -> Verdict:
     several = [
-        one.message for one in quote.problems if one.problem is Problem.SEVERAL_PRODUCTS
+        problem.message
+        for problem in quote.problems
+        if problem.problem is Problem.SEVERAL_PRODUCTS
     ]
     if several:
         return held(
@@ -312,7 +314,7 @@ def _with_problems(
         )
     problems = [_in_words(problem, lines) for problem in quote.problems]
     if all(
-        one.problem is Problem.OTHER for one in quote.problems
+        problem.problem is Problem.OTHER for problem in quote.problems
     ):  # a fault of the service may be told as a no
         return unusable("could not be previewed", "; ".join(problems))
     return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
@@ -321,8 +323,8 @@ def _with_problems(
 def above_limits(request: OrderRequest, quote: Quote) -> list[int]:
     """The numbers of the lines that cost more than their limit."""
     return [
-        one.line_no
-        for one, _ in _odd_beside_limits(
+        problem.line_no
+        for problem, _ in _odd_beside_limits(
             request, quote, lambda amount, most: amount > most
         )
     ]
@@ -362,25 +364,25 @@ def _against_limits(
     titles = {line.line_no: line.title for line in lines}
     return [
         above_limit(
-            titles.get(one.line_no, "line"),
-            one.unit_price,
+            titles.get(problem.line_no, "line"),
+            problem.unit_price,
             limit,
-            one.amount if one.unit_price == limit else None,
+            problem.amount if problem.unit_price == limit else None,
         )
-        for one, limit in _odd_beside_limits(request, quote, is_odd)
+        for problem, limit in _odd_beside_limits(request, quote, is_odd)
     ]
 
 
 def _odd_beside_limits(
     request: OrderRequest, quote: Quote, is_odd: Callable[[Money, Money], bool]
 ) -> list[tuple[QuoteLine, Money]]:
-    asked = dict(enumerate(request.lines, start=1))
+    request_lines = dict(enumerate(request.lines, start=1))
     return [
-        (one, limit)
-        for one in quote.lines
-        if (line := asked.get(one.line_no))
+        (problem, limit)
+        for problem in quote.lines
+        if (line := request_lines.get(problem.line_no))
         and (limit := line.max_unit_price)
-        and is_odd(one.amount, limit * line.quantity)
+        and is_odd(problem.amount, limit * line.quantity)
     ]
 
 
@@ -403,7 +405,7 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
     """What the goods cost by their offers, for as many pieces; by the order line where
     its offer is not at hand.
     """
-    known = {
+    known_lines = {
         (offer.item_id, sku.sku_id): (offer, sku)
         for offer in offers
         for sku in offer.skus
@@ -412,8 +414,8 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
     for line in lines:
         pieces[line.item_id] += line.quantity
     prices = [
-        price_at(*known[key], pieces[line.item_id])
-        if (key := (line.item_id, line.sku_id)) in known
+        price_at(*known_lines[key], pieces[line.item_id])
+        if (key := (line.item_id, line.sku_id)) in known_lines
         else line.unit_price
         for line in lines
     ]
@@ -474,8 +476,8 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     by_fact = by_us and shown.payment is not None and not submitted
     if not (shown.status.is_paid or by_fact):
         return None
-    told = Statement(source=Source.DETAIL, value=shown.payment or shown.status)
-    return Paid(order=told, ours=Statement(source=Source.LEDGER, value=owed))
+    statement = Statement(source=Source.DETAIL, value=shown.payment or shown.status)
+    return Paid(order=statement, ours=Statement(source=Source.LEDGER, value=owed))
 
 
 def unknown_state(shown: ServiceOrder) -> Reason | None:
@@ -522,42 +524,45 @@ def judge_payment(
     return agreed_total(_approved(approved), _total(shown))
 
 
-def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
-    if shown.status is ServiceStatus.PAYMENT_PENDING:
+def _under_way(service_order: ServiceOrder, *, by_us: bool) -> Left | None:
+    if service_order.status is ServiceStatus.PAYMENT_PENDING:
         return Left(how=Payment.WAIT, why=PAYMENT_UNCONFIRMED)
-    if by_us and (unknown := unknown_state(shown)):
+    if by_us and (unknown := unknown_state(service_order)):
         return Left(how=Payment.WAIT, why=unknown)
     return None
 
 
 def _against_paying(
-    shown: ServiceOrder, approved: Money, payable: Money
+    service_order: ServiceOrder, approved: Money, payable: Money
 ) -> Contradicted | Left | None:
-    why = None
-    if shown.status is ServiceStatus.CLOSED:
-        why = closed_unpaid(shown.close_reason)
-    elif shown.status is ServiceStatus.PAYMENT_REFUSED:
-        why = refused_by_finance(shown)
-    elif unknown := unknown_state(shown):
-        why = unknown
-    elif shown.payment:
-        word, fact = (
+    reason = None
+    if service_order.status is ServiceStatus.CLOSED:
+        reason = closed_unpaid(service_order.close_reason)
+    elif service_order.status is ServiceStatus.PAYMENT_REFUSED:
+        reason = refused_by_finance(service_order)
+    elif unknown := unknown_state(service_order):
+        reason = unknown
+    elif service_order.payment:
+        statement, fact = (
             Statement(source=Source.DETAIL, value=value)
-            for value in (shown.status, shown.payment)
+            for value in (service_order.status, service_order.payment)
         )
-        return Contradicted(kind=Kind.PAID, first=word, second=fact)
-    elif shown.total.minor <= 0:
-        why = because(ReasonCode.SHOWN_FOR_NOTHING, total=shown.total)
+        return Contradicted(kind=Kind.PAID, first=statement, second=fact)
+    elif service_order.total.minor <= 0:
+        reason = because(ReasonCode.SHOWN_FOR_NOTHING, total=service_order.total)
     elif isinstance(
-        total := agreed_total(_approved(approved), _total(shown)), Contradicted
+        total := agreed_total(_approved(approved), _total(service_order)), Contradicted
     ):
         return total
-    elif shown.total > payable:
-        most = payable if payable > approved else None
-        why = because(
-            ReasonCode.PRICE_ROSE, total=shown.total, approved=approved, payable=most
+    elif service_order.total > payable:
+        amount = payable if payable > approved else None
+        reason = because(
+            ReasonCode.PRICE_ROSE,
+            total=service_order.total,
+            approved=approved,
+            payable=amount,
         )
-    return Left(how=Payment.STOP, why=why) if why else None
+    return Left(how=Payment.STOP, why=reason) if reason else None
 
 
 def refused_by_finance(shown: ServiceOrder) -> Reason:
@@ -573,8 +578,8 @@ def _approved(amount: Money) -> Statement:
     return Statement(source=Source.LEDGER, value=amount)
 
 
-def _total(shown: ServiceOrder) -> Statement:
-    return Statement(source=Source.DETAIL, value=shown.total)
+def _total(service_order: ServiceOrder) -> Statement:
+    return Statement(source=Source.DETAIL, value=service_order.total)
 
 
 def judge_booking(shown: ServiceOrder) -> Left | None:
@@ -588,10 +593,10 @@ def judge_booking(shown: ServiceOrder) -> Left | None:
     if unknown := unknown_state(shown):
         return Left(how=Payment.WAIT, why=unknown)
     if shown.status is ServiceStatus.CLOSED:
-        why = closed_after_payment(shown.close_reason)
+        reason = closed_after_payment(shown.close_reason)
     else:
-        why = paid_shown_otherwise(shown.status)
-    return Left(how=Payment.STOP, why=why)
+        reason = paid_shown_otherwise(shown.status)
+    return Left(how=Payment.STOP, why=reason)
 
 
 def paid_shown_otherwise(status: str) -> Reason:
@@ -607,7 +612,11 @@ def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:
 
 
 def _choices(skus: list[Sku], most: int = 6) -> str:
-    shown = ", ".join(
+    differences = ", ".join(
         f"{sku.sku_id} ({sku.name})" if sku.name else sku.sku_id for sku in skus[:most]
     )
-    return shown if len(skus) <= most else f"{shown}, and {len(skus) - most} more"
+    return (
+        differences
+        if len(skus) <= most
+        else f"{differences}, and {len(skus) - most} more"
+    )

@@ -141,9 +141,11 @@ def is_live(order: ServiceOrder) -> bool:
 def standing(order: ServiceOrder) -> str:
     """What the service shows, in a few words."""
     if order.status is ServiceStatus.CLOSED:
-        why = f" ({order.close_reason})" if order.close_reason else ""
+        reason = f" ({order.close_reason})" if order.close_reason else ""
         return (
-            f"closed{why}, {order.paid} paid" if order.paid else f"closed unpaid{why}"
+            f"closed{reason}, {order.paid} paid"
+            if order.paid
+            else f"closed unpaid{reason}"
         )
     if not is_paid(order):
         return f"{order.status.replace('_', ' ')}, {order.total}"
@@ -197,7 +199,7 @@ def several(ours: LedgerOrder, orders: list[ServiceOrder]) -> Finding:
         FindingKind.SEVERAL_ORDERS,
         ours,
         expected="one order",
-        seen=f"{len(orders)} orders under {ours.order_ref}: {listed}",
+        seen_text=f"{len(orders)} orders under {ours.order_ref}: {listed}",
         remedy="cancel all but one at the console, paid ones by asking for the money back; then tell which is left: "
         f"sourcing resolve {ours.order_ref} ordered ORDER_ID",
     )
@@ -207,14 +209,14 @@ def missing(ours: LedgerOrder, instead: ServiceOrder | None) -> Finding:
     """The service does not show the order; it may show another one under its reference
     `instead`.
     """
-    seen = "no such order"
+    seen_text = "no such order"
     if instead is not None:
-        seen = f"another order under this reference: {instead.order_id} ({standing(instead)})"
+        seen_text = f"another order under this reference: {instead.order_id} ({standing(instead)})"
     return _finding(
         FindingKind.MISSING,
         ours,
         expected=f"{ours.state}, {ours.paid} paid" if ours.paid else f"{ours.state}",
-        seen=seen,
+        seen_text=seen_text,
         remedy="look it up in the console, and ask the service if it is not there. Don't order it again before",
         expected_amount=ours.paid or ours.total,
     )
@@ -227,11 +229,11 @@ def differences(
     shipment.
     """
     if (
-        found := _payment(ours, theirs, now)
+        finding := _payment(ours, theirs, now)
         or _state(ours, theirs)
         or _amount(ours, theirs)
     ):
-        yield found
+        yield finding
     if (
         with_shipment
         and ours.state not in OVER
@@ -240,43 +242,47 @@ def differences(
         yield from _shipment(ours, theirs)
 
 
-def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
-    if ours.paid is not None and not is_paid(theirs):
-        if ours.gives_back and theirs.status is ServiceStatus.CLOSED:
+def _payment(
+    order: LedgerOrder, theirs: ServiceOrder, moment: datetime
+) -> Finding | None:
+    if order.paid is not None and not is_paid(theirs):
+        if order.gives_back and theirs.status is ServiceStatus.CLOSED:
             return None
         return _finding(
             FindingKind.PAYMENT_DIFFERS,
-            ours,
-            expected=f"{ours.paid} paid",
-            seen=standing(theirs),
+            order,
+            expected=f"{order.paid} paid",
+            seen_text=standing(theirs),
             remedy="look in the wallet's statement whether the money left or came back, and ask the service",
-            expected_amount=ours.paid,
+            expected_amount=order.paid,
         )
-    if ours.paid is None and is_paid(theirs):
+    if order.paid is None and is_paid(theirs):
         return _finding(
             FindingKind.PAYMENT_DIFFERS,
-            ours,
-            expected=f"{ours.state}, not paid",
-            seen=standing(theirs),
-            remedy=_of_unrecorded(ours),
+            order,
+            expected=f"{order.state}, not paid",
+            seen_text=standing(theirs),
+            remedy=_of_unrecorded(order),
             seen_amount=theirs.costs,
         )
-    return _dropped(ours, theirs, now)
+    return _dropped(order, theirs, moment)
 
 
-def _of_unrecorded(ours: LedgerOrder) -> str:
-    if ours.state is OrderState.CANCELLED:
-        return f"ask for the money back: sourcing refund {ours.order_ref}, or at the console"
+def _of_unrecorded(order: LedgerOrder) -> str:
+    if order.state is OrderState.CANCELLED:
+        return f"ask for the money back: sourcing refund {order.order_ref}, or at the console"
     return "run its request file again: that records the payment and books. If it was not paid by hand, ask the service"
 
 
-def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding | None:
+def _dropped(
+    order: LedgerOrder, theirs: ServiceOrder, moment: datetime
+) -> Finding | None:
     waits = theirs.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.OTHER)
-    if waits or is_paid(theirs) or ours.payment_clear_at is None:
+    if waits or is_paid(theirs) or order.payment_clear_at is None:
         return None
     closed = theirs.status is ServiceStatus.CLOSED
     if not closed and (
-        ours.state is not OrderState.PAYMENT_PENDING or now < ours.payment_clear_at
+        order.state is not OrderState.PAYMENT_PENDING or moment < order.payment_clear_at
     ):
         return None
     if_none, then = (
@@ -284,77 +290,77 @@ def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
     )
     return _finding(
         FindingKind.PAYMENT_DIFFERS,
-        ours,
+        order,
         expected="a payment, which the service had accepted",
-        seen=standing(theirs),
+        seen_text=standing(theirs),
         remedy=f"look in the wallet's statement. If no money {if_none}: "
-        f"sourcing resolve {ours.order_ref} not-paid{then}",
-        expected_amount=ours.total,
+        f"sourcing resolve {order.order_ref} not-paid{then}",
+        expected_amount=order.total,
     )
 
 
-def _state(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
-    if ours.gives_back:
+def _state(order: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
+    if order.gives_back:
         return None
     closed = theirs.status is ServiceStatus.CLOSED
-    if closed is not (ours.state is OrderState.CANCELLED):
-        remedy = _of_closed(ours) if closed else _of_alive(ours)
+    if closed is not (order.state is OrderState.CANCELLED):
+        remedy = _of_closed(order) if closed else _of_alive(order)
     elif theirs.status is ServiceStatus.OTHER:
         remedy = "look it up in the console: the service shows a state that this program does not know"
     else:
         return None
     return _finding(
         FindingKind.STATE_DIFFERS,
-        ours,
-        expected=str(ours.state),
-        seen=standing(theirs),
+        order,
+        expected=str(order.state),
+        seen_text=standing(theirs),
         remedy=remedy,
     )
 
 
-def _of_closed(ours: LedgerOrder) -> str:
-    if ours.paid is not None:
-        ref = ours.order_ref
+def _of_closed(order: LedgerOrder) -> str:
+    if order.paid is not None:
+        ref = order.order_ref
         return (
             f"look whether the money came back. If it did: sourcing resolve {ref} came-back AMOUNT_CNY; if not: "
             f"sourcing refund {ref}, or ask the marketplace"
         )
-    return f"sourcing cancel {ours.order_ref} closes it here too; to buy it after all, give it a new order_ref"
+    return f"sourcing cancel {order.order_ref} closes it here too; to buy it after all, give it a new order_ref"
 
 
-def _of_alive(ours: LedgerOrder) -> str:
-    if ours.paid is not None:
-        return f"ask for the money back: sourcing refund {ours.order_ref}, or at the console"
-    return f"cancel it again: sourcing cancel {ours.order_ref}, or at the console; unpaid, it closes by itself"
+def _of_alive(order: LedgerOrder) -> str:
+    if order.paid is not None:
+        return f"ask for the money back: sourcing refund {order.order_ref}, or at the console"
+    return f"cancel it again: sourcing cancel {order.order_ref}, or at the console; unpaid, it closes by itself"
 
 
-def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
+def _amount(order: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
     """A finding where the amounts differ; after a refund a marketplace may show what is
     left (not documented).
     """
     pairs = [
-        (what, our, their)
-        for what, our, their in (
-            ("paid", ours.paid, theirs.paid),
-            ("total", ours.total, theirs.total),
+        (label, our, their)
+        for label, our, their in (
+            ("paid", order.paid, theirs.paid),
+            ("total", order.total, theirs.total),
         )
         if our is not None
         and their is not None
-        and their not in (our, left(our, ours.refunded))
+        and their not in (our, left(our, order.refunded))
     ]
     if not pairs or (theirs.status is ServiceStatus.CLOSED and not is_paid(theirs)):
         return None
     _, our, their = pairs[0]
     remedy = (
         "look in the wallet's statement what was taken, and ask the service for the difference"
-        if ours.paid is not None
+        if order.paid is not None
         else "the price changed after ordering: run its request file again; what is dearer than approved is not paid"
     )
     return _finding(
         FindingKind.AMOUNT_DIFFERS,
-        ours,
-        expected=", ".join(f"{what} {our}" for what, our, _ in pairs),
-        seen=", ".join(f"{what} {their}" for what, _, their in pairs),
+        order,
+        expected=", ".join(f"{label} {our}" for label, our, _ in pairs),
+        seen_text=", ".join(f"{label} {their}" for label, _, their in pairs),
         remedy=remedy,
         expected_amount=our,
         seen_amount=their,
@@ -365,49 +371,49 @@ def left(amount: Money, refunded: Money) -> Money:
     return amount - refunded if amount.currency == refunded.currency else amount
 
 
-def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
+def _shipment(order: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
     expected = (
-        _booking(ours.shipment_order_id, ours.tracking_numbers)
-        if ours.shipment_order_id
+        _booking(order.shipment_order_id, order.tracking_numbers)
+        if order.shipment_order_id
         else "no shipment"
     )
-    seen = ", ".join(
-        _booking(one.shipment_order_id, one.tracking_numbers)
-        for one in theirs.shipments
+    seen_text = ", ".join(
+        _booking(shipment.shipment_order_id, shipment.tracking_numbers)
+        for shipment in theirs.shipments
     )
-    if _same_shipment(ours, theirs):
+    if _same_shipment(order, theirs):
         return
     remedy = "ask the warehouse which one counts, and have the others cancelled"
     if not theirs.shipments:
-        seen = "no shipment on the order"
+        seen_text = "no shipment on the order"
         remedy = "ask the warehouse for it; don't book again before it says no"
-    elif not ours.shipment_order_id:
+    elif not order.shipment_order_id:
         remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
-    elif {one.shipment_order_id for one in theirs.shipments} == {
-        ours.shipment_order_id
+    elif {shipment.shipment_order_id for shipment in theirs.shipments} == {
+        order.shipment_order_id
     }:
         remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
     yield _finding(
         FindingKind.SHIPMENT_DIFFERS,
-        ours,
+        order,
         expected=expected,
-        seen=seen,
+        seen_text=seen_text,
         remedy=remedy,
     )
 
 
-def _same_shipment(ours: LedgerOrder, theirs: ServiceOrder) -> bool:
+def _same_shipment(order: LedgerOrder, theirs: ServiceOrder) -> bool:
     """Numbers that are not shown yet don't contradict those that the booking
     answered.
     """
     if not theirs.shipments:
-        return not ours.shipment_order_id
-    shown = theirs.shipments[0]
-    numbers = set(shown.tracking_numbers)
-    same_numbers = not numbers or numbers == set(ours.tracking_numbers)
+        return not order.shipment_order_id
+    shipment = theirs.shipments[0]
+    numbers = set(shipment.tracking_numbers)
+    same_numbers = not numbers or numbers == set(order.tracking_numbers)
     return (
         len(theirs.shipments) == 1
-        and shown.shipment_order_id == ours.shipment_order_id
+        and shipment.shipment_order_id == order.shipment_order_id
         and same_numbers
     )
 
@@ -426,34 +432,34 @@ def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:
                 FindingKind.OPEN_QUESTION,
                 ours,
                 expected=f"an answer to {effect.action}",
-                seen=effect.reason or "nothing is known of it",
+                seen_text=effect.reason or "nothing is known of it",
                 remedy=_settled_by(effect, now),
             )
 
 
-def _settled_by(effect: OpenEffect, now: datetime) -> str:
-    if effect.clear_at and now < effect.clear_at:
+def _settled_by(effect: OpenEffect, moment: datetime) -> str:
+    if effect.clear_at and moment < effect.clear_at:
         return f"run sourcing reconcile again after {effect.clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
     return effect.asked
 
 
 def _finding(
     kind: FindingKind,
-    ours: LedgerOrder,
+    order: LedgerOrder,
     *,
     expected: str,
-    seen: str,
+    seen_text: str,
     remedy: str,
     expected_amount: Money | None = None,
     seen_amount: Money | None = None,
 ) -> Finding:
     return Finding(
         kind=kind,
-        marketplace=ours.marketplace,
-        order_ref=ours.order_ref,
-        order_id=ours.order_id,
+        marketplace=order.marketplace,
+        order_ref=order.order_ref,
+        order_id=order.order_id,
         expected=expected,
-        seen=seen,
+        seen=seen_text,
         remedy=remedy,
         expected_amount=expected_amount,
         seen_amount=seen_amount,

@@ -150,10 +150,10 @@ class Resolution:
     def words(self) -> str:
         """The answer as it is typed, for the audit trail."""
         amount = str(self.amount.major) if self.amount is not None else ""
-        parts = [
+        texts = [
             self.kind,
             self.value or (amount if self.kind is not K.ORDERED else ""),
         ]
-        parts += [f"--tracking {number}" for number in self.tracking]
-        parts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []
-        return " ".join(part for part in parts if part)
+        texts += [f"--tracking {number}" for number in self.tracking]
+        texts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []
+        return " ".join(text for text in texts if text)

@@ -36,12 +36,12 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
     if " " in text:
         meant = datetime.fromisoformat(text)
         return meant if meant.tzinfo else meant.replace(tzinfo=zone)
-    here = begun.astimezone(zone)
+    moment = begun.astimezone(zone)
     hour, minute = map(int, text.split(":"))
-    today = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    today = moment.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return (
         today
-        if today > here
+        if today > moment
         else (today.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
     )
 
@@ -50,19 +50,26 @@ def as_text(moment: datetime, timezone: str) -> str:
     """The moment in the form that `moment_of` reads, with the day, and with the offset
     in the hour that comes twice.
     """
-    here = datetime.fromtimestamp(
+    current_time = datetime.fromtimestamp(
         moment.timestamp(), ZoneInfo(timezone)
     )  # Prefect's own kind has another `replace`
-    comes_twice = here.replace(fold=0).utcoffset() != here.replace(fold=1).utcoffset()
-    return f"{here:%Y-%m-%d %H:%M%z}" if comes_twice else f"{here:%Y-%m-%d %H:%M}"
+    comes_twice = (
+        current_time.replace(fold=0).utcoffset()
+        != current_time.replace(fold=1).utcoffset()
+    )
+    return (
+        f"{current_time:%Y-%m-%d %H:%M%z}"
+        if comes_twice
+        else f"{current_time:%Y-%m-%d %H:%M}"
+    )
 
 
 def earlier(first: str, second: str, timezone: str) -> str:
     """Return the earlier of two times that have their day; an empty one is no limit."""
     times = [text for text in (first, second) if text]
-    now = datetime.now(UTC)
+    moment = datetime.now(UTC)
     return min(
-        times, key=lambda text: moment_of(text, now, timezone) or now, default=""
+        times, key=lambda text: moment_of(text, moment, timezone) or moment, default=""
     )
 
 
@@ -139,7 +146,7 @@ def due(
     the clock.
     """
     opens = now + timedelta(seconds=ready_in_s)
-    if coming := [one for one in clear_from if one > now]:
+    if coming := [moment for moment in clear_from if moment > now]:
         return max(*coming, opens) + MARGIN
     after = max(now + FIRST_PAUSE * int(2 ** (number - 1)), opens)
     return after + (EPOCH - after) % SLOT
@@ -149,12 +156,14 @@ def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
     """One look at several batches: when the last of them is due."""
     if not follow_ups:
         return None
-    last = max(follow_ups, key=lambda one: one.at)
-    batches = tuple(dict.fromkeys(batch for one in follow_ups for batch in one.batches))
-    number = min(one.number for one in follow_ups)
+    last = max(follow_ups, key=lambda follow_up: follow_up.at)
+    batches = tuple(
+        dict.fromkeys(batch for follow_up in follow_ups for batch in follow_up.batches)
+    )
+    number = min(follow_up.number for follow_up in follow_ups)
     return replace(
         last,
-        orders=sum(one.orders for one in follow_ups),
+        orders=sum(follow_up.orders for follow_up in follow_ups),
         batches=batches,
         number=number,
     )

@@ -14,7 +14,7 @@ from domain.orders import ADDRESS, CONTACT
 from domain.states import NEVER_BEGUN, REACHED_BOOKED, OrderState
 
 FORGOTTEN = "[forgotten]"
-PARTS = tuple(part for part in ADDRESS if part != "country")
+PARTS = tuple(field for field in ADDRESS if field != "country")
 """What is erased. The country stays: it identifies no person, and customs statistics
 ask for it.
 """
@@ -54,10 +54,22 @@ class Mentions:
     def of(cls, receivers: Iterable[Receiver]) -> Mentions:
         """Each address once, without the country and without what is empty."""
         told = [
-            {part: text for part in PARTS if (text := str(one.get(part) or "").strip())}
-            for one in receivers
+            {
+                field: text
+                for field in PARTS
+                if (text := str(erased_table.get(field) or "").strip())
+            }
+            for erased_table in receivers
         ]
-        return cls(tuple({repr(one): one for one in told if one}.values()))
+        return cls(
+            tuple(
+                {
+                    repr(erased_table): erased_table
+                    for erased_table in told
+                    if erased_table
+                }.values()
+            )
+        )
 
     def without(self, others: Iterable[str]) -> frozenset[str]:
         """What to look for everywhere, but for what stands in these texts, which other
@@ -71,9 +83,14 @@ class Mentions:
     @cached_property
     def identifying(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
-        texts = {one.get(part, "") for one in self.receivers for part in CONTACT}
+        texts = {
+            erased_table.get(field, "")
+            for erased_table in self.receivers
+            for field in CONTACT
+        }
         texts |= {
-            "".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers
+            "".join(filter(str.isdigit, erased_table.get("phone", "")))
+            for erased_table in self.receivers
         }
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
@@ -88,14 +105,14 @@ class Mentions:
         """All of a receiver: what is whole in any case, a single name as it is written
         or in capitals.
         """
-        whole = {
-            text for one in self.receivers for text in one.values()
+        whole_names = {
+            text for erased_table in self.receivers for text in erased_table.values()
         } - self.identifying
         single = {
             form
-            for one in self.receivers
-            for word in one.get("name", "").split()
-            for form in (word, word.upper())
+            for erased_table in self.receivers
+            for name_word in erased_table.get("name", "").split()
+            for form in (name_word, name_word.upper())
         }
         patterns = [
             f"(?i:{re.escape(text)})"
@@ -103,12 +120,12 @@ class Mentions:
         ]
         patterns += [
             f"(?i:{_as_word(text)})"
-            for text in sorted(whole, key=len, reverse=True)
+            for text in sorted(whole_names, key=len, reverse=True)
             if _is_word(text)
         ]
         patterns += [
             _as_word(text)
-            for text in sorted(single - whole, key=len, reverse=True)
+            for text in sorted(single - whole_names, key=len, reverse=True)
             if _is_word(text)
         ]
         return re.compile("|".join(patterns)) if patterns else None
@@ -141,9 +158,9 @@ class Standing:
     @property
     def never_begun(self) -> bool:
         """Nothing of it was ever ordered."""
-        begun = any(status is EffectStatus.DONE for _, status in self.effects)
+        is_begun = any(status is EffectStatus.DONE for _, status in self.effects)
         return self.state in NEVER_BEGUN and not (
-            self.is_ordered or begun or self._open
+            self.is_ordered or is_begun or self._open
         )
 
     @property
@@ -172,11 +189,11 @@ class Standing:
                 if self.is_booked
                 else f"a refund that is refused leaves it to be booked. Follow it: {_REFUNDS}"
             )
-        said = f" It says: {self.reason}." if self.reason else ""
+        message = f" It says: {self.reason}." if self.reason else ""
         if self.is_booked:
-            return f"it is {self.state}, so its parcel may still be in question.{said} See: sourcing status {ref}"
+            return f"it is {self.state}, so its parcel may still be in question.{message} See: sourcing status {ref}"
         return (
-            f"it is {self.state} and not booked, which needs the address.{said} It ends when it is booked (run its "
+            f"it is {self.state} and not booked, which needs the address.{message} It ends when it is booked (run its "
             f"request file) or taken back (sourcing cancel {ref}, or sourcing refund {ref})"
         )
 

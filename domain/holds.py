@@ -207,12 +207,12 @@ def over_budget(
     batch = limits.batch_spent
     day = limits.day_spent
     for order_ref, total in orders:
-        most = payable(total, limits.tolerance)
-        if verdict := _over(most, batch, day, limits):
+        amount = payable(total, limits.tolerance)
+        if verdict := _over(amount, batch, day, limits):
             over[order_ref] = verdict
         else:
-            batch = batch + most
-            day = day + most
+            batch = batch + amount
+            day = day + amount
     return over
 
 
@@ -231,15 +231,19 @@ def start_of_day(now: datetime, timezone: str) -> datetime:
 
 
 def _over(
-    most: Money, batch: Money, day: Money, limits: BudgetLimits
+    amount: Money, batch: Money, day: Money, limits: BudgetLimits
 ) -> Verdict | None:
-    if most.minor <= 0:
-        raise ValueError(f"an order can't cost {most}")
-    why = None
-    if limits.order is not None and most > limits.order:
-        why = because(ReasonCode.OVER_ORDER_LIMIT, limit=limits.order)
-    elif limits.batch is not None and batch + most > limits.batch:
-        why = because(ReasonCode.OVER_BUDGET, taken=batch, limit=limits.batch)
-    elif limits.day is not None and day + most > limits.day:
-        why = because(ReasonCode.OVER_DAY_LIMIT, taken=day, limit=limits.day)
-    return held(why.but(costs=most, tolerated=bool(limits.tolerance))) if why else None
+    if amount.minor <= 0:
+        raise ValueError(f"an order can't cost {amount}")
+    reason = None
+    if limits.order is not None and amount > limits.order:
+        reason = because(ReasonCode.OVER_ORDER_LIMIT, limit=limits.order)
+    elif limits.batch is not None and batch + amount > limits.batch:
+        reason = because(ReasonCode.OVER_BUDGET, taken=batch, limit=limits.batch)
+    elif limits.day is not None and day + amount > limits.day:
+        reason = because(ReasonCode.OVER_DAY_LIMIT, taken=day, limit=limits.day)
+    return (
+        held(reason.but(costs=amount, tolerated=bool(limits.tolerance)))
+        if reason
+        else None
+    )

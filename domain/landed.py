@@ -130,8 +130,8 @@ class Books:
                 None,
                 f"{day} is not known, and so no rate from {currency} to {self.currency}",
             )
-        found = self.rates.at(currency, self.currency, on)
-        return (None, found.why) if isinstance(found, NoRate) else (found, "")
+        rate = self.rates.at(currency, self.currency, on)
+        return (None, rate.why) if isinstance(rate, NoRate) else (rate, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ def landed(bills: Iterable[Bill], books: Books) -> list[LandedLine]:
 
 def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
     freight = freight_of(together)
-    rate, lacking = books.rate(
+    rate, problem_text = books.rate(
         freight.currency or books.currency, freight.on, "the day of its booking"
     )
     amounts = iter(
@@ -168,7 +168,7 @@ def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
         )
     )
     for bill in together:
-        for line in _of_bill(bill, books, str(freight.problem or lacking)):
+        for line in _of_bill(bill, books, str(freight.problem or problem_text)):
             own, abroad = next(amounts)
             yield replace(
                 line,
@@ -184,8 +184,12 @@ def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
 def _of_bill(bill: Bill, books: Books, problem: str) -> Iterator[LandedLine]:
     """The lines of a bill without freight; `problem` is that of the freight."""
     fault = fault_of(bill)
-    rate, lacking = books.rate(bill.currency, bill.paid_on, "the day of its payment")
-    said = "; ".join(dict.fromkeys(one for one in (fault, lacking, problem) if one))
+    rate, problem_text = books.rate(
+        bill.currency, bill.paid_on, "the day of its payment"
+    )
+    message = "; ".join(
+        dict.fromkeys(text for text in (fault, problem_text, problem) if text)
+    )
     amounts = (
         [dict.fromkeys(OF_THE_GOODS, 0) for _ in bill.lines] if fault else split(bill)
     )
@@ -195,9 +199,9 @@ def _of_bill(bill: Bill, books: Books, problem: str) -> Iterator[LandedLine]:
             order_ref=bill.order_ref,
             line_no=line.line_no,
             paid=paid,
-            converted=None if said else abroad,
+            converted=None if message else abroad,
             rate=rate,
-            problem=said,
+            problem=message,
         )
 
 
@@ -239,5 +243,6 @@ def _parts(line: dict[str, int], factor: Fraction, total: int) -> dict[str, int]
     ]
     parts = apportioned(exact, factor.denominator, total)
     return {
-        name: sign * part for name, sign, part in zip(line, signs, parts, strict=True)
+        name: sign * amount
+        for name, sign, amount in zip(line, signs, parts, strict=True)
     }

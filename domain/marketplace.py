@@ -163,12 +163,12 @@ def _skus_in(text: str) -> list[str]:
         link = _link(half_width(text).strip()) if "=" in text else None
     except ValueError:  # where it is read as an item it is told
         link = None
-    found = parse_qsl(link.query) if link else ()
+    query_pairs = parse_qsl(link.query) if link else ()
     return list(
         dict.fromkeys(
-            one
-            for name, one in found
-            if name.lower() == "skuid" and ITEM_ID.fullmatch(one)
+            marketplace
+            for name, marketplace in query_pairs
+            if name.lower() == "skuid" and ITEM_ID.fullmatch(marketplace)
         )
     )
 
@@ -233,7 +233,11 @@ def _id_in(link: SplitResult, marketplace: Marketplace, text: str) -> str:
             f"{shortened(text)!r} {belongs}, not to {marketplace}; give a {marketplace} link or item id"
         )
     pages = marketplace.pages
-    ids = {found.group(1)} if (found := pages.path.search(link.path)) else set()
+    ids = (
+        {query_pairs.group(1)}
+        if (query_pairs := pages.path.search(link.path))
+        else set()
+    )
     if pages.parameter and (
         marketplace is not Marketplace.TAOBAO
         or TAOBAO_PRODUCT_PAGE.search(host + link.path)
@@ -269,16 +273,16 @@ class Pictures:
         """The address for a browser, free of marks that end an attribute or a table
         cell; else empty.
         """
-        if not (found := ADDRESS.fullmatch(picture)):
+        if not (query_pairs := ADDRESS.fullmatch(picture)):
             return ""
-        host = found[1].lower()
+        host = query_pairs[1].lower()
         if not any(f".{host}".endswith(f".{known}") for known in self.hosts):
             return ""
-        shown = f"https://{host}{found[2]}"
+        address = f"https://{host}{query_pairs[2]}"
         return (
-            f"{self.sandbox}/_sandbox/picture?of={quote(shown, safe='')}"
+            f"{self.sandbox}/_sandbox/picture?of={quote(address, safe='')}"
             if self.sandbox
-            else shown
+            else address
         )
 
     @property

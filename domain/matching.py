@@ -112,16 +112,22 @@ def choose(
             open_match,
             note=f"nothing on {marketplace} matches {words!r}; a dry run searches anew",
         )
-    whole = [one for one in candidates if not missing_words(words, one.title)]
-    whole = [
-        one for one in whole if not missing_words(words, one.title, plurals=False)
-    ] or whole
-    if not whole:
+    offer_summaries = [
+        candidate
+        for candidate in candidates
+        if not missing_words(words, candidate.title)
+    ]
+    offer_summaries = [
+        offer_summary
+        for offer_summary in offer_summaries
+        if not missing_words(words, offer_summary.title, plurals=False)
+    ] or offer_summaries
+    if not offer_summaries:
         return replace(open_match, note=_no_title_holds_all(open_match))
     return replace(
         open_match,
-        item_id=whole[0].item_id,
-        note=_why_taken(words, len(whole), len(candidates)),
+        item_id=offer_summaries[0].item_id,
+        note=_why_taken(words, len(offer_summaries), len(candidates)),
     )
 
 
@@ -129,17 +135,17 @@ def missing_words(words: str, title: str, *, plurals: bool = True) -> list[str]:
     """The words that a title lacks; case and width of letters don't count, 50 is not in
     350, nor XL in XXL.
     """
-    told = _plain(title)
+    message = _plain(title)
     return [
-        word
-        for word in words.split()
-        if not re.search(_alone(_plain(word), plurals=plurals), told)
+        token
+        for token in words.split()
+        if not re.search(_alone(_plain(token), plurals=plurals), message)
     ]
 
 
-def _why_taken(words: str, whole: int, found: int) -> str:
+def _why_taken(message: str, whole: int, found: int) -> str:
     if found == 1:
-        all_words = "the word" if len(words.split()) == 1 else "all the words"
+        all_words = "the word" if len(message.split()) == 1 else "all the words"
         return f"the only offer found; its title holds {all_words}"
     if whole == 1:
         return f"the only one of the first {found} offers found whose title holds all the words"
@@ -150,14 +156,17 @@ def _why_taken(words: str, whole: int, found: int) -> str:
 
 
 def _no_title_holds_all(match: Match) -> str:
-    offers = [f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates]
+    offers = [
+        f"{candidate.item_id} ({candidate.title}, {candidate.price})"
+        for candidate in match.candidates
+    ]
     return (
         f"no title on {match.marketplace} holds all of {match.words!r}; put one of these "
         f"ids in column item: {'; '.join(offers)}"
     )
 
 
-def _alone(word: str, *, plurals: bool) -> str:
+def _alone(text: str, *, plurals: bool) -> str:
     """A pattern of the word, whose digits at either end go on in no further ones, also
     behind a point; nor letters.
 
@@ -166,23 +175,23 @@ def _alone(word: str, *, plurals: bool) -> str:
     """
     before = (
         r"(?<!\d)(?<!\d[.,])"
-        if word[0].isdecimal()
+        if text[0].isdecimal()
         else "(?<![a-z])"
-        if "a" <= word[0] <= "z"
+        if "a" <= text[0] <= "z"
         else ""
     )
     after = (
         r"(?!\d)(?![.,]\d)"
-        if word[-1].isdecimal()
+        if text[-1].isdecimal()
         else "(?![a-z])"
-        if "a" <= word[-1] <= "z"
+        if "a" <= text[-1] <= "z"
         else ""
     )
-    if plurals and PLURAL.search(word) and not any(map(str.isdecimal, word)):
-        after = ("(?:es)?" if word.endswith(("x", "z", "ch", "sh")) else "s?") + after
-    elif LENGTH.search(word):
+    if plurals and PLURAL.search(text) and not any(map(str.isdecimal, text)):
+        after = ("(?:es)?" if text.endswith(("x", "z", "ch", "sh")) else "s?") + after
+    elif LENGTH.search(text):
         after = r"(?:(?=x\d)|(?![a-z]))"
-    return before + re.escape(word) + after
+    return before + re.escape(text) + after
 
 
 def _plain(text: str) -> str:

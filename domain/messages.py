@@ -38,9 +38,9 @@ class Message:
 
 def sentences(reason: Reason) -> list[str]:
     """The sentence of a reason, and what to do."""
-    words = str(reason)
+    message = str(reason)
     return [
-        f"{words[:1].upper()}{words[1:]}.",
+        f"{message[:1].upper()}{message[1:]}.",
         *([f"What to do: {reason.remedy}."] if reason.remedy else []),
     ]
 
@@ -88,7 +88,10 @@ class Place(StrEnum):
 
 def counted(unknown: Mapping[UnknownWord, Collection[str]]) -> dict[str, int]:
     """The number of orders of each word."""
-    return {str(word): len(order_refs) for word, order_refs in sorted(unknown.items())}
+    return {
+        str(unknown_word): len(order_refs)
+        for unknown_word, order_refs in sorted(unknown.items())
+    }
 
 
 class UnknownWord(NamedTuple):

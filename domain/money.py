@@ -56,11 +56,11 @@ class Money:
         rounding money is never ours to do.
         """
         text = str(amount).strip()
-        whole, _, part = text.partition(".")
-        if len(part) <= (digits := minor_digits(currency)) and TYPED.fullmatch(
+        integer_digits, _, fraction = text.partition(".")
+        if len(fraction) <= (digits := minor_digits(currency)) and TYPED.fullmatch(
             text
         ):  # as nearly all are
-            return cls(int(whole + part.ljust(digits, "0")), currency)
+            return cls(int(integer_digits + fraction.ljust(digits, "0")), currency)
         if not AMOUNT.fullmatch(text):
             raise ValueError(f"{amount!r} is not an amount of money")
         with localcontext(prec=100):
@@ -98,10 +98,10 @@ class Money:
     def __str__(self) -> str:
         return f"{self.major:,.{minor_digits(self.currency)}f} {self.currency}"
 
-    def _same(self, other: Money) -> Money:
-        if other.currency != self.currency:
-            raise CurrencyMismatch(f"{self} and {other} are of different currencies")
-        return other
+    def _same(self, amount: Money) -> Money:
+        if amount.currency != self.currency:
+            raise CurrencyMismatch(f"{self} and {amount} are of different currencies")
+        return amount
 
 
 def yuan(text: str, *, least: int = 1) -> Money:

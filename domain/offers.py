@@ -169,9 +169,9 @@ def priced(lines: Iterable[OrderLine], quote: Quote | None) -> tuple[QuoteLine, 
     """What each line costs: by the preview, else by its offer, whose price is without
     volume prices and discounts.
     """
-    told = {one.line_no: one for one in quote.lines} if quote else {}
+    quote_lines = {line.line_no: line for line in quote.lines} if quote else {}
     return tuple(
-        told.get(line.line_no)
+        quote_lines.get(line.line_no)
         or QuoteLine(
             line_no=line.line_no,
             unit_price=line.unit_price,

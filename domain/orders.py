@@ -27,7 +27,7 @@ class Receiver:
     address: str
 
 
-ADDRESS = tuple(part.name for part in fields(Receiver))
+ADDRESS = tuple(field.name for field in fields(Receiver))
 CONTACT = ("name", "phone", "email", "address")
 """The parts that point to a person: a city or a postcode alone is many people's."""
 
@@ -144,7 +144,10 @@ class OrderRequest:
             "marketplace": "" if own else self.marketplace,
             "receiver": {name: getattr(self.receiver, name) for name in ADDRESS},
             "freight": self.freight,
-            "lines": [{"own_sku": one.sku, "quantity": one.quantity} for one in own]
+            "lines": [
+                {"own_sku": own_sku.sku, "quantity": own_sku.quantity}
+                for own_sku in own
+            ]
             or [
                 {"item": line.item, "sku": line.sku, "quantity": line.quantity}
                 for line in self.lines

@@ -52,9 +52,9 @@ def take_block(
 
     idle_s = max(0.0, now - max(bucket.at, bucket.not_before))
     permits = min(bucket.permits + per_second * idle_s, max_permits(per_second))
-    taken = min(wanted, int(permits + ROUNDING))
-    block = Block(permits=taken, wait_s=max(0.0, (1 - permits) / per_second))
-    return Bucket(at=now, permits=max(0.0, permits - taken)), block
+    taken_permits = min(wanted, int(permits + ROUNDING))
+    block = Block(permits=taken_permits, wait_s=max(0.0, (1 - permits) / per_second))
+    return Bucket(at=now, permits=max(0.0, permits - taken_permits)), block
 
 
 def paused_bucket(bucket: Bucket, pause_s: float, now: float) -> Bucket:

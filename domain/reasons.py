@@ -48,8 +48,8 @@ class Reason:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        words = self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
-        return _filled(f"{BEFORE}{words}{AFTER}", self.facts)
+        message = self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
+        return _filled(f"{BEFORE}{message}{AFTER}", self.facts)
 
     @property
     def remedy(self) -> str:
@@ -136,9 +136,11 @@ def grouped(
     """
     alike: dict[object, list[T]] = {}
     for line in lines:
-        what = (line.reason_code, line.remedy) if line.reason_code else line.reason
-        alike.setdefault((line.state, what, further(line)), []).append(line)
-    return [(some, _of_all(some)) for some in alike.values()]
+        reason_code = (
+            (line.reason_code, line.remedy) if line.reason_code else line.reason
+        )
+        alike.setdefault((line.state, reason_code, further(line)), []).append(line)
+    return [(refs, _of_all(refs)) for refs in alike.values()]
 
 
 def _of_all(lines: Sequence[Explained]) -> str:
@@ -166,8 +168,8 @@ def read(code: str | None, facts: Mapping[str, Any] | None) -> Reason | None:
     """The reason that these columns hold; of a code that is not known here its name."""
     if code is None:
         return None
-    if known := ReasonCode.of(code):
-        return Reason(known, facts or {})
+    if reason_code := ReasonCode.of(code):
+        return Reason(reason_code, facts or {})
     return because(ReasonCode.OF_ANOTHER_VERSION, code=code.replace("_", " "))
 
 
@@ -194,7 +196,7 @@ def _json(fact: object) -> Any:
         return {"minor": fact.minor, "currency": fact.currency}
     if isinstance(fact, StrEnum | Decimal):
         return str(fact)
-    return [_json(one) for one in fact] if isinstance(fact, list | tuple) else fact
+    return [_json(item) for item in fact] if isinstance(fact, list | tuple) else fact
 
 
 def _filled(template: str, facts: Mapping[str, Any]) -> str:
@@ -207,9 +209,9 @@ def _chosen(template: str, there: frozenset[str]) -> str:
     """The template with those of its optional parts whose facts are there."""
 
     def part(found: re.Match[str]) -> str:
-        guard, words = found.groups()
+        guard, text = found.groups()
         return (
-            words if there.issuperset([guard] if guard else FACT.findall(words)) else ""
+            text if there.issuperset([guard] if guard else FACT.findall(text)) else ""
         )
 
     return OPTIONAL.sub(part, template)

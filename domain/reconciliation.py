@@ -91,14 +91,14 @@ def compare(
     ]
     pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
     silent = _silent_about_shipments(pairs)
-    found = [
+    findings = [
         *sides.unknown_here(replaced={order.order_ref for order in absent}),
         *(missing(order, sides.replacement(order)) for order in absent),
         *(
             finding
-            for ours, theirs in pairs
+            for order, theirs in pairs
             for finding in differences(
-                ours, theirs, now, with_shipment=ours.marketplace not in silent
+                order, theirs, now, with_shipment=order.marketplace not in silent
             )
         ),
         *(finding for order in orders for finding in questions(order, now)),
@@ -106,7 +106,7 @@ def compare(
     in_hand = {order.order_ref for order in orders if order.in_hand}
     return Comparison(
         findings=ranked(
-            finding for finding in found if finding.order_ref not in in_hand
+            finding for finding in findings if finding.order_ref not in in_hand
         ),
         notes=(
             *sides.left_out(),
@@ -122,7 +122,7 @@ def compare(
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The most costly kind first."""
-    ranks = {kind: place for place, kind in enumerate(FindingKind)}
+    ranks = {kind: rank for rank, kind in enumerate(FindingKind)}
     return tuple(
         sorted(findings, key=lambda finding: (ranks[finding.kind], *finding.identity))
     )
@@ -201,11 +201,11 @@ class _Sides:
             if is_live(order):
                 self._live[name, self._name_of(name, order)].append(order)
 
-    def _name_of(self, place: Marketplace, order: ServiceOrder) -> str:
+    def _name_of(self, marketplace: Marketplace, order: ServiceOrder) -> str:
         """The reference by which the order is ours, else the first that it shows."""
-        names = [name for name in order.names if (place, name) in self._ours] or list(
-            order.names
-        )
+        names = [
+            name for name in order.names if (marketplace, name) in self._ours
+        ] or list(order.names)
         return names[0] if names else ""
 
     def shown(self, ours: LedgerOrder) -> ServiceOrder | None:
@@ -213,25 +213,28 @@ class _Sides:
 
     def replacement(self, ours: LedgerOrder) -> ServiceOrder | None:
         """The one live order under the reference of an order that is not shown."""
-        found = self._live.get((ours.marketplace, ours.order_ref), [])
-        return found[0] if len(found) == 1 else None
+        service_orders = self._live.get((ours.marketplace, ours.order_ref), [])
+        return service_orders[0] if len(service_orders) == 1 else None
 
     def unknown_here(self, *, replaced: set[str]) -> Iterator[Finding]:
         """Live orders that the ledger has no id of, and references with several; not
         those `replaced`.
         """
         for (name, reference), orders in self._live.items():
-            ours = self._ours.get((name, reference)) if reference else None
-            if ours is not None and len(orders) > 1:
-                yield several(ours, orders)
+            ledger_order = self._ours.get((name, reference)) if reference else None
+            if ledger_order is not None and len(orders) > 1:
+                yield several(ledger_order, orders)
                 continue
             for order in orders:
-                known = (name, order.order_id) in self._our_ids or (
-                    ours is not None and reference in replaced
+                is_known = (name, order.order_id) in self._our_ids or (
+                    ledger_order is not None and reference in replaced
                 )
-                if not known and not self._is_left_out(name, order):
+                if not is_known and not self._is_left_out(name, order):
                     yield orphan(
-                        name, order, ours, self._foreign.get((name, order.order_id))
+                        name,
+                        order,
+                        ledger_order,
+                        self._foreign.get((name, order.order_id)),
                     )
 
     def left_out(self) -> Iterator[str]:
@@ -244,11 +247,12 @@ class _Sides:
             yield f"{count} more {'orders are' if count > 1 else 'order is'} not ours, as {by} said"
 
     def _is_left_out(self, name: Marketplace, order: ServiceOrder) -> bool:
-        said = self._foreign.get((name, order.order_id))
-        if said is None or (name, self._name_of(name, order)) in self._ours:
+        foreign_order = self._foreign.get((name, order.order_id))
+        if foreign_order is None or (name, self._name_of(name, order)) in self._ours:
             return False
         return (
-            order.costs.currency == said.amount.currency and order.costs <= said.amount
+            order.costs.currency == foreign_order.amount.currency
+            and order.costs <= foreign_order.amount
         )
 
 
@@ -259,14 +263,18 @@ def _silent_about_shipments(
     show it is assumed (contract).
     """
     shows: defaultdict[Marketplace, list[bool]] = defaultdict(list)
-    for ours, theirs in pairs:
+    for order, theirs in pairs:
         if (
-            ours.shipment_order_id
-            and ours.state not in OVER
+            order.shipment_order_id
+            and order.state not in OVER
             and theirs.status is not ServiceStatus.CLOSED
         ):
-            shows[ours.marketplace].append(bool(theirs.shipments))
-    return [name for name, each in shows.items() if len(each) > 1 and not any(each)]
+            shows[order.marketplace].append(bool(theirs.shipments))
+    return [
+        name
+        for name, marketplace_shown in shows.items()
+        if len(marketplace_shown) > 1 and not any(marketplace_shown)
+    ]
 
 
 def paid_sums(
@@ -278,7 +286,7 @@ def paid_sums(
     A marketplace may show what is left of an order after a refund, or none that was
     refunded.
     """
-    ours: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
+    our_amounts: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
     theirs: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
     orders = [
         (order, order.paid)
@@ -288,20 +296,23 @@ def paid_sums(
     paid = {
         (order.marketplace, order.order_id): (order, amount) for order, amount in orders
     }
-    seen = {
-        (name, one.order_id): one
+    seen_amounts = {
+        (name, service_order.order_id): service_order
         for name, listed in shown.items()
-        for one in listed
-        if is_paid(one)
+        for service_order in listed
+        if is_paid(service_order)
     }
     for order, amount in orders:
         if _at_least(order.paid_at or order.ordered_at, since):
-            ours[order.marketplace, amount.currency].append(amount)
-            if order.gives_back and (order.marketplace, order.order_id) not in seen:
+            our_amounts[order.marketplace, amount.currency].append(amount)
+            if (
+                order.gives_back
+                and (order.marketplace, order.order_id) not in seen_amounts
+            ):
                 theirs[order.marketplace, amount.currency].append(amount)
-    for identity, one in seen.items():
-        if _at_least(one.paid_at or one.created_at, since):
-            amount = one.costs
+    for identity, service_order in seen_amounts.items():
+        if _at_least(service_order.paid_at or service_order.created_at, since):
+            amount = service_order.costs
             if identity in paid and amount == left(
                 paid[identity][1], paid[identity][0].refunded
             ):
@@ -310,10 +321,10 @@ def paid_sums(
     return [
         PaidSum(
             marketplace=name,
-            ledger=total_of(ours[name, currency], currency),
+            ledger=total_of(our_amounts[name, currency], currency),
             service=total_of(theirs[name, currency], currency),
         )
-        for name, currency in sorted(ours.keys() | theirs.keys())
+        for name, currency in sorted(our_amounts.keys() | theirs.keys())
     ]
 
 

@@ -74,18 +74,18 @@ class MatchLine:
 
     @classmethod
     def of(cls, order_ref: str, match: Match) -> MatchLine:
-        taken = match.taken
+        candidate = match.taken
         return cls(
             order_ref=order_ref,
             marketplace=match.marketplace,
             words=match.words,
             item_id=match.item_id,
-            title=taken.title if taken else "",
-            price_fen=taken.price.minor if taken else None,
-            seller=(taken.seller_name or taken.seller_id) if taken else "",
+            title=candidate.title if candidate else "",
+            price_fen=candidate.price.minor if candidate else None,
+            seller=(candidate.seller_name or candidate.seller_id) if candidate else "",
             why=match.note,
             pin=match.pin,
-            candidates=[one.item_id for one in match.candidates],
+            candidates=[candidate.item_id for candidate in match.candidates],
         )
 
 

@@ -123,7 +123,7 @@ def respelled(order_ref: str) -> set[str]:
         }
     if date := OF_MONTH.fullmatch(order_ref):
         of_month = [*_of_month(date[1], date[2]), *_of_month(date[2], date[1])]
-        found |= {one + date[3] for one in of_month}
+        found |= {form + date[3] for form in of_month}
     if date := FULL_DATE.fullmatch(order_ref):
         ends = sorted(
             (date[1], date[4]), key=lambda end: len(end) == 4
@@ -134,7 +134,7 @@ def respelled(order_ref: str) -> set[str]:
                 f"{day}.{month}.{year}",
                 f"{year}-{month}-{day}",
             ]
-            found |= {one + date[5] for one in dates[: 3 if len(year) == 4 else 2]}
+            found |= {form + date[5] for form in dates[: 3 if len(year) == 4 else 2]}
     return (found | {*_as_numbers(order_ref)}) - {order_ref}
 
 
@@ -168,8 +168,8 @@ def _of_month(text: str, other: str) -> Iterator[str]:
             plain = names.split() if text.isdecimal() else [name]
             months = {
                 written
-                for one in plain
-                for written in (one, one.title(), one.upper(), f"{one}.")
+                for form in plain
+                for written in (form, form.title(), form.upper(), f"{form}.")
             }
             for pair in product(
                 months if text.isdecimal() else months | _written(str(at)),
@@ -195,8 +195,8 @@ def _marketplace(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    whole = WHOLE_AS_FLOAT.fullmatch(_plain(text))
-    return whole.group(1) if whole else text
+    whole_match = WHOLE_AS_FLOAT.fullmatch(_plain(text))
+    return whole_match.group(1) if whole_match else text
 
 
 def _typed(text: str) -> str:
@@ -240,8 +240,8 @@ def _phone(text: str) -> str:
 
 
 def _quantity(text: str) -> str:
-    whole = WHOLE.fullmatch(half_width(text))
-    if _is_too_long(whole) or HUGE_NUMBER.fullmatch(text):
+    whole_match = WHOLE.fullmatch(half_width(text))
+    if _is_too_long(whole_match) or HUGE_NUMBER.fullmatch(text):
         raise ValueError(
             f"{shortened(text)} is too large: an order takes up to {MAX_QUANTITY} pieces of an item"
         )
@@ -249,13 +249,13 @@ def _quantity(text: str) -> str:
         raise ValueError(
             f"{text} may be a whole number or thousands; write it without the point"
         )
-    if not whole or int(whole.group(1)) < 1:
+    if not whole_match or int(whole_match.group(1)) < 1:
         raise ValueError(f"{shortened(text)} is not a whole number of at least 1")
-    if int(whole.group(1)) > MAX_QUANTITY:
+    if int(whole_match.group(1)) > MAX_QUANTITY:
         raise ValueError(
             f"{shortened(text)} is more than {MAX_QUANTITY}; split it over several orders"
         )
-    return whole.group(1)
+    return whole_match.group(1)
 
 
 def _price(text: str) -> str:

@@ -37,11 +37,11 @@ class Remark:
     message: str
 
     def __str__(self) -> str:
-        place = OTHER_PLACES.get(self.row, f"row {self.row}")
+        location = OTHER_PLACES.get(self.row, f"row {self.row}")
         return (
-            f"{place}, column {self.column}: {self.message}"
+            f"{location}, column {self.column}: {self.message}"
             if self.column
-            else f"{place}: {self.message}"
+            else f"{location}: {self.message}"
         )
 
 
@@ -62,20 +62,20 @@ def merged_remarks(remarks: Sequence[Remark]) -> list[str]:
     rows: dict[tuple[str, str], list[int]] = {}
     for remark in remarks:
         rows.setdefault((remark.column, remark.message), []).append(remark.row)
-    return [_line(column, message, found) for (column, message), found in rows.items()]
+    return [_line(column, message, row) for (column, message), row in rows.items()]
 
 
 def _line(column: str, message: str, rows: Sequence[int]) -> str:
     if len(rows) == 1:
         return str(Remark(rows[0], column, message))
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
-    more = (
+    count_words = (
         f" and {pluralize(len(rows) - MOST_ROWS_NAMED, 'row')} more"
         if len(rows) > MOST_ROWS_NAMED
         else ""
     )
     return (
-        f"rows {named}{more}"
+        f"rows {named}{count_words}"
         + (f", column {column}" if column else "")
         + f": {message}"
     )

@@ -63,9 +63,9 @@ class Shipment:
         are shown for it alone.
         """
         news = [
-            one
-            for one in shown
-            if not set(one.tracking_numbers) <= set(self.tracking_numbers)
+            shipment
+            for shipment in shown
+            if not set(shipment.tracking_numbers) <= set(self.tracking_numbers)
         ]
         if (
             len(shown) != 1
@@ -73,18 +73,26 @@ class Shipment:
             or news[0].shipment_order_id != self.shipment_order_id
         ):
             return None
-        (now,) = news
-        new = now.tracking_numbers
-        here = [one for one in now.tracking_numbers if one not in self.tracking_numbers]
+        (shipment,) = news
+        new = shipment.tracking_numbers
+        new_numbers = [
+            tracking_number
+            for tracking_number in shipment.tracking_numbers
+            if tracking_number not in self.tracking_numbers
+        ]
         items = tuple(
             item
             if item.tracking_number in new
-            else replace(item, tracking_number=here[0])
+            else replace(item, tracking_number=new_numbers[0])
             for item in self.items
         )
-        company = now.company or self.company
+        company = shipment.company or self.company
         return replace(
-            now, company=company, render_id=self.render_id, fee=self.fee, items=items
+            shipment,
+            company=company,
+            render_id=self.render_id,
+            fee=self.fee,
+            items=items,
         )
 
 
@@ -151,11 +159,15 @@ class ServiceOrder:
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where the order shows exactly this reference."""
-        shown = {
+        references = {
             ReferenceField.REFERENCE: self.reference,
             ReferenceField.OWN_ID: self.own_id,
         }
-        return frozenset(place for place, name in shown.items() if name == order_ref)
+        return frozenset(
+            reference_field
+            for reference_field, name in references.items()
+            if name == order_ref
+        )
 
     @property
     def payment(self) -> datetime | Money | None:
@@ -223,10 +235,14 @@ def arrived(events: Iterable[TrackingEvent]) -> set[str]:
     """The parcels that are signed for. One that went back is not: its sender signs for
     it.
     """
-    told = list(events)
-    back = {event.tracking_number for event in told if event.status in GONE_BACK}
+    tracking_events = list(events)
+    back = {
+        event.tracking_number for event in tracking_events if event.status in GONE_BACK
+    }
     return {
-        event.tracking_number for event in told if event.status is TraceStatus.SIGN
+        event.tracking_number
+        for event in tracking_events
+        if event.status is TraceStatus.SIGN
     } - back
 
 

@@ -64,7 +64,7 @@ class Keep(Strict):
     def keeps(self, cell: str) -> bool:
         plain = cell.casefold()
         if self.values:
-            return plain in {one.casefold() for one in self.values}
+            return plain in {value.casefold() for value in self.values}
         if self.above is not None:
             return cell.isascii() and cell.isdecimal() and int(cell) > self.above
         return bool(cell) or not self.filled
@@ -76,7 +76,7 @@ class Keep(Strict):
             (
                 end
                 for end, of in self.ends.items()
-                if any(fnmatchcase(plain, one.casefold()) for one in of)
+                if any(fnmatchcase(plain, record.casefold()) for record in of)
             ),
             "",
         )
@@ -123,14 +123,14 @@ class Profile(Strict):
 
     def model_post_init(self, _context: object) -> None:
         unknown = [name for name in self.columns if name not in COLUMNS]
-        lacking = [
+        missing_columns = [
             name
             for name in ("order_ref", "own_sku", "quantity")
             if name not in self.columns
         ]
-        if unknown or lacking:
+        if unknown or missing_columns:
             raise ValueError(
-                f"columns: {', '.join(unknown) or 'none'} not known, {', '.join(lacking) or 'none'} missing"
+                f"columns: {', '.join(unknown) or 'none'} not known, {', '.join(missing_columns) or 'none'} missing"
             )
         if not isinstance(self.columns["order_ref"], str):
             raise ValueError("columns: order_ref is one column")
@@ -181,8 +181,8 @@ def profile_of(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | 
     equals.
     """
     return max(
-        (one for one in profiles if one.fits(header)),
-        key=lambda one: len(one.header),
+        (profile for profile in profiles if profile.fits(header)),
+        key=lambda profile: len(profile.header),
         default=None,
     )
 
@@ -191,9 +191,13 @@ def resembled(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | N
     """The profile that a header which has none comes closest to, if it comes close; a
     request file's has none.
     """
-    best = max(profiles, key=lambda one: one.alike(header), default=None)
-    ours = sum(1 for name in header if name.strip().lower() in BY_NAME)
-    return best if best and best.alike(header) >= max(LEAST_ALIKE, ours + 1) else None
+    best = max(profiles, key=lambda profile: profile.alike(header), default=None)
+    known_count = sum(1 for name in header if name.strip().lower() in BY_NAME)
+    return (
+        best
+        if best and best.alike(header) >= max(LEAST_ALIKE, known_count + 1)
+        else None
+    )
 
 
 class ShopTable(RequestTable):
@@ -225,9 +229,9 @@ class ShopTable(RequestTable):
             self.is_quoted = self._profile.quoted
             down = self._profile.fill_down
             self._of_first = {
-                one
-                for one in self._header
-                if any(fnmatchcase(one, pattern) for pattern in down)
+                record
+                for record in self._header
+                if any(fnmatchcase(record, pattern) for pattern in down)
             }
             needed = [
                 *(rule.column for rule in self._profile.keep if not rule.optional),
@@ -308,32 +312,32 @@ class ShopTable(RequestTable):
                 "order_ref",
                 f"this would be called {order_ref}, as another order of the file is",
             )
-        made = {
+        fields = {
             name: _value(cells, source) for name, source in profile.columns.items()
         } | {"order_ref": order_ref}
         if cells.get(profile.shown("own_sku"), "") == "":
-            made["own_sku"] = line_name(_text(made["own_sku"]), cells.values())
-        own_sku = _text(made["own_sku"])
-        first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
-        if (pieces := _text(made["quantity"])).isdecimal():
+            fields["own_sku"] = line_name(_text(fields["own_sku"]), cells.values())
+        own_sku = _text(fields["own_sku"])
+        first_row, before = self._kept.setdefault((order_ref, own_sku), (row, fields))
+        if (pieces := _text(fields["quantity"])).isdecimal():
             self._shop_lines.setdefault(first_row, []).append(
                 ShopLine(line=line, quantity=int(pieces))
             )
-        if before is made:
+        if before is fields:
             return
         # shops write one SKU of an order twice, such as for a gift
-        both = [_text(one["quantity"]) for one in (before, made)]
-        if before | {"quantity": ""} == made | {"quantity": ""} and all(
-            map(str.isdecimal, both)
+        quantities = [_text(record["quantity"]) for record in (before, fields)]
+        if before | {"quantity": ""} == fields | {"quantity": ""} and all(
+            map(str.isdecimal, quantities)
         ):
-            before["quantity"] = str(sum(map(int, both)))
+            before["quantity"] = str(sum(map(int, quantities)))
             self.warn(
                 row,
                 "",
                 f"the pieces of this row are added to row {first_row}: both are of one order and SKU",
             )
         else:
-            self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
+            self._kept[order_ref, f"{own_sku} in row {row}"] = row, fields
 
     def _fill_from_first(
         self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]
@@ -347,14 +351,14 @@ class ShopTable(RequestTable):
         if first is not cells and any(
             "sums" in of.ends and first.get(of.column) == "" for of in profile.keep
         ):
-            asked = {
+            asked_columns = {
                 of.column
                 for of in profile.keep
                 if not of.keeps("") and first.get(of.column) == ""
             }
             first = self._firsts[shop_ref] = {
                 **first,
-                **{name: cells[name] for name in asked},
+                **{name: cells[name] for name in asked_columns},
             }
         for name in self._of_first:
             if cells[name] == "":
@@ -404,15 +408,18 @@ class ShopTable(RequestTable):
                 super().lack(found)
             return
         if self._left:
-            why = shorten(
-                [f"{count:,} with {why}" for why, count in self._left.most_common()],
+            reason = shorten(
+                [
+                    f"{count:,} with {reason}"
+                    for reason, count in self._left.most_common()
+                ],
                 MOST_NAMED,
             )
-            left = pluralize(sum(self._left.values()), "line")
+            left_lines = pluralize(sum(self._left.values()), "line")
             self.warn(
                 WHOLE_FILE,
                 "",
-                f"of this {self._profile.title} {left} must not be bought: {why}",
+                f"of this {self._profile.title} {left_lines} must not be bought: {reason}",
             )
         if not self._kept:
             super().add(HEADER_ROW, ())
@@ -425,8 +432,8 @@ class ShopTable(RequestTable):
         names = [*self._profile.columns]
         absent = [name for name in COLUMNS if name not in names]
         super().begin([*names, *absent])
-        for row, made in self._kept.values():
-            super().add(row, [*(made[name] for name in names), *("" for _ in absent)])
+        for row, fields in self._kept.values():
+            super().add(row, [*(fields[name] for name in names), *("" for _ in absent)])
         self._kept.clear()
 
     def finish(self) -> ParsedRequests:
@@ -435,16 +442,16 @@ class ShopTable(RequestTable):
             return parsed
         orders = [
             replace(
-                one,
+                order,
                 shop=profile.shop,
-                shop_ref=self._shop_refs[one.order_ref][:80],
-                lines=tuple(map(self._with_shop_lines, one.lines)),
+                shop_ref=self._shop_refs[order.order_ref][:80],
+                lines=tuple(map(self._with_shop_lines, order.lines)),
             )
-            for one in parsed.orders
+            for order in parsed.orders
         ]
         faults = [
-            Fault(one.row, profile.shown(one.column), one.message)
-            for one in parsed.faults
+            Fault(record.row, profile.shown(record.column), record.message)
+            for record in parsed.faults
         ]
         turned_away = {
             ref: end
@@ -456,10 +463,10 @@ class ShopTable(RequestTable):
         )
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
-        found = tuple(self._shop_lines.get(line.row, ()))
+        shop_lines = tuple(self._shop_lines.get(line.row, ()))
         return (
-            replace(line, own=replace(line.own, shop_lines=found))
-            if line.own and found
+            replace(line, own=replace(line.own, shop_lines=shop_lines))
+            if line.own and shop_lines
             else line
         )
 
@@ -496,8 +503,8 @@ def _text(cell: object, *, dated: str = NO_TEXT) -> str:
 def _value(cells: Mapping[str, object], source: Source) -> object:
     if isinstance(source, str):
         return cells.get(source, "")
-    parts = source.join if isinstance(source, Joined) else source
-    filled = [cell for part in parts if (cell := _value(cells, part)) != ""]
+    columns = source.join if isinstance(source, Joined) else source
+    filled = [cell for column in columns if (cell := _value(cells, column)) != ""]
     return (
         ", ".join(map(_text, filled))
         if isinstance(source, Joined)
@@ -530,5 +537,5 @@ def _names(source: Source) -> Iterator[str]:
     if isinstance(source, str):
         yield source
     else:
-        for part in source.join if isinstance(source, Joined) else source:
-            yield from _names(part)
+        for column in source.join if isinstance(source, Joined) else source:
+            yield from _names(column)

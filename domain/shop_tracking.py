@@ -62,12 +62,14 @@ class Sheet(Strict):
 
     @cached_property
     def _facts(self) -> set[str]:
-        parts = [
-            part for text in self.columns.values() for part in Formatter().parse(text)
+        text_pieces = [
+            text_piece
+            for text in self.columns.values()
+            for text_piece in Formatter().parse(text)
         ]
         return {
             f"{name}{form or ''}{as_ or ''}"
-            for _, name, form, as_ in parts
+            for _, name, form, as_ in text_pieces
             if name is not None
         }
 
@@ -78,15 +80,17 @@ class Sheet(Strict):
         `there` is the carrier's name at the shop, if it has one.
         """
         lines = [
-            {"line": one.line, "own_sku": sku, "quantity": one.quantity}
-            for sku, one in parcel.lines
+            {"line": shop_line.line, "own_sku": sku, "quantity": shop_line.quantity}
+            for sku, shop_line in parcel.lines
         ]
         shared: dict[str, object] = {
             "shop_ref": parcel.shop_ref,
             "order_ref": parcel.order_ref,
             "number": parcel.number,
             "day": parcel.day.isoformat(),
-            "goods": ", ".join(f"{one.quantity} x {sku}" for sku, one in parcel.lines),
+            "goods": ", ".join(
+                f"{shop_line.quantity} x {sku}" for sku, shop_line in parcel.lines
+            ),
             "carrier": there or carrier,
             "carrier_code": there or self.other,
             "other_carrier": "" if there else carrier,
@@ -126,8 +130,10 @@ class Carrier(Strict):
         """Whether a name of the service has one of the words, as a whole one."""
         name = company.casefold()
         return any(
-            re.search(f"(?<![a-z0-9]){re.escape(word.casefold())}(?![a-z0-9])", name)
-            for word in self.words
+            re.search(
+                f"(?<![a-z0-9]){re.escape(status_word.casefold())}(?![a-z0-9])", name
+            )
+            for status_word in self.words
         )
 
 
@@ -137,8 +143,8 @@ def carrier_names(
     """The name of a carrier, and its name at a shop; the second is empty where the shop
     has none.
     """
-    known = next((one for one in carriers if one.is_of(company)), None)
-    return (known.name, known.names.get(shop, "")) if known else (company, "")
+    carrier = next((carrier for carrier in carriers if carrier.is_of(company)), None)
+    return (carrier.name, carrier.names.get(shop, "")) if carrier else (company, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,22 +170,26 @@ def lines_by_number(
     """The lines of the shop's order by parcel, with as many pieces as are in each;
     those `unsent` are in none.
     """
-    found: dict[str, list[tuple[str, ShopLine]]] = {
+    lines_of: dict[str, list[tuple[str, ShopLine]]] = {
         number: [] for number in shipment.tracking_numbers
     }
     pairs = [*zip(request.lines, lines, strict=False)]
     placed = {
-        wanted.own.sku
-        for wanted, line in pairs
-        if wanted.own and line.line_no in unsent
+        request_line.own.sku
+        for request_line, line in pairs
+        if request_line.own and line.line_no in unsent
     }
-    for wanted, line in pairs:
-        if (own := wanted.own) and own.sku not in placed:
+    for request_line, line in pairs:
+        if (own := request_line.own) and own.sku not in placed:
             placed.add(own.sku)
-            left = deque(own.shop_lines or (ShopLine(line="", quantity=own.quantity),))
+            shop_lines = deque(
+                own.shop_lines or (ShopLine(line="", quantity=own.quantity),)
+            )
             for number, count in _counts(own, line, shipment):
-                found[number] += [(own.sku, one) for one in _taken(left, count)]
-    return found
+                lines_of[number] += [
+                    (own.sku, shop_line) for shop_line in _taken(shop_lines, count)
+                ]
+    return lines_of
 
 
 def _counts(own: OwnSku, line: OrderLine, shipment: Shipment) -> list[tuple[str, int]]:
@@ -193,22 +203,24 @@ def _counts(own: OwnSku, line: OrderLine, shipment: Shipment) -> list[tuple[str,
             line.sku_id,
         ) and item.tracking_number in shipment.tracking_numbers:
             pieces[item.tracking_number] += item.quantity
-    each = line.quantity // own.quantity
+    quantity_each = line.quantity // own.quantity
     if (
-        each * own.quantity == pieces.total()
-        and each
-        and not any(count % each for count in pieces.values())
+        quantity_each * own.quantity == pieces.total()
+        and quantity_each
+        and not any(count % quantity_each for count in pieces.values())
     ):
-        return [(number, count // each) for number, count in pieces.items()]
+        return [(number, count // quantity_each) for number, count in pieces.items()]
     return [(next(iter(pieces), shipment.tracking_numbers[0]), own.quantity)]
 
 
-def _taken(left: deque[ShopLine], count: int) -> Iterator[ShopLine]:
+def _taken(shop_lines: deque[ShopLine], count: int) -> Iterator[ShopLine]:
     """Take so many pieces of the lines that are left."""
-    while count and left:
-        one = left.popleft()
-        pieces = min(count, one.quantity)
-        if pieces < one.quantity:
-            left.appendleft(replace(one, quantity=one.quantity - pieces))
+    while count and shop_lines:
+        shop_line = shop_lines.popleft()
+        pieces = min(count, shop_line.quantity)
+        if pieces < shop_line.quantity:
+            shop_lines.appendleft(
+                replace(shop_line, quantity=shop_line.quantity - pieces)
+            )
         count -= pieces
-        yield replace(one, quantity=pieces)
+        yield replace(shop_line, quantity=pieces)

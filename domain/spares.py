@@ -48,23 +48,23 @@ def without_goods(plan: PlannedOrder) -> set[str]:
     return {own.sku for own in blamed if own} if all(blamed) else set()
 
 
-def _lines_at_fault(plan: PlannedOrder, why: Reason) -> list[RequestLine | None]:
+def _lines_at_fault(plan: PlannedOrder, reason: Reason) -> list[RequestLine | None]:
     """The lines whose goods can't be bought; None stands for the whole order."""
     lines = dict(enumerate(plan.request.lines, start=1))
     numbers = set[int]()
-    if why.code in ABOUT_AN_ITEM:
-        item = why.facts.get("item")
-        wish = why.facts.get("wish")
+    if reason.code in ABOUT_AN_ITEM:
+        item = reason.facts.get("item")
+        wish = reason.facts.get("wish")
         numbers = {number for number, line in lines.items() if line.item == item}
-        if why.code is ReasonCode.SKU_UNKNOWN:
+        if reason.code is ReasonCode.SKU_UNKNOWN:
             numbers = {number for number in numbers if lines[number].sku == wish}
-        elif why.code is ReasonCode.OUT_OF_STOCK:
+        elif reason.code is ReasonCode.OUT_OF_STOCK:
             numbers &= _short_of_stock(plan)
-    elif why.code is ReasonCode.QUOTE_REFUSED and plan.quote:
+    elif reason.code is ReasonCode.QUOTE_REFUSED and plan.quote:
         problems = plan.quote.problems
         if all(problem.problem in ABOUT_GOODS for problem in problems):
             numbers = {problem.line_no for problem in problems}
-    elif why.code is ReasonCode.PRICE_ABOVE_LIMIT and plan.quote:
+    elif reason.code is ReasonCode.PRICE_ABOVE_LIMIT and plan.quote:
         numbers = {*above_limits(plan.request, plan.quote)}
 
     if numbers == {WHOLE} and len(plan.request.own_skus) == 1:
@@ -93,12 +93,12 @@ def spare_matches(
     """
     matches: dict[str, Match] = {}
     offers = {offer.item_id: offer for offer in plan.offers}
-    for wanted, line in (
+    for request_line, line in (
         zip(plan.request.lines, plan.lines, strict=True) if plan.lines else ()
     ):
-        if (own := wanted.own) and own.rank and own.sku not in matches:
+        if (own := request_line.own) and own.rank and own.sku not in matches:
             offer = offers[line.item_id]
-            taken = Candidate(
+            candidate = Candidate(
                 item_id=offer.item_id,
                 title=offer.title,
                 price=line.unit_price,
@@ -109,7 +109,7 @@ def spare_matches(
             matches[own.sku] = Match(
                 marketplace=plan.request.marketplace,
                 words=own.sku,
-                candidates=(taken,),
+                candidates=(candidate,),
                 item_id=line.item_id,
                 sku_id=line.sku_id,
                 note=f"number {own.rank + 1} in the SKU book, since the one before can't be "
@@ -123,15 +123,15 @@ def own_skus_alike(request: OrderRequest, lines: Sequence[OrderLine]) -> Reason 
     """Why an order can't be bought whose own SKUs mean one variant; None where each is
     another's.
     """
-    seen: dict[tuple[str, str, str], str] = {}
-    for wanted, line in zip(request.lines, lines, strict=True):
-        first = seen.setdefault(
-            (line.item_id, line.sku_id, line.spec_id), wanted.wanted
+    seen_keys: dict[tuple[str, str, str], str] = {}
+    for own_line, line in zip(request.lines, lines, strict=True):
+        first = seen_keys.setdefault(
+            (line.item_id, line.sku_id, line.spec_id), own_line.wanted
         )
-        if wanted.own and first != wanted.wanted:
+        if own_line.own and first != own_line.wanted:
             return because(
                 ReasonCode.OWN_SKUS_ALIKE,
-                own_skus=[first, wanted.wanted],
+                own_skus=[first, own_line.wanted],
                 item=line.item_id,
             )
     return None

@@ -124,7 +124,7 @@ class _TwoSources:
     """
 
     def __post_init__(self) -> None:
-        first, second = (getattr(self, one.name).source for one in fields(self))
+        first, second = (getattr(self, field.name).source for field in fields(self))
         if first is second:
             raise ValueError(f"{first} is one witness")
 
@@ -195,10 +195,7 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
         Kind.ABSENT,
         Lack.YOUNGER_ORDER,
     ): f"{NOT_SHOWN}, but nothing shows that the service shows all by now",
-    **{
-        (Kind.ABSENT, lack): f"{NOT_SHOWN}, but {words}"
-        for lack, words in FLAWS.items()
-    },
+    **{(Kind.ABSENT, lack): f"{NOT_SHOWN}, but {flaw}" for lack, flaw in FLAWS.items()},
     (
         Kind.ABSENT,
         Lack.NAMED_ORDERS,
@@ -221,24 +218,26 @@ where it does not stand.
 def words_of(verdict: Open | Contradicted) -> str:
     """Why nothing is settled."""
     if isinstance(verdict, Contradicted):
-        both = (
+        verdict_text = (
             f"{_statement_words(verdict.first)}, and {_statement_words(verdict.second)}"
         )
         apart = verdict.gap.words if verdict.gap else "they differ"
-        return f"{both}: {apart}" if verdict.kind is Kind.AMOUNT else both
-    known = shorten([_value(one) for one in verdict.known])
+        return (
+            f"{verdict_text}: {apart}" if verdict.kind is Kind.AMOUNT else verdict_text
+        )
+    known_values = shorten([_value(statement) for statement in verdict.known])
     lacks = LACKS.get(
         (verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}"
     )
-    words = (
-        lacks.format(known=known)
-        if "{known}" in lacks or not known
-        else f"{lacks} ({known})"
+    message = (
+        lacks.format(known=known_values)
+        if "{known}" in lacks or not known_values
+        else f"{lacks} ({known_values})"
     )
     return (
-        f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC"
+        f"{message}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC"
         if verdict.again_at
-        else words
+        else message
     )
 
 
@@ -264,26 +263,28 @@ def _value(statement: Statement) -> str:
 
 def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
     """Both readings, how far they are apart, and what to do."""
-    both = words_of(verdict)
+    verdict_text = words_of(verdict)
     if verdict.gap is Gap.UNIT:
         low = min(
             (verdict.first, verdict.second),
-            key=lambda one: getattr(one.value, "minor", 0),
+            key=lambda statement: getattr(statement.value, "minor", 0),
         )
-        place = marketplace is not Marketplace.INTERNATIONAL and PLACE_OF.get(
+        field_path = marketplace is not Marketplace.INTERNATIONAL and PLACE_OF.get(
             low.source
         )
-        setting = place and f"XPORTCN_UNITS={marketplace}.{place}=yuan"
+        setting = field_path and f"XPORTCN_UNITS={marketplace}.{field_path}=yuan"
         return because(
             ReasonCode.UNITS_DIFFER,
-            both=both,
+            both=verdict_text,
             marketplace=marketplace,
             setting=setting,
             told=low.source,
         )
     if verdict.first.source is Source.SEARCH:
-        return because(ReasonCode.SEARCH_DIFFERS, both=both, marketplace=marketplace)
-    return because(ReasonCode.READINGS_DIFFER, both=both)
+        return because(
+            ReasonCode.SEARCH_DIFFERS, both=verdict_text, marketplace=marketplace
+        )
+    return because(ReasonCode.READINGS_DIFFER, both=verdict_text)
 
 
 def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
@@ -317,10 +318,10 @@ def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted
     """Compare a total with the approved one. A limit decides about one that is higher
     and within reason.
     """
-    most = money_of(approved)
+    amount = money_of(approved)
     now = money_of(shown)
-    gap = _gap(most, now)
-    if gap is not Gap.UNIT and now * LEAST_PART < most:
+    gap = _gap(amount, now)
+    if gap is not Gap.UNIT and now * LEAST_PART < amount:
         gap = Gap.HALF
     return _amount_or_contradicted(approved, shown, gap)
 

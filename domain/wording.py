@@ -30,16 +30,21 @@ class Worded(StrEnum):
 
 def shorten(names: Sequence[str], most: int = MOST_NAMED) -> str:
     """`A-1, A-2, A-3 and 4 more`."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+    hidden_count = len(names) - most
+    return ", ".join(names[:most]) + (
+        f" and {hidden_count:,} more" if hidden_count > 0 else ""
+    )
 
 
 def first_lines(lines: Sequence[str], most: int, rest: str) -> list[str]:
     """The first lines; where there are more, `rest` is the last one, with their number
     for `{more}`.
     """
-    more = len(lines) - most
-    return [*lines[:most], *([rest.format(more=f"{more:,}")] if more > 0 else [])]
+    hidden_count = len(lines) - most
+    return [
+        *lines[:most],
+        *([rest.format(more=f"{hidden_count:,}")] if hidden_count > 0 else []),
+    ]
 
 
 def counted(kinds: Iterable[str]) -> str:

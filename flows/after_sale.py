@@ -116,13 +116,13 @@ def _asked_before(resources: Resources, order_ref: str) -> str:
     for the same sum of its own.
     """
     if not (
-        asked := [
-            one.intent_at
-            for one in resources.ledger.effects_of([order_ref], Action.REFUND)
+        moments := [
+            goods_item.intent_at
+            for goods_item in resources.ledger.effects_of([order_ref], Action.REFUND)
         ]
     ):
         return DONE_BEFORE
-    return f"nothing: asked for at {max(asked):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
+    return f"nothing: asked for at {max(moments):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
 
 
 @sourcing_flow("return {order_ref}", RefundFault)
@@ -183,7 +183,7 @@ async def follow_after_sale() -> AfterSaleReport:
                 "after-sale", refunds, resources.settings.chunk_size
             ):
                 unread = await follow_refunds(chunk, label=label)
-                troubles += [Trouble(ref, why) for ref, why in unread.items()]
+                troubles += [Trouble(ref, reason) for ref, reason in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
         return await after_sale_report(
@@ -197,22 +197,25 @@ async def _parcel_dry_run(
     """What naming this parcel would do; without a carrier, which carriers there are."""
     carriers = await carriers_for(resources, refund)
     if not company:
-        listed = [{"carrier": one.code, "name": one.name} for one in carriers]
+        listed = [
+            {"carrier": goods_item.code, "name": goods_item.name}
+            for goods_item in carriers
+        ]
         return await dry_run_report(
             resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed
         )
     carrier = choose_carrier(carriers, company)
-    told = number or "(its tracking number is still to be filled in)"
-    words = f"name parcel {told} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
-    return await dry_run_report(resources, [_would(order, words)])
+    message = number or "(its tracking number is still to be filled in)"
+    text = f"name parcel {message} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
+    return await dry_run_report(resources, [_would(order, text)])
 
 
-def _would(order: OrderRecord, words: str) -> DryRunRow:
-    return DryRunRow(order_ref=order.order_ref, state=order.state, would=words)
+def _would(order: OrderRecord, message: str) -> DryRunRow:
+    return DryRunRow(order_ref=order.order_ref, state=order.state, would=message)
 
 
-def _not(order: OrderRecord, why: Reason) -> DryRunRow:
-    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=why)
+def _not(order: OrderRecord, reason: Reason) -> DryRunRow:
+    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=reason)
 
 
 def _dry_run(refund: Refund) -> str:
@@ -254,7 +257,7 @@ async def bring_up_to_date(
     """
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
         unread = await follow_refunds(followed, label=followed[0].order_ref)
-        return [Trouble(ref, why) for ref, why in unread.items()]
+        return [Trouble(ref, reason) for ref, reason in unread.items()]
     return []
 
 
@@ -264,22 +267,26 @@ def _chosen(
     """The refund of that line, or of any, in the preferred state. Raises `RefundFault`
     unless exactly one fits.
     """
-    found = [
+    reason_options = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
         if refund.state in FOLLOWED
         and refund.refund_id
         and (not line or line in refund.lines)
     ]
-    found = [refund for refund in found if refund.state is prefer] or found
-    if not found:
+    reason_options = [
+        refund for refund in reason_options if refund.state is prefer
+    ] or reason_options
+    if not reason_options:
         raise RefundFault(f"{order_ref} has no refund under way at the marketplace")
-    if len(found) > 1:
-        lines = ", ".join(str(number) for refund in found for number in refund.lines)
+    if len(reason_options) > 1:
+        lines = ", ".join(
+            str(number) for refund in reason_options for number in refund.lines
+        )
         raise RefundFault(
             f"{order_ref} has several refunds under way: say which line (one of {lines})"
         )
-    return found[0]
+    return reason_options[0]
 
 
 async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:

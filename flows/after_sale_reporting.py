@@ -164,13 +164,13 @@ def _worked_on(
             facts = {**(effect.answer or {}), "amount": effect.amount}
             did[ref].append(kind.reported.format_map(defaultdict(str, facts)))
         elif kind is not Cancel:  # why an order is not closed is its own reason
-            why = because(
+            reason = because(
                 ReasonCode.EFFECT_NOT_DONE,
                 key=effect.key,
                 status=effect.status,
                 why=effect.why,
             )
-            not_done.append(Trouble(ref, why))
+            not_done.append(Trouble(ref, reason))
     return {ref: "; ".join(deeds) for ref, deeds in did.items()}, not_done
 
 
@@ -226,11 +226,11 @@ def summary_of(report: AfterSaleReport) -> str:
     """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came
     back`.
     """
-    parts = [
+    lines = [
         f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"
     ]
     deeds = [*report.did.values()]
-    parts += (
+    lines += (
         [shortened(deeds[0], LONGEST_DEED)]
         if len(deeds) == 1
         else [f"{len(deeds):,} done"]
@@ -241,11 +241,11 @@ def summary_of(report: AfterSaleReport) -> str:
         back = Money(sum(refund.refunded.minor for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
         came_back = f", {back} came back" if back.minor else ""
-        parts.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
+        lines.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
-        parts.append(f"{len(report.troubles):,} not as asked")
+        lines.append(f"{len(report.troubles):,} not as asked")
     return (
-        "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
+        "; ".join(lines) if report.orders else "; ".join(["nothing to do", *lines[1:]])
     )
 
 
@@ -275,14 +275,14 @@ def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
     troubles: dict[str, list[Reason]] = {}
     for trouble in report.troubles:
         troubles.setdefault(trouble.order_ref, []).append(trouble.why)
-    known = [
+    rows = [
         _row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders
     ]
     strange = [
         {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: _words_of(t)}
         for ref, t in troubles.items()
     ]
-    return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
+    return sorted([*rows, *strange], key=lambda row: not row[NOT_AS_ASKED])
 
 
 def _words_of(troubles: Sequence[Reason]) -> str:
@@ -292,16 +292,20 @@ def _words_of(troubles: Sequence[Reason]) -> str:
 def _row(
     line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]
 ) -> dict[str, str]:
-    refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
+    refunds = [
+        refund for refund in report.refunds if refund.order_ref == line.order_ref
+    ]
     cells = (
         line.order_ref,
         str(line.state),
         _words_of(troubles),
         report.did.get(line.order_ref, ""),
-        "" if line.reason_code in {why.code for why in troubles} else line.reason,
-        "; ".join(str(standing(one)) for one in refunds),
-        _sum(one.asked.minor for one in refunds),
-        _sum(one.refunded.minor for one in refunds),
+        ""
+        if line.reason_code in {trouble.code for trouble in troubles}
+        else line.reason,
+        "; ".join(str(standing(refund)) for refund in refunds),
+        _sum(refund.asked.minor for refund in refunds),
+        _sum(refund.refunded.minor for refund in refunds),
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))

@@ -83,8 +83,8 @@ def _write(costs: pa.Table, csv: Path, xlsx: Path) -> str:
 
 async def report_costs(report: CostReport) -> None:
     """Log what a person must check, and show the sums in the Prefect UI."""
-    for why, refs in list(report.problems.items())[:MOST_LISTED]:
-        run_logger().warning("No sum for %s: %s", shorten(refs), why)
+    for reason, refs in list(report.problems.items())[:MOST_LISTED]:
+        run_logger().warning("No sum for %s: %s", shorten(refs), reason)
     for note in report.notes:
         run_logger().warning("%s", note)
     run_logger().info("%s", report.summary)
@@ -123,8 +123,8 @@ def markdown(report: CostReport) -> str:
         for one in report.sums
     )
     open_ = [
-        f"- {shorten(refs)}: {inert(why)}"
-        for why, refs in list(report.problems.items())[:MOST_LISTED]
+        f"- {shorten(refs)}: {inert(reason)}"
+        for reason, refs in list(report.problems.items())[:MOST_LISTED]
     ]
     files = [f"- `{path}`" for path in (report.csv, report.xlsx) if path]
     span = f" since {report.since}" if report.since else ""

@@ -51,17 +51,17 @@ async def export_tables(
         )
 
     path, counts = await asyncio.to_thread(in_words, "What to export", write)
-    words = ", ".join(
+    message = ", ".join(
         f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()
     )
-    await _link(path.absolute(), f"{path}: {words}")
+    await _link(path.absolute(), f"{path}: {message}")
     await rename_run(f"export: {path.name}")
     return str(path)
 
 
-async def _link(path: Path, words: str) -> None:
-    run_logger().info("%s", words)
+async def _link(path: Path, message: str) -> None:
+    run_logger().info("%s", message)
     link = acreate_link_artifact(
-        path.as_uri(), path.name, key="export", description=words
+        path.as_uri(), path.name, key="export", description=message
     )
     await best_effort("the link", link)

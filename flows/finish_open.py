@@ -70,10 +70,10 @@ class SweepReport:
     @property
     def words(self) -> str:
         """`batch monday-1, tracking, 1 trouble`."""
-        parts = [f"batch {report.batch_id}" for report in self.batches] + self.chores
+        names = [f"batch {report.batch_id}" for report in self.batches] + self.chores
         if self.troubles:
-            parts.append(pluralize(len(self.troubles), "trouble"))
-        return ", ".join(parts) or "nothing is due"
+            names.append(pluralize(len(self.troubles), "trouble"))
+        return ", ".join(names) or "nothing is due"
 
     def to_json(self) -> dict[str, Any]:
         """The form for `sourcing finish --json`."""
@@ -143,10 +143,10 @@ class Sweep:
         every: timedelta | None = None,
     ) -> Any:
         """Return what a flow returns; None for one that is not due, or that failed."""
-        now = self.ledger.clock()
-        if now >= self.until:
+        moment = self.ledger.clock()
+        if moment >= self.until:
             return None
-        if every and not self.ledger.batches.lease(name, now + every, self._is_dead):
+        if every and not self.ledger.batches.lease(name, moment + every, self._is_dead):
             return None
         try:
             result = await work()
@@ -216,19 +216,19 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
         SendLog(send_logs) as log,
         Ledger(settings.ledger_url, clock=utc_now, owner=log.owner) as ledger,
     ):
-        now = utc_now()
+        moment = utc_now()
         dead = death_on(settings)
-        if not ledger.batches.lease(SWEEP, now + LEASED_FOR, dead):
+        if not ledger.batches.lease(SWEEP, moment + LEASED_FOR, dead):
             log.discard()
             ended: Any = Completed(message=ANOTHER_WORKS, data=SweepReport())
             another: SweepReport = ended
             return another
-        sweep = Sweep(ledger=ledger, settings=settings, until=now + BEGINS_WITHIN)
+        sweep = Sweep(ledger=ledger, settings=settings, until=moment + BEGINS_WITHIN)
         report = sweep.report
         try:
             await best_effort("which runs failed", sweep.enqueue_failed_runs())
-            await enqueue(ledger, *of_left_files(settings.inbox, now))
-            await send_due(ledger, settings, now=now)
+            await enqueue(ledger, *of_left_files(settings.inbox, moment))
+            await send_due(ledger, settings, now=moment)
             await sweep.read_what_is_due()
             await sweep.buy_what_is_open()
             await sweep.write_what_changed()

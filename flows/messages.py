@@ -79,20 +79,26 @@ async def send_digest() -> str:
 
 def digest(ledger: Ledger, settings: SourcingSettings) -> Message:
     """The message of this day: what happened since the last digest, and what waits."""
-    now = ledger.clock()
-    last = max(ledger.outbox.causes(DIGEST).values(), default=now - timedelta(days=1))
-    since = min(max(last, now - LONGEST), now)  # a clock may have run ahead
+    moment = ledger.clock()
+    last = max(
+        ledger.outbox.causes(DIGEST).values(), default=moment - timedelta(days=1)
+    )
+    since = min(max(last, moment - LONGEST), moment)  # a clock may have run ahead
     waits = to_do(ledger, settings)
     message = digest_of(
-        happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone
+        happened(ledger, since),
+        waits,
+        since=since,
+        now=moment,
+        timezone=settings.timezone,
     )
     pause = ledger.buying_paused()
-    backup = last_backup(settings.ledger_url, now)
+    backup = last_backup(settings.ledger_url, moment)
     notes = [
         f"{pause.notice}" if pause else "",
         message.body,
         to_send_back(
-            in_warehouse_since(ledger, now - timedelta(days=RETURN_DAYS)), now
+            in_warehouse_since(ledger, moment - timedelta(days=RETURN_DAYS)), moment
         ),
         f"Last backup of the ledger: {backup}" if backup else "",
     ]
@@ -119,7 +125,7 @@ def digest_of(
         f"- held: {came.get(OrderState.HELD, 0):,}",
         *([f"- failed: {failed}"] if (failed := _failed(came)) else []),
         f"- delivered: {came.get(OrderState.DELIVERED, 0):,}, refunded: {came.get(OrderState.REFUNDED, 0):,}",
-        f"Waiting for you: {counted(one.kind for one in waits) or 'nothing'}",
+        f"Waiting for you: {counted(waiting.kind for waiting in waits) or 'nothing'}",
         *_of_one_reason(waits),
     ]
     waiting = f"{len(waits):,} waiting for you" if waits else "nothing waits"
@@ -134,10 +140,12 @@ def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
     """`- 31 held: over budget. Raise the budget`, for each code of several orders; the
     most frequent first.
     """
-    coded = [one for one in waits if one.reason_code]
-    counts = Counter((one.state, one.reason_code, one.remedy) for one in coded)
+    coded = [waiting for waiting in waits if waiting.reason_code]
+    counts = Counter((to_do.state, to_do.reason_code, to_do.remedy) for to_do in coded)
     several = [
-        (*what, count) for what, count in counts.most_common(MAX_CODES) if count > 1
+        (*code_and_words, count)
+        for code_and_words, count in counts.most_common(MAX_CODES)
+        if count > 1
     ]
     return [
         f"- {count:,} {state}: {str(code).replace('_', ' ')}. {remedy[:1].upper()}{remedy[1:]}".rstrip(

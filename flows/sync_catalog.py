@@ -245,8 +245,8 @@ async def sync_catalog(
 
 async def _show(report: CatalogReport) -> None:
     rows = [{"not fetched": str(trouble)} for trouble in report.troubles]
-    words = [f"{', '.join(report.sources) or 'single items'}: {report.summary}"]
+    lines = [f"{', '.join(report.sources) or 'single items'}: {report.summary}"]
     if report.snapshot_id:
-        words.append(f"Table offers, snapshot {report.snapshot_id}")
-    await show_table("catalogue", rows, ". ".join(words))
+        lines.append(f"Table offers, snapshot {report.snapshot_id}")
+    await show_table("catalogue", rows, ". ".join(lines))
     await rename_run(f"catalogue: {report.summary}")

@@ -22,11 +22,11 @@ def main() -> None:
     """Run a command; it and the processes that it starts find the product's modules
     first.
     """
-    words = SYSTEMS.get(sys.platform)
-    if words is None:
+    system_name = SYSTEMS.get(sys.platform)
+    if system_name is None:
         raise SystemExit(ELSEWHERE)
-    if words:
-        print(words, file=sys.stderr)
+    if system_name:
+        print(system_name, file=sys.stderr)
     sys.path.insert(0, str(SITE))
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(SITE), os.environ.get("PYTHONPATH")))

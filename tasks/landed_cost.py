@@ -111,10 +111,10 @@ def landed_cost(bills: pa.Table, books: Books) -> pa.Table:
         [("group", "ascending"), ("order_ref", "ascending")]
     )
     rows = _cost_rows(grouped, books)
-    parts = [SCHEMA.empty_table()]
+    tables = [SCHEMA.empty_table()]
     while some_rows := list(islice(rows, RECORDS_AT_ONCE)):
-        parts.append(pa.Table.from_pylist(some_rows, SCHEMA))
-    return pa.concat_tables(parts).sort_by(BY_KEY)
+        tables.append(pa.Table.from_pylist(some_rows, SCHEMA))
+    return pa.concat_tables(tables).sort_by(BY_KEY)
 
 
 def _groups(bills: pa.Table) -> dict[str, str]:
@@ -134,9 +134,9 @@ def _groups(bills: pa.Table) -> dict[str, str]:
     )
     for ref, of_order in numbers:
         for number in of_order or ():
-            other = find_first(order_of.setdefault(number, ref))
-            mine = find_first(ref)
-            first_of[max(mine, other)] = min(mine, other)
+            other_first = find_first(order_of.setdefault(number, ref))
+            own_first = find_first(ref)
+            first_of[max(own_first, other_first)] = min(own_first, other_first)
     return {ref: find_first(ref) for ref in first_of}
 
 
@@ -197,8 +197,8 @@ def _rate_columns(prefix: str, rate: Rate | None) -> Row:
 
 def _bill(order: Row) -> Bill:
     lines = order["lines"] or [NO_LINE]
-    refunds = [one for one in order["refunds"] or () if one["refunded_minor"]]
-    stands = (order["state"], order["reason_code"])
+    refunds = [refund for refund in order["refunds"] or () if refund["refunded_minor"]]
+    known_order = (order["state"], order["reason_code"])
     quoted = (
         Quoted(
             goods=order["goods_minor"],
@@ -221,7 +221,7 @@ def _bill(order: Row) -> Bill:
         refunds=tuple((refund["part"], refund["refunded_minor"]) for refund in refunds),
         booking=_booking(order),
         is_over=order["state"] in OVER
-        or (order["shipment_order_id"] is None and stands == HELD_WITHOUT_REST),
+        or (order["shipment_order_id"] is None and known_order == HELD_WITHOUT_REST),
         problem=_problem(order),
     )
 
@@ -267,10 +267,10 @@ async def snapshot_costs(
     )
     if stored.sort_by(BY_KEY).equals(costs):
         return None
-    parts = (batch.to_pylist() for batch in costs.to_batches(RECORDS_AT_ONCE))
+    tables = (batch.to_pylist() for batch in costs.to_batches(RECORDS_AT_ONCE))
     snapshot_id = snapshot_name(SNAPSHOT, as_of)
     root = resources.settings.snapshot_root
     await asyncio.to_thread(
-        write_whole, root, LANDED_COSTS.name, parts, snapshot_id, as_of
+        write_whole, root, LANDED_COSTS.name, tables, snapshot_id, as_of
     )
     return snapshot_id

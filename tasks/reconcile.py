@@ -83,9 +83,9 @@ def unsettled(resources: Resources) -> dict[str, OrderRecord]:
     """
     ledger = resources.ledger
     accepted = {
-        ref: one
-        for ref, one in ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED).items()
-        if one.state is OrderState.CANCELLED
+        ref: order
+        for ref, order in ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED).items()
+        if order.state is OrderState.CANCELLED
     }
     opened = {
         ref for refs in refs_with_open_effects(resources).values() for ref in refs
@@ -97,28 +97,35 @@ async def confirm_what_lists_show(
     resources: Resources, listings: Iterable[ListedOrders]
 ) -> None:
     """Record payments and cancellations that the service had accepted and now shows."""
-    shown = {
-        (listing.marketplace, one.order_id): one
+    orders_by_name = {
+        (listing.marketplace, order.order_id): order
         for listing in listings
-        for one in listing.orders
+        for order in listing.orders
     }
     waiting = unsettled(resources).values()
     listed = [
-        (order, one)
+        (order, service_order)
         for order in waiting
-        if (one := shown.get((order.marketplace, order.order_id or "")))
+        if (
+            service_order := orders_by_name.get(
+                (order.marketplace, order.order_id or "")
+            )
+        )
     ]
     pending = [
         o.order_ref
-        for o, one in listed
-        if o.state is OrderState.PAYMENT_PENDING and (one.status.is_paid or one.payment)
+        for o, service_order in listed
+        if o.state is OrderState.PAYMENT_PENDING
+        and (service_order.status.is_paid or service_order.payment)
     ]
     cancelled = [
         order.order_ref
-        for order, one in listed
+        for order, service_order in listed
         if order.state is OrderState.CANCELLED
         and order.reason_code is ReasonCode.CANCEL_ACCEPTED
-        and (one.status.is_paid or one.status is ServiceStatus.CLOSED)
+        and (
+            service_order.status.is_paid or service_order.status is ServiceStatus.CLOSED
+        )
     ]
     for refs in chunked(pending):
         await confirm_payments(resources, refs)
@@ -132,9 +139,9 @@ def facts_about(
     """The orders that lists since then show or should show, and those that are not
     settled, with what is open.
     """
-    listed = [one for orders in shown.values() for one in orders]
-    names = [name for one in listed for name in one.names]
-    ids = [one.order_id for one in listed]
+    listed = [order for orders in shown.values() for order in orders]
+    names = [name for service_order in listed for name in service_order.names]
+    ids = [service_order.order_id for service_order in listed]
 
     def read(opened: Iterable[str]) -> list[LedgerOrder]:
         return orders_to_compare(
@@ -168,7 +175,7 @@ def _with_open_effects(
         for effect in ledger.effects_of(refs)
         if effect.action is Action.PAY and effect.status is EffectStatus.DONE
     }
-    now = resources.clock()
+    moment = resources.clock()
     return [
         replace(
             order,
@@ -177,7 +184,7 @@ def _with_open_effects(
                 for effect in opened.get(order.order_ref, ())
             ),
             in_hand=any(
-                effect.lease_until > now and effect.owner != ledger.owner
+                effect.lease_until > moment and effect.owner != ledger.owner
                 for effect in opened.get(order.order_ref, ())
             ),
             payment_clear_at=clear_from(resources, accepted[order.order_ref])
@@ -216,44 +223,58 @@ async def unknown_refunds(
         return []
     listed = await after_sale.list_refunds(since=since)
     ledger = resources.ledger
-    ours = {
-        one.order_id: ref
-        for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()
+    our_refs = {
+        order.order_id: ref
+        for ref, order in ledger.orders_with_ids(
+            {listed_order.order_id for listed_order in listed}
+        ).items()
     }
-    known = ledger.refunds.with_ids([one.refund_id for one in listed])
-    nameless = [
-        one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id
+    ids = ledger.refunds.with_ids([listed_order.refund_id for listed_order in listed])
+    nameless_orders = [
+        order
+        for order in ledger.refunds.of_orders(our_refs.values())
+        if not order.refund_id
     ]
-    asking = {one.order_ref for one in nameless if one.state is RefundState.ASKING}
+    asking = {
+        listed_order.order_ref
+        for listed_order in nameless_orders
+        if listed_order.state is RefundState.ASKING
+    }
     unknown = defaultdict[str, list[ListedRefund]](list)
-    for one in listed:
+    for listed_order in listed:
         if (
-            one.order_id in ours
-            and one.refund_id not in known
-            and ours[one.order_id] not in asking
+            listed_order.order_id in our_refs
+            and listed_order.refund_id not in ids
+            and our_refs[listed_order.order_id] not in asking
         ):
-            unknown[one.order_id].append(one)
+            unknown[listed_order.order_id].append(listed_order)
     return [
         Finding(
             kind=FindingKind.ORPHAN,
             expected="no refund but those that were asked for here",
             seen=shorten(
                 [
-                    f"refund {one.refund_id} of {one.amount}, in state {one.word}"
-                    for one in each
+                    f"refund {listed_order.refund_id} of {listed_order.amount}, in state {listed_order.word}"
+                    for listed_order in marketplace_ids
                 ]
             ),
             remedy="see in the console by whom it was asked for. Once its money came back: "
-            f"sourcing resolve {ours[order_id]} came-back AMOUNT_CNY",
+            f"sourcing resolve {our_refs[order_id]} came-back AMOUNT_CNY",
             marketplace=marketplace,
-            order_ref=ours[order_id],
+            order_ref=our_refs[order_id],
             order_id=order_id,
-            seen_amount=total_of([one.amount for one in each]),
+            seen_amount=total_of(
+                [listed_order.amount for listed_order in marketplace_ids]
+            ),
         )
-        for order_id, each in unknown.items()
-        if total_of([one.amount for one in each])
+        for order_id, marketplace_ids in unknown.items()
+        if total_of([listed_order.amount for listed_order in marketplace_ids])
         > total_of(
-            [one.refunded for one in nameless if one.order_ref == ours[order_id]]
+            [
+                listed_order.refunded
+                for listed_order in nameless_orders
+                if listed_order.order_ref == our_refs[order_id]
+            ]
         )
     ]
 
@@ -270,14 +291,16 @@ async def look_up(
     for marketplace, order_id in dict.fromkeys(wanted):
         ids.setdefault(marketplace, []).append(order_id)
     answers = await concurrently(
-        ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace)
+        ids.items(),
+        lambda listed_order: _read(resources, *listed_order),
+        at_once=len(Marketplace),
     )
-    found = {
-        (marketplace, order_id): shown.get(order_id)
-        for marketplace, (shown, read, _) in zip(ids, answers, strict=True)
+    orders_by_id = {
+        (marketplace, order_id): service_orders.get(order_id)
+        for marketplace, (service_orders, read, _) in zip(ids, answers, strict=True)
         for order_id in read
     }
-    return found, [trouble for _, _, troubles in answers for trouble in troubles]
+    return orders_by_id, [trouble for _, _, troubles in answers for trouble in troubles]
 
 
 async def _read(

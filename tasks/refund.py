@@ -86,9 +86,9 @@ async def ask_refund(
     await settle_open(resources, [order_ref])
     order = resources.ledger.orders([order_ref])[order_ref]
     earlier = resources.ledger.refunds.of_orders([order_ref])
-    asked = _asked_before(resources, earlier, wish, requested_at)
+    refunds = _asked_before(resources, earlier, wish, requested_at)
     prepared = await _prepare(
-        resources, order, wish, earlier, [refund.part for refund in asked]
+        resources, order, wish, earlier, [refund.part for refund in refunds]
     )
     for refund, _ in prepared:
         await asyncio.to_thread(resources.ledger.refunds.put, refund)
@@ -97,7 +97,7 @@ async def ask_refund(
         lambda pair: _ask(resources, order, *pair),
         at_once=resources.concurrency,
     )
-    return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]
+    return [refund.key for refund in (*refunds, *(refund for refund, _ in prepared))]
 
 
 def _asked_before(
@@ -109,18 +109,18 @@ def _asked_before(
     """The refunds that an earlier try of this run has asked for; a later
     process knows its sum by then.
     """
-    effects = resources.ledger.effects_of({one.order_ref for one in refunds})
+    effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
     owner = resources.ledger.owner
-    ours = {
-        one.part
-        for one in effects
-        if one.status is EffectStatus.DONE
+    our_refunds = {
+        effect.part
+        for effect in effects
+        if effect.status is EffectStatus.DONE
         and (
-            (this_try().this > 1 and one.owner == owner)
+            (this_try().this > 1 and effect.owner == owner)
             or (
                 requested_at is not None
-                and one.intent_at >= requested_at
-                and one.amount == wish.amount
+                and effect.intent_at >= requested_at
+                and effect.amount == wish.amount
             )
         )
     }
@@ -128,7 +128,7 @@ def _asked_before(
         refund
         for refund in refunds
         if (not wish.lines or {*refund.lines} <= {*wish.lines})
-        and refund.effect_part in ours
+        and refund.effect_part in our_refunds
     ]
 
 
@@ -182,7 +182,9 @@ async def _prepare(
             "each line has a refund of its own here: give the amount with its line, line by line"
         )
     targets = tuple(
-        one for one in targets if part_name(one.lines, numbers) not in leave_out
+        target
+        for target in targets
+        if part_name(target.lines, numbers) not in leave_out
     )
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, order.order_ref)
@@ -227,7 +229,8 @@ async def _prepared(
         vouchers=links,
     )
     before = next(
-        (one.state_before for one in earlier if one.state in UNDER_WAY), order.state
+        (refund.state_before for refund in earlier if refund.state in UNDER_WAY),
+        order.state,
     )
     number = 1 if last is None else last.number + (not never_left(resources, last))
     return _new_refund(order, target, part, number, before, request, option), request
@@ -237,10 +240,10 @@ def _require_known(resources: Resources, order_ref: str) -> None:
     """Raise `RefundFault` while one may have been asked for: it must not
     be asked for differently.
     """
-    for one in resources.ledger.effects_of([order_ref], Action.REFUND):
-        if one.status in OPEN:
+    for effect in resources.ledger.effects_of([order_ref], Action.REFUND):
+        if effect.status in OPEN:
             raise RefundFault(
-                f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}"
+                f"{effect.key} may have reached the service: {effect.reason or 'a run is at work on it'}"
             )
 
 
@@ -378,6 +381,6 @@ async def follow_refunds(refunds: Sequence[Refund], *, label: str) -> dict[str, 
         await restate(resources, order_ref)
     unread: dict[str, Reason] = {}
     for refund, trouble in zip(refunds, troubles, strict=True):
-        if both := standing_of(unread.get(refund.order_ref), trouble):
-            unread[refund.order_ref] = both
+        if reason := standing_of(unread.get(refund.order_ref), trouble):
+            unread[refund.order_ref] = reason
     return unread

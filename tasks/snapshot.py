@@ -69,8 +69,10 @@ Tables = Mapping[str, Sequence[Row]]
 
 def plan_tables(plans: Sequence[PlannedOrder]) -> Tables:
     """What the marketplaces offered for these plans, each offer once."""
-    seen = [row for plan in plans for offer in plan.offers for row in offer_rows(offer)]
-    offers = {tuple(row[name] for name in OFFERS.key): row for row in seen}
+    offer_row_list = [
+        row for plan in plans for offer in plan.offers for row in offer_rows(offer)
+    ]
+    offers = {tuple(row[name] for name in OFFERS.key): row for row in offer_row_list}
     return {
         QUOTES.name: [row for plan in plans for row in QUOTES.rows(plan)],
         OFFERS.name: [*offers.values()],
@@ -102,12 +104,12 @@ def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> Tables:
     return {
         REFUNDS.name: [*map(REFUNDS.row, ledger.refunds.of_orders(order_refs))],
         REFUND_EVENTS.name: [
-            REFUND_EVENTS.row(one) | {"snapshot_at": one["recorded_at"]}
-            for one in events
+            REFUND_EVENTS.row(event) | {"snapshot_at": event["recorded_at"]}
+            for event in events
         ],
         TRACKING_EVENTS.name: [
-            TRACKING_EVENTS.row(one) | {"snapshot_at": one["recorded_at"]}
-            for one in scans
+            TRACKING_EVENTS.row(scan) | {"snapshot_at": scan["recorded_at"]}
+            for scan in scans
         ],
     }
 
@@ -156,9 +158,9 @@ async def write_tables(
 
 @file_task("tables of {name}")
 async def _written(
-    root: Path, ledger: Ledger, name: str, now: datetime, further: Tables
+    root: Path, ledger: Ledger, name: str, moment: datetime, further: Tables
 ) -> str | None:
-    return await asyncio.to_thread(write_now, root, ledger, name, now, further)
+    return await asyncio.to_thread(write_now, root, ledger, name, moment, further)
 
 
 def write_now(
@@ -192,30 +194,30 @@ async def snapshot_plan(
     resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
 ) -> str:
     """Write the result of a dry run to the history; answers the snapshot's id."""
-    now = resources.clock()
+    moment = resources.clock()
     root = resources.settings.snapshot_root
     resources.ledger.guard.require_files()
-    snapshot_id = snapshot_name(f"{batch_id}-plan", now)
+    snapshot_id = snapshot_name(f"{batch_id}-plan", moment)
     await asyncio.to_thread(
-        write_history, root, snapshot_id, _planned(plans), now, batch_id
+        write_history, root, snapshot_id, _planned(plans), moment, batch_id
     )
     return snapshot_id
 
 
 def _planned(plans: Sequence[PlannedOrder]) -> Parts:
-    for some in chunked(plans, ORDERS_A_PART):
+    for planned_order in chunked(plans, ORDERS_A_PART):
         freight = [
-            FREIGHT_QUOTES.row(one)
-            for plan in some
-            for one in freight_on_offer(
+            FREIGHT_QUOTES.row(freight_row)
+            for plan in planned_order
+            for freight_row in freight_on_offer(
                 plan.order_ref,
                 plan.freight,
                 plan.freight_service.service_id if plan.freight_service else None,
             )
         ]
         yield {
-            **plan_tables(some),
-            **request_tables(some),
+            **plan_tables(planned_order),
+            **request_tables(planned_order),
             FREIGHT_QUOTES.name: freight,
         }
 
@@ -226,8 +228,8 @@ def rebuild(ledger: Ledger, settings: SourcingSettings) -> str | None:
     Raises `LedgerUnusable` for a ledger that was restored: the tables may
     know of payments that it does not.
     """
-    if words := ledger.marks.restored():
-        raise refused_for(words, ledger.shown)
+    if message := ledger.marks.restored():
+        raise refused_for(message, ledger.shown)
     ledger.guard.require_files()
     ledger.unwritten.mark_all()
     with writing(settings.snapshot_root):

@@ -100,28 +100,28 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
     nothing has changed.
     """
     _require_backup(file)
-    if (place := sqlite_file(url)) is None:
+    if (path := sqlite_file(url)) is None:
         with reading(f"sqlite:///{file.absolute()}") as source, _writing(url) as copy:
             if copy.execute(select(batches.c.batch_id).limit(1)).first():
                 raise LedgerUnusable(
                     f"the ledger {shown(url)} has orders: give an empty database"
                 )
             copy_rows(source, copy)
-            _mark_restored(copy, file, None, now=now, by=by)
+            _mark_restored(copy, file, None, moment=now, by=by)
         return None
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}.restored")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.restored")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _copy_file(file, unfinished, f"sqlite:///{file}")
         with _writing_file(unfinished) as copy:
-            _mark_restored(copy, file, _stopped(url), now=now, by=by)
+            _mark_restored(copy, file, _stopped(url), moment=now, by=by)
         sync(unfinished)
-        kept = _keep_aside(place, now)
-        os.replace(unfinished, place)
-        sync(place.parent)
+        kept = _keep_aside(path, now)
+        os.replace(unfinished, path)
+        sync(path.parent)
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(
-            f"the ledger's folder {place.parent} can't be written ({words_of(error)}): free some disk space, or make "
+            f"the ledger's folder {path.parent} can't be written ({words_of(error)}): free some disk space, or make "
             "it writable for this user, and restore again. The ledger is as it was."
         ) from error
     finally:
@@ -247,7 +247,7 @@ def _require_backup(file: Path) -> None:
         pass  # refuses what is no ledger of this version
 
 
-_OFF = select(*(one for one in switches.c if one.name != "id")).where(
+_OFF = select(*(column for column in switches.c if column.name != "id")).where(
     switches.c.ended_at.is_(None)
 )
 
@@ -266,14 +266,14 @@ def _mark_restored(
     source: Path,
     stopped: list[dict[str, Any]] | None,
     *,
-    now: datetime,
+    moment: datetime,
     by: str,
 ) -> None:
-    words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
+    message = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
     if stopped is None:
-        words += "; whether buying was paused since is not known: sourcing pause"
-    mark_restored(connection, words, by=by, at=now)
-    end_unsent(connection, now)  # of its time, and sent long ago
+        message += "; whether buying was paused since is not known: sourcing pause"
+    mark_restored(connection, message, by=by, at=moment)
+    end_unsent(connection, moment)  # of its time, and sent long ago
     of_its_time = [
         (row["name"], row["why"]) for row in connection.execute(_OFF).mappings()
     ]
@@ -288,29 +288,29 @@ def _newest(connection: Connection) -> str:
         connection.execute(select(func.max(column))).scalar()
         for column in (moves.c.at, orders.c.updated_at)
     ]
-    known = [moment for moment in times if moment is not None]
-    return f"{max(known):%Y-%m-%d %H:%M:%S} UTC" if known else "no time"
+    known_moments = [moment for moment in times if moment is not None]
+    return f"{max(known_moments):%Y-%m-%d %H:%M:%S} UTC" if known_moments else "no time"
 
 
-def _keep_aside(place: Path, now: datetime) -> Path | None:
+def _keep_aside(path: Path, moment: datetime) -> Path | None:
     """Give the present ledger, if there is one, a second name.
 
     Its write-ahead log, also one that was left alone, must not meet the file that
     comes: SQLite would replay it there.
     """
-    aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
+    aside = path.with_name(f"{path.name}.replaced-{moment:%Y%m%dT%H%M%SZ}")
     if aside.exists():
         raise LedgerUnusable(
             f"{aside} is there already: restore again. Nothing was changed."
         )
-    if place.exists() and not damage_in(
-        place
+    if path.exists() and not damage_in(
+        path
     ):  # opened for writing, a damaged one would lose its log
-        _settle_alone(place)
-    keep_aside(place, aside)
+        _settle_alone(path)
+    keep_aside(path, aside)
     for suffix in ("-wal", "-shm", "-journal"):
-        beside = place.with_name(f"{place.name}{suffix}")
+        beside = path.with_name(f"{path.name}{suffix}")
         if beside.exists():
             beside.rename(f"{aside}{suffix}")
-    sync(place.parent)
+    sync(path.parent)
     return aside if aside.exists() else None

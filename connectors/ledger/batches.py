@@ -100,21 +100,21 @@ class BatchRows(LedgerRows):
         flow_run: str,
     ) -> None:
         """Store a batch as a person or a schedule asks for it now, before all else."""
-        now = self._ledger.clock()
-        asked = {
+        moment = self._ledger.clock()
+        asked_columns = {
             "source": source,
             "file": file,
             "digest": digest,
             "options": to_json(options),
             "flow_run": flow_run or None,
             "worker": self._ledger.owner,
-            "worked_until": now + WORKED_FOR,
+            "worked_until": moment + WORKED_FOR,
             "due_at": None,
             "follow_ups": 0,
             "waits_for_resume": False,
         }
-        row = {"batch_id": batch_id, "created_at": now, **asked}
-        self._do(self._ledger.upsert(batches, asked).values(row))
+        row = {"batch_id": batch_id, "created_at": moment, **asked_columns}
+        self._do(self._ledger.upsert(batches, asked_columns).values(row))
 
     def take(self, batch_id: str, *, flow_run: str, follow_ups: int) -> None:
         """Let this run go on with a batch, under the options that it has; it is the
@@ -172,9 +172,9 @@ class BatchRows(LedgerRows):
 
     def open(self, batch_id: str = "") -> list[OpenBatch]:
         """The batches with a run at work or to come, the oldest first; or that one."""
-        wanted = batches.c.batch_id == batch_id if batch_id else OPEN_BATCHES
+        of_batch = batches.c.batch_id == batch_id if batch_id else OPEN_BATCHES
         rows = self._ledger.rows(
-            select(batches).where(wanted).order_by(batches.c.created_at)
+            select(batches).where(of_batch).order_by(batches.c.created_at)
         )
         for row in rows:
             del row["created_at"]
@@ -183,8 +183,8 @@ class BatchRows(LedgerRows):
 
     def is_leased(self, name: str, is_dead: IsDead) -> bool:
         """Return whether a living process has this work."""
-        now = self._ledger.clock()
-        held = leases.c.until > now, leases.c.until <= now + LONGEST_LEASE
+        moment = self._ledger.clock()
+        held = leases.c.until > moment, leases.c.until <= moment + LONGEST_LEASE
         holders = self._ledger.column(
             select(leases.c.owner).where(leases.c.name == name, *held)
         )
@@ -195,7 +195,7 @@ class BatchRows(LedgerRows):
         """Take work of which only one process may be at until then; False while another
         one has it.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         row = {"name": name, "owner": self._ledger.owner, "until": until}
         holders = self._ledger.column(
             select(leases.c.owner).where(leases.c.name == name)
@@ -203,19 +203,19 @@ class BatchRows(LedgerRows):
         dead = [holder for holder in holders if is_dead(holder)]
         statement = self._ledger.insert(leases).values(row)
         is_free = or_(
-            leases.c.until <= now,
-            leases.c.until > now + LONGEST_LEASE,
+            leases.c.until <= moment,
+            leases.c.until > moment + LONGEST_LEASE,
             leases.c.owner.in_(dead),
         )
         with self._ledger.transaction() as connection:
-            taken = connection.execute(
+            taken_rows = connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["name"],
                     set_={"owner": row["owner"], "until": until},
                     where=is_free,
                 ).returning(leases.c.name)
             )
-            return taken.first() is not None
+            return taken_rows.first() is not None
 
     def release(self, name: str) -> None:
         """Let others take this work now, if this process has it."""

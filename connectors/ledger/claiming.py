@@ -73,9 +73,9 @@ def claim_each(
     now_standing = {
         row.order_ref: row for row in connection.execute(LOCKED_ORDERS, refs)
     }
-    begun = effect_records(connection, _BEGUN, refs)
+    effects = effect_records(connection, _BEGUN, refs)
     intents = still_valid(
-        intents, now_standing, begun, limits.batch_id if limits else ""
+        intents, now_standing, effects, limits.batch_id if limits else ""
     )
     intents = _where_open(ledger, connection, intents, off, now_standing)
     if limits is not None and intents:
@@ -86,11 +86,11 @@ def claim_each(
             ledger,
             connection,
             intents,
-            behind_first(ledger, connection, intents, now_standing, begun),
+            behind_first(ledger, connection, intents, now_standing, effects),
         )
     if not intents:
         return Claimed()
-    latest = _latest(begun, intents[0].action)
+    latest = _latest(effects, intents[0].action)
     asked = {
         intent.slot: intent for intent in intents
     }  # PostgreSQL refuses a statement that meets a row twice
@@ -123,10 +123,10 @@ def claimed_of(
     """The result of a claim that has `won` these effects."""
     lost = {intent.slot for intent in intents} - {record.slot for record in won}
     latest = latest_attempts(connection, intents) if lost else {}
-    others = [latest[slot] for slot in lost if slot in latest]
+    effects = [latest[slot] for slot in lost if slot in latest]
     return Claimed(
         won={e.order_ref: e for e in won},
-        open={e.order_ref: e for e in others if e.status in OPEN},
+        open={e.order_ref: e for e in effects if e.status in OPEN},
     )
 
 
@@ -170,9 +170,9 @@ def _where_open(
         intent.order_ref: standing[intent.order_ref].marketplace for intent in intents
     }
     waiting = {
-        ref: held(marketplace_held(Marketplace(one), off[one]))
-        for ref, one in at.items()
-        if one in off
+        ref: held(marketplace_held(Marketplace(value), off[value]))
+        for ref, value in at.items()
+        if value in off
     }
     return _without(ledger, connection, intents, waiting)
 
@@ -186,9 +186,13 @@ def _without(
     """The intents but for those of the orders in `over`, which are held."""
     if over:
         mover = OrderMover(ledger, connection, over)
-        for order_ref, why in over.items():
-            unpaid = why.why and why.why.but(unpaid=intents[0].action is Action.PAY)
-            mover.change(OrderChange(order_ref=order_ref, state=why.state, why=unpaid))
+        for order_ref, verdict in over.items():
+            unpaid = verdict.why and verdict.why.but(
+                unpaid=intents[0].action is Action.PAY
+            )
+            mover.change(
+                OrderChange(order_ref=order_ref, state=verdict.state, why=unpaid)
+            )
         mover.write()
     return [intent for intent in intents if intent.order_ref not in over]
 
@@ -212,9 +216,9 @@ def still_valid(
     action = intents[0].action
     opposite = _OPPOSED.get(action, ())
     opposed = {
-        one.order_ref
-        for one in begun
-        if one.action in opposite and one.may_have_happened
+        effect.order_ref
+        for effect in begun
+        if effect.action in opposite and effect.may_have_happened
     }
     return [
         intent
@@ -233,13 +237,13 @@ def still_valid(
 
 
 def _is_approved(amount: Money | None, action: Action, order: Any) -> bool:
-    most = order.payable
+    payable = order.payable
     currency = order.currency
     if action is Action.BOOK:
-        most = order.freight_approved_minor or 0
+        payable = order.freight_approved_minor or 0
         currency = order.freight_currency
     is_within = (
-        amount is not None and amount.currency == currency and amount.minor <= most
+        amount is not None and amount.currency == currency and amount.minor <= payable
     )
     return is_within and order.plan_hash is not None
 
@@ -252,9 +256,9 @@ def latest_attempts(
     return _latest(effect_records(connection, _BEGUN, refs), intents[0].action)
 
 
-def _latest(begun: Iterable[EffectRecord], action: Action) -> dict[str, EffectRecord]:
+def _latest(effects: Iterable[EffectRecord], action: Action) -> dict[str, EffectRecord]:
     """The newest of each slot, of effects in the order of their attempts."""
-    return {record.slot: record for record in begun if record.action is action}
+    return {record.slot: record for record in effects if record.action is action}
 
 
 def intent_row(
@@ -303,7 +307,7 @@ def _claiming(insert_into: Callable[..., Any]) -> Executable:
     # Any row but an unsent one may stand for a request that left; another claim of it
     # would buy twice.
     insert = insert_into(effects)
-    kept = {
+    kept_keys = {
         "key",
         "order_ref",
         "action",
@@ -325,7 +329,7 @@ def _claiming(insert_into: Callable[..., Any]) -> Executable:
             **{
                 column.name: insert.excluded[column.name]
                 for column in effects.c
-                if column.name not in kept
+                if column.name not in kept_keys
             },
         },
         where=and_(
@@ -342,6 +346,6 @@ def effect_records(
     given: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
 ) -> list[EffectRecord]:
     """The effects that a statement returns."""
-    found = connection.execute(statement, given)
-    names = found.keys()
-    return [EffectRecord.of(dict(zip(names, row, strict=True))) for row in found]
+    rows = connection.execute(statement, given)
+    names = rows.keys()
+    return [EffectRecord.of(dict(zip(names, row, strict=True))) for row in rows]

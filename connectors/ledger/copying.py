@@ -33,13 +33,15 @@ def copy_rows(source: Connection, target: Connection) -> None:
             select(table).execution_options(yield_per=ROWS_AT_ONCE)
         ).mappings()
         copied = 0
-        for part in rows.partitions(ROWS_AT_ONCE):
-            target.execute(insert(table), [dict(row) for row in part])
-            copied += len(part)
-        there = target.execute(select(func.count()).select_from(table)).scalar_one()
-        if there != copied:
+        for row_batch in rows.partitions(ROWS_AT_ONCE):
+            target.execute(insert(table), [dict(row) for row in row_batch])
+            copied += len(row_batch)
+        target_count = target.execute(
+            select(func.count()).select_from(table)
+        ).scalar_one()
+        if target_count != copied:
             raise LedgerUnusable(
-                f"of table {table.name} {copied} rows were copied and {there} are there"
+                f"of table {table.name} {copied} rows were copied and {target_count} are there"
             )
     if target.dialect.name == "postgresql":
         for name in NUMBERED:
@@ -60,9 +62,9 @@ def damages(file: Path, most: int) -> list[str]:
     """
     with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
         return [
-            words
-            for (words,) in database.execute(f"PRAGMA integrity_check({most})")
-            if words != "ok"
+            fault
+            for (fault,) in database.execute(f"PRAGMA integrity_check({most})")
+            if fault != "ok"
         ]
 
 
@@ -79,11 +81,11 @@ def sound_since(file: Path, now: datetime) -> datetime | None:
     machine has started.
     """
     with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(_record(file).read_text())
-        at = datetime.fromisoformat(kept["at"])
+        kept_record = json.loads(_record(file).read_text())
+        at = datetime.fromisoformat(kept_record["at"])
         if (
-            kept["file"] == _identity(file)
-            and kept["boot"] == boot_id()
+            kept_record["file"] == _identity(file)
+            and kept_record["boot"] == boot_id()
             and timedelta() <= now - at < CHECKED_EVERY
         ):
             return at
@@ -128,5 +130,5 @@ def _backed_up(file: Path) -> Path:
 
 
 def _identity(file: Path) -> list[int]:
-    found = os.stat(file)
-    return [found.st_dev, found.st_ino]
+    file_stat = os.stat(file)
+    return [file_stat.st_dev, file_stat.st_ino]

@@ -438,9 +438,9 @@ CHUNK = 500
 
 def chunked(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """Lists of at most `size` items, in order."""
-    left = iter(items)
-    while some := list(islice(left, size)):
-        yield some
+    remaining = iter(items)
+    while items_chunk := list(islice(remaining, size)):
+        yield items_chunk
 
 
 class _Texts(TypeDecorator[Iterable[str]]):
@@ -474,11 +474,11 @@ def one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 @compiles(_OneOf, "sqlite")
 def _in_a_list(element: _OneOf, compiler: Any, **options: Any) -> str:
-    column, texts = (compiler.process(part, **options) for part in element.clauses)
+    column, texts = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({texts}))"
 
 
 @compiles(_OneOf, "postgresql")
 def _of_an_array(element: _OneOf, compiler: Any, **options: Any) -> str:
-    column, texts = (compiler.process(part, **options) for part in element.clauses)
+    column, texts = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{column} = ANY ({texts})"

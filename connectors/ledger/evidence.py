@@ -48,8 +48,8 @@ def oldest_since(
 
 
 def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
-    known = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
-    return known.where(
+    known_ids = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
+    return known_ids.where(
         orders.c.marketplace == marketplace, orders.c.order_id.is_not(None)
     )
 
@@ -89,10 +89,13 @@ def account_of(
     return Account(
         controls=controls,
         ids=ledger.pairs(
-            ordered, refs=[*{name for one in listed for name in one.names}]
+            ordered,
+            refs=[*{name for newer_misread in listed for name in newer_misread.names}],
         ),
         accounted=foreign
-        | refs_by_id(ledger, marketplace, [one.order_id for one in listed]).keys(),
+        | refs_by_id(
+            ledger, marketplace, [newer_misread.order_id for newer_misread in listed]
+        ).keys(),
         confirmed_at=ledger.marks.last_at(Note.KNOWN.at(marketplace)),
     )
 
@@ -102,15 +105,19 @@ def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
     its last restore.
     """
     since = ledger.marks.restored_at()
-    newer = [one for one in noted(send_logs) if since is None or one.at > since]
-    keys = dict.fromkeys(key for one in newer for key in one.keys)
-    known = {
+    newer = [
+        newer_misread
+        for newer_misread in noted(send_logs)
+        if since is None or newer_misread.at > since
+    ]
+    keys = dict.fromkeys(key for newer_misread in newer for key in newer_misread.keys)
+    known_ids = {
         *ledger.column(
             select(effects.c.key).where(one_of(effects.c.key, "keys")), keys=[*keys]
         )
     }
-    if missing := [key for key in keys if key not in known]:
-        at = max(one.at for one in newer)
+    if missing := [key for key in keys if key not in known_ids]:
+        at = max(newer_misread.at for newer_misread in newer)
         ledger.marks.put_back(
             f"was put back by hand, or another one is meant: it does not have {shorten(missing)}, of {send_logs}, "
             f"where the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",

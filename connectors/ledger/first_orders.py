@@ -48,13 +48,15 @@ class FirstOrderRows(LedgerRows):
         A ledger that asks has one too where one that did not ask has paid.
         """
         with self._ledger.reading() as connection:
-            found = {
-                one: self._about(connection, one)
-                for one in Marketplace
-                if not _is_answered(connection, one)
+            order_ref = {
+                marketplace: self._about(connection, marketplace)
+                for marketplace in Marketplace
+                if not _is_answered(connection, marketplace)
             }
         return {
-            one: order_ref for one, order_ref in found.items() if order_ref is not None
+            marketplace: order_ref
+            for marketplace, order_ref in order_ref.items()
+            if order_ref is not None
         }
 
     def _about(self, connection: Connection, marketplace: Marketplace) -> str | None:
@@ -72,8 +74,8 @@ class FirstOrderRows(LedgerRows):
         first.
         """
         return {
-            one: order_ref
-            for one, order_ref in self.open_at().items()
+            marketplace: order_ref
+            for marketplace, order_ref in self.open_at().items()
             if order_ref is not None
         }
 
@@ -85,9 +87,9 @@ class FirstOrderRows(LedgerRows):
             return {}
         with self._ledger.reading() as connection:
             return {
-                one: _begun(connection, one, Action.CREATE)
-                for one in Marketplace
-                if not _is_free(connection, one)
+                marketplace: _begun(connection, marketplace, Action.CREATE)
+                for marketplace in Marketplace
+                if not _is_free(connection, marketplace)
             }
 
     @repeating
@@ -97,14 +99,14 @@ class FirstOrderRows(LedgerRows):
         """Record a person's answer. One that is `otherwise` than it should be holds the
         marketplace.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         with self._ledger.transaction() as connection:
             note(
                 connection,
                 Note.PAID.at(marketplace),
                 otherwise or "as it should be",
                 by=by,
-                at=now,
+                at=moment,
             )
             if otherwise:
                 hold(
@@ -112,7 +114,7 @@ class FirstOrderRows(LedgerRows):
                     marketplace,
                     [differs(order_ref, otherwise)],
                     by=by,
-                    at=now,
+                    at=moment,
                 )
 
 
@@ -133,9 +135,9 @@ def behind_first(
     if not ledger.asks_first or action not in (Action.CREATE, Action.PAY):
         return {}
     own = {
-        one.order_ref
-        for one in begun
-        if one.action is action and one.status in COUNTS_AS_SPENT
+        effect.order_ref
+        for effect in begun
+        if effect.action is action and effect.status in COUNTS_AS_SPENT
     }
     at = defaultdict[Marketplace, list[str]](list)
     for intent in intents:
@@ -166,16 +168,16 @@ def _at_one(
         elif action is Action.PAY:
             _ask(ledger, connection, marketplace, refs[0])
         return {}
-    others = _begun(connection, marketplace, action)
-    if others is None and action is Action.PAY and question != refs[0]:
+    other_ref = _begun(connection, marketplace, action)
+    if other_ref is None and action is Action.PAY and question != refs[0]:
         _ask(ledger, connection, marketplace, refs[0])
-    elif others is not None and question is None:
-        _ask(ledger, connection, marketplace, others)
-    first = others or refs[0]
+    elif other_ref is not None and question is None:
+        _ask(ledger, connection, marketplace, other_ref)
+    first = other_ref or refs[0]
     return {
         ref: held(first_goes_alone(first, marketplace))
         for ref in refs
-        if others or ref != first
+        if other_ref or ref != first
     }
 
 
@@ -200,16 +202,16 @@ def _begun(
     """An order that may be paid there, or, before a create, is on its way to be; the
     one begun first.
     """
-    which = _PAYING if action is Action.PAY else or_(_PAYING, _CREATING)
+    condition = _PAYING if action is Action.PAY else or_(_PAYING, _CREATING)
     statement = (
         select(orders.c.order_ref)
         .join(effects)
-        .where(orders.c.marketplace == marketplace, which)
+        .where(orders.c.marketplace == marketplace, condition)
     )
-    found: str | None = connection.execute(
+    order_ref: str | None = connection.execute(
         statement.order_by(effects.c.intent_at).limit(1)
     ).scalar()
-    return found
+    return order_ref
 
 
 def _is_free(connection: Connection, marketplace: Marketplace) -> bool:

@@ -224,18 +224,18 @@ def _all_or_each(
     `LedgerUnusable`.
     """
     try:
-        answers = do([one.what for one in calls])
+        answers = do([call.what for call in calls])
     except LedgerUnusable:
         raise
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         if len(calls) == 1:
             calls[0].fail(error)
         else:
-            for one in calls:
-                _all_or_each([one], do)
+            for call in calls:
+                _all_or_each([call], do)
     else:
-        for one, answer in zip(calls, answers, strict=True):
-            one.answer(answer)
+        for call, answer in zip(calls, answers, strict=True):
+            call.answer(answer)
 
 
 def _mergeable(
@@ -249,9 +249,9 @@ def _mergeable(
         alike, refs = (
             call.what.parts if isinstance(call.what, ClaimRequest) else (None, set())
         )
-        for others, taken, group in groups:
-            if others == alike and taken.isdisjoint(refs):
-                taken.update(refs)
+        for other_calls, taken_refs, group in groups:
+            if other_calls == alike and taken_refs.isdisjoint(refs):
+                taken_refs.update(refs)
                 group.append(call)
                 break
         else:
@@ -260,41 +260,47 @@ def _mergeable(
 
 
 def _write(ledger: Ledger, writes: Sequence[Write]) -> list[bool]:
-    outcomes = [one for one in writes if isinstance(one, Outcome)]
+    outcomes = [call for call in writes if isinstance(call, Outcome)]
     changes = [
-        change for one in writes if not isinstance(one, Outcome) for change in one
+        change for call in writes if not isinstance(call, Outcome) for change in call
     ]
     written = iter(ledger.write(outcomes, changes))
-    return [next(written) if isinstance(one, Outcome) else True for one in writes]
+    return [next(written) if isinstance(call, Outcome) else True for call in writes]
 
 
-def _claim(ledger: Ledger, wanted: Sequence[ClaimRequest]) -> list[Claimed]:
-    all_of_them = [intent for one in wanted for intent in one.intents]
-    claimed = ledger.claim(all_of_them, lease=wanted[0].lease, limits=wanted[0].limits)
+def _claim(ledger: Ledger, claim_requests: Sequence[ClaimRequest]) -> list[Claimed]:
+    all_of_them = [intent for call in claim_requests for intent in call.intents]
+    claimed = ledger.claim(
+        all_of_them, lease=claim_requests[0].lease, limits=claim_requests[0].limits
+    )
     return [
-        claimed.part({intent.order_ref for intent in one.intents}) for one in wanted
+        claimed.part({intent.order_ref for intent in call.intents})
+        for call in claim_requests
     ]
 
 
-def _orders(ledger: Ledger, asked: Sequence[Refs]) -> list[dict[str, OrderRecord]]:
-    found = ledger.orders(_all(asked))
-    return [{ref: found[ref] for ref in refs if ref in found} for refs in asked]
+def _orders(ledger: Ledger, refs_asked: Sequence[Refs]) -> list[dict[str, OrderRecord]]:
+    orders = ledger.orders(_all(refs_asked))
+    return [{ref: orders[ref] for ref in refs if ref in orders} for refs in refs_asked]
 
 
-def _effects(ledger: Ledger, asked: Sequence[Refs]) -> list[list[EffectRecord]]:
-    found = defaultdict[str, list[EffectRecord]](list)
-    for effect in ledger.effects_of(_all(asked)):
-        found[effect.order_ref].append(effect)
+def _effects(ledger: Ledger, refs_asked: Sequence[Refs]) -> list[list[EffectRecord]]:
+    effects_of = defaultdict[str, list[EffectRecord]](list)
+    for effect in ledger.effects_of(_all(refs_asked)):
+        effects_of[effect.order_ref].append(effect)
     return [
-        sorted(chain(*(found[ref] for ref in {*refs})), key=lambda one: one.intent_at)
-        for refs in asked
+        sorted(
+            chain(*(effects_of[ref] for ref in {*refs})),
+            key=lambda effect: effect.intent_at,
+        )
+        for refs in refs_asked
     ]
 
 
-def _unsettled(ledger: Ledger, asked: Sequence[Refs]) -> list[set[str]]:
-    found = ledger.unsettled(_all(asked))
-    return [found.intersection(refs) for refs in asked]
+def _unsettled(ledger: Ledger, refs_asked: Sequence[Refs]) -> list[set[str]]:
+    unsettled = ledger.unsettled(_all(refs_asked))
+    return [unsettled.intersection(refs) for refs in refs_asked]
 
 
-def _all(asked: Sequence[Refs]) -> list[str]:
-    return list(dict.fromkeys(chain(*asked)))
+def _all(refs_asked: Sequence[Refs]) -> list[str]:
+    return list(dict.fromkeys(chain(*refs_asked)))

@@ -101,12 +101,14 @@ class RunJournal:
         if not (self._first or self._further):
             return "This run had sent nothing."
         lines = [
-            f"  {ref}: {', '.join(one.words for one in entries.values())}"
+            f"  {ref}: {', '.join(entry.words for entry in entries.values())}"
             for ref, entries in self._first.items()
         ]
-        more = len(self._further - self._first.keys())
-        beyond = f"  and {more:,} orders more, of which some may have been refused or never sent"
-        return "\n".join(["This run had sent:", *lines, *([beyond] if more else [])])
+        further_count = len(self._further - self._first.keys())
+        beyond = f"  and {further_count:,} orders more, of which some may have been refused or never sent"
+        return "\n".join(
+            ["This run had sent:", *lines, *([beyond] if further_count else [])]
+        )
 
 
 BESIDE = ("-wal", "-shm")
@@ -159,24 +161,24 @@ class LedgerGuard:
         self.require_files()
         if self._file:
             self._require_same_files(connection)
-        found: dict[str, list[Any]] = {
+        file_stat: dict[str, list[Any]] = {
             name: [] for name in ("mark", "claim", "tables", "off")
         }
         for row in connection.execute(
             self._statement, {"last": self.journal.last_key, "now": now}
         ):
-            found[row.what].append(row)
-        if found["mark"]:
+            file_stat[row.what].append(row)
+        if file_stat["mark"]:
             require_settled(connection, self._shown, now)
-        if self.journal.last_key and not found["claim"]:
+        if self.journal.last_key and not file_stat["claim"]:
             raise self._gone(
                 f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced"
             )
-        for row in found["tables"]:
+        for row in file_stat["tables"]:
             if self._tables not in (None, row.name):
                 raise self._gone("was dropped and made anew")
             self._tables = row.name
-        return {row.name: row.words for row in found["off"]}
+        return {row.name: row.words for row in file_stat["off"]}
 
     def rescue(self, now: datetime) -> Path | None:
         """Copy a file that lost its name, as far as this run still sees it, into a new
@@ -222,17 +224,17 @@ class LedgerGuard:
         self._engine.dispose()  # so that every connection is a checked one
 
     def _require(self, path: Path, expected: FileId) -> None:
-        if (now := _file_id(path)) != expected:
+        if (file_id := _file_id(path)) != expected:
             raise self._gone(
-                f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}"
+                f"stood on {path}, which was {'replaced by another' if file_id else 'deleted or moved away'}"
             )
 
     def _require_same_files(self, connection: Connection) -> None:
         assert self._file
-        for suffix, opened, now in zip(
+        for suffix, opened, file_id in zip(
             BESIDE, connection.info[BESIDE], _beside(self._file), strict=True
         ):
-            if now != opened:
+            if file_id != opened:
                 raise self._gone(
                     f"has lost its {self._file.name}{suffix}, which was deleted or replaced"
                 )
@@ -264,22 +266,22 @@ def explain_replaced(
     on.
     """
     if rescued:
-        way = (
+        remedy = (
             f"Everything that the ledger knew is kept in {rescued}. Unless the old ledger can be put back as it was: "
             f"sourcing ledger restore {rescued}"
         )
     else:
-        way = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
+        remedy = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
     return (
-        f"{replaced}. Nothing more is sent. {journal.summary()}\n{way}. Then sourcing reconcile shows what the service "
+        f"{replaced}. Nothing more is sent. {journal.summary()}\n{remedy}. Then sourcing reconcile shows what the service "
         "has and the ledger does not; sourcing confirm lets a restored ledger buy again."
     )
 
 
 def _file_id(path: Path) -> FileId | None:
     with suppress(OSError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
+        file_stat = path.stat()
+        return file_stat.st_dev, file_stat.st_ino
     return None
 
 
@@ -309,8 +311,8 @@ def _parts() -> Iterable[Select[Any]]:
 
 
 def _union(*parts: Select[Any]) -> Any:
-    first, *others = parts
-    return first.union_all(*others)
+    first, *other_selects = parts
+    return first.union_all(*other_selects)
 
 
 _STATEMENT = _union(*_parts())

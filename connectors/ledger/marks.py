@@ -78,7 +78,11 @@ class MarkRows(LedgerRows):
         """The marketplaces where a person has confirmed that orders of ours show no
         reference.
         """
-        return {one for one in Marketplace if self.last_at(Note.NAMELESS.at(one))}
+        return {
+            marketplace
+            for marketplace in Marketplace
+            if self.last_at(Note.NAMELESS.at(marketplace))
+        }
 
     def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether the prices there agreed, read as `units`, or an order was paid at
@@ -203,8 +207,8 @@ def newest(connection: Connection, name: str) -> str | None:
         .order_by(marks.c.id.desc())
         .limit(1)
     )
-    found: str | None = connection.execute(last).scalar()
-    return found
+    mark: str | None = connection.execute(last).scalar()
+    return mark
 
 
 def mark_restored(connection: Connection, words: str, *, by: str, at: datetime) -> None:

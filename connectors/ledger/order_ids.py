@@ -58,9 +58,9 @@ class IdOwners:
     def _read(self, connection: Connection, with_ids: Sequence[OrderChange]) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
-        given = [_ids(change) for change in with_ids]
+        order_id = [_ids(change) for change in with_ids]
         order_ids, shipment_ids = (
-            [ids[column] for ids in given if column in ids] for column in _THING
+            [ids[column] for ids in order_id if column in ids] for column in _THING
         )
         refs = [change.order_ref for change in with_ids]
         rows = [*connection.execute(_BY_ORDER, {"refs": refs, "ids": order_ids})]
@@ -74,15 +74,17 @@ class IdOwners:
             )
 
     def _keep(self, order_ref: str, ids: Mapping[str, str | None]) -> None:
-        for column, given in ids.items():
-            if given:
-                self._owners.setdefault(self._name(column, order_ref, given), order_ref)
+        for column, order_id in ids.items():
+            if order_id:
+                self._owners.setdefault(
+                    self._name(column, order_ref, order_id), order_ref
+                )
 
-    def _name(self, column: str, order_ref: str, given: str) -> OwnedId:
+    def _name(self, column: str, order_ref: str, order_id: str) -> OwnedId:
         return (
             column,
             self._marketplaces.get(order_ref, "") if column == ORDER_ID else "",
-            given,
+            order_id,
         )
 
     def conflict(self, change: OrderChange | None) -> dict[str, str]:
@@ -90,14 +92,14 @@ class IdOwners:
         ids become its order's.
         """
         ids = _ids(change) if change else {}
-        for column, given in ids.items():
+        for column, order_id in ids.items():
             owner = (
-                self._owners.get(self._name(column, change.order_ref, given))
+                self._owners.get(self._name(column, change.order_ref, order_id))
                 if change
                 else None
             )
             if change and owner not in (None, change.order_ref):
-                return {"thing": _THING[column], "id": given, "owner": owner or ""}
+                return {"thing": _THING[column], "id": order_id, "owner": owner or ""}
         if change:
             self._keep(change.order_ref, ids)
         return {}
@@ -106,22 +108,25 @@ class IdOwners:
         """The outcome, or UNKNOWN in its place: the effect may have happened, and what
         it made has another id.
         """
-        if not (taken := self.conflict(outcome.change)):
+        if not (conflict := self.conflict(outcome.change)):
             return outcome
-        why = (outcome.if_misnamed or misnamed()).but(**taken)
+        reason = (outcome.if_misnamed or misnamed()).but(**conflict)
         change = OrderChange(
-            order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, why=why
+            order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, why=reason
         )
         return Outcome(
-            claim=outcome.claim, status=EffectStatus.UNKNOWN, why=why, change=change
+            claim=outcome.claim, status=EffectStatus.UNKNOWN, why=reason, change=change
         )
 
     def change(self, change: OrderChange) -> OrderChange:
         """A change without an effect, or a hold in its place."""
-        if not (taken := self.conflict(change)):
+        if not (conflict := self.conflict(change)):
             return change
         return replace(
-            change, state=OrderState.HELD, why=misnamed().but(**taken), writes=NOTHING
+            change,
+            state=OrderState.HELD,
+            why=misnamed().but(**conflict),
+            writes=NOTHING,
         )
 
 
@@ -149,7 +154,7 @@ class ForeignOrderRows(LedgerRows):
             .where(not_ours.c.ended_at.is_(None))
             .order_by(not_ours.c.id)
         )
-        said = [
+        foreign_orders = [
             ForeignOrder(
                 marketplace=Marketplace(row["marketplace"]),
                 order_id=row["order_id"],
@@ -159,7 +164,9 @@ class ForeignOrderRows(LedgerRows):
             )
             for row in self._ledger.rows(statement)
         ]
-        return {one.identity: one for one in said}
+        return {
+            foreign_order.identity: foreign_order for foreign_order in foreign_orders
+        }
 
     @repeating
     def record(self, orders: Iterable[ForeignOrder]) -> None:
@@ -167,15 +174,15 @@ class ForeignOrderRows(LedgerRows):
         one.
         """
         with self._ledger.transaction() as connection:
-            for one in orders:
-                self._end(connection, one.identity, by=one.by)
+            for order in orders:
+                self._end(connection, order.identity, by=order.by)
                 row = {
-                    "marketplace": one.marketplace,
-                    "order_id": one.order_id,
-                    "amount_minor": one.amount.minor,
-                    "currency": one.amount.currency,
-                    "at": one.at,
-                    "by": one.by,
+                    "marketplace": order.marketplace,
+                    "order_id": order.order_id,
+                    "amount_minor": order.amount.minor,
+                    "currency": order.amount.currency,
+                    "at": order.at,
+                    "by": order.by,
                 }
                 connection.execute(not_ours.insert().values(row))
 

@@ -77,8 +77,8 @@ class OrderMover:
         self._locked = dict[str, tuple[OrderState, Reason | None]]()
         self._marketplaces = dict[str, str]()
         for row in rows:
-            why = read(row.reason_code, row.reason_facts)
-            self._locked[row.order_ref] = (OrderState(row.state), why)
+            reason = read(row.reason_code, row.reason_facts)
+            self._locked[row.order_ref] = (OrderState(row.state), reason)
             self._marketplaces[row.order_ref] = row.marketplace
         self._held = defaultdict[str, list[str]](list)
         self._written = defaultdict[str, dict[str, Any]](dict)
@@ -94,7 +94,7 @@ class OrderMover:
         """
         if change.contradicted:
             self.contradict(change.order_ref, change.contradicted)
-        old, why = self._locked[change.order_ref]
+        old, cause = self._locked[change.order_ref]
         if change.expected is not None and old is not change.expected:
             return
         if change.state is not None and is_behind(change.state, old):
@@ -109,7 +109,7 @@ class OrderMover:
             return
         written |= {"state": move(old, change.state), **stored(change.why)}
         self._locked[change.order_ref] = (change.state, change.why)
-        if (old, why) != (change.state, change.why):
+        if (old, cause) != (change.state, change.why):
             self.audit(change.order_ref, old, change.state, change.why)
 
     def contradict(self, order_ref: str, verdict: Contradicted) -> None:
@@ -167,13 +167,15 @@ class OrderMover:
             )
 
     def _overtaken(self, change: OrderChange, old: OrderState) -> OrderChange:
-        what = {"what": change.why or change.state, "old": old}
+        reasons = {"what": change.why or change.state, "old": old}
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
             return replace(
-                change, state=OrderState.HELD, why=because(ReasonCode.OVERTAKEN, **what)
+                change,
+                state=OrderState.HELD,
+                why=because(ReasonCode.OVERTAKEN, **reasons),
             )
-        self.audit(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **what))
+        self.audit(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **reasons))
         return replace(change, state=None)
 
 
@@ -251,7 +253,7 @@ def _settle(
     connection: Connection,
     outcomes: Sequence[Outcome],
     mover: OrderMover,
-    now: datetime,
+    moment: datetime,
 ) -> list[bool]:
     # By the fence: a holder that was stopped past its lease must not overwrite what the
     # next holder found out.
@@ -270,7 +272,7 @@ def _settle(
             continue
         if outcome.status not in OPEN:
             del fences[claim.key]
-        settled.append(_row(outcome, now))
+        settled.append(_row(outcome, moment))
         if outcome.change:
             mover.change(outcome.change, is_fact=True)
     if settled:
@@ -278,7 +280,7 @@ def _settle(
     return counts
 
 
-def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _row(outcome: Outcome, moment: datetime) -> dict[str, Any]:
     return {
         "at_key": outcome.claim.key,
         "came_to_nothing": int(
@@ -287,6 +289,6 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
         "status": outcome.status,
         **stored(outcome.why),
         "answer": outcome.answer,
-        "settled_at": now,
-        "lease_until": now,
+        "settled_at": moment,
+        "lease_until": moment,
     }

@@ -102,9 +102,14 @@ class OrderUpdate:
 
         An approval in another currency is dropped (`voids_approval`).
         """
-        asked = {"freight_minor": price.minor, "freight_currency": price.currency}
+        freight_columns = {
+            "freight_minor": price.minor,
+            "freight_currency": price.currency,
+        }
         return cls(
-            {**asked, "freight_approved_minor": None} if voids_approval else asked
+            {**freight_columns, "freight_approved_minor": None}
+            if voids_approval
+            else freight_columns
         )
 
     @classmethod

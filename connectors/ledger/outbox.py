@@ -105,13 +105,13 @@ class Outbox(LedgerRows):
             if row is None:
                 return None
             message = StoredMessage(**row)
-            begun = replace(message, tries=message.tries + 1)
+            stored_message = replace(message, tries=message.tries + 1)
             written = {
-                "tries": begun.tries,
-                "next_try_at": now + pause_after(begun.tries),
+                "tries": stored_message.tries,
+                "next_try_at": now + pause_after(stored_message.tries),
             }
-            connection.execute(_of(begun).values(written))
-        return begun
+            connection.execute(_of(stored_message).values(written))
+        return stored_message
 
     def sent(self, message: StoredMessage, now: datetime) -> None:
         """Record that a recipient has taken a message."""
@@ -124,39 +124,41 @@ class Outbox(LedgerRows):
         """
         next_try_at = now + pause_after(message.tries)
         is_over = now - message.put_at >= TRIED_FOR and message.tries >= LEAST_TRIES
-        why = {
+        failure = {
             "next_try_at": None if is_over else next_try_at,
             "failure": reason,
         }
-        others = update(messages).where(
+        older_messages = update(messages).where(
             messages.c.address == message.address, is_due(now)
         )
         with self._ledger.transaction() as connection:
-            connection.execute(_of(message).where(_UNSENT).values(why))
-            connection.execute(others.values(next_try_at=next_try_at))
+            connection.execute(_of(message).where(_UNSENT).values(failure))
+            connection.execute(older_messages.values(next_try_at=next_try_at))
 
     def undelivered(self, since: datetime) -> list[StoredMessage]:
         """The messages put since then that an address has refused, oldest first."""
-        found = select(messages).where(
+        statement = select(messages).where(
             _UNSENT, messages.c.failure != "", messages.c.put_at >= since
         )
-        rows = self._ledger.rows(found.order_by(messages.c.put_at))
+        rows = self._ledger.rows(statement.order_by(messages.c.put_at))
         return [StoredMessage(**row) for row in rows]
 
     def causes(self, prefix: str) -> dict[str, datetime]:
         """The causes that begin so, and when each was enqueued, oldest first."""
-        found = select(messages.c.cause, messages.c.put_at).where(
+        statement = select(messages.c.cause, messages.c.put_at).where(
             messages.c.cause.startswith(prefix, autoescape=True),
             messages.c.address == NOT_ADDRESSED,
         )
-        return self._ledger.pairs(found.order_by(messages.c.put_at, messages.c.cause))
+        return self._ledger.pairs(
+            statement.order_by(messages.c.put_at, messages.c.cause)
+        )
 
 
 def put_messages(connection: Connection, new: Iterable[Message], now: datetime) -> None:
     """Enqueue the messages whose causes are new, within a transaction."""
     for message in new:
-        parts = [_insert(connection, _row(cause, now)) for cause in message.about]
-        if not parts or any(parts):
+        inserted = [_insert(connection, _row(cause, now)) for cause in message.about]
+        if not inserted or any(inserted):
             row = _row(message.cause, now) | {
                 "subject": clean(message.subject),
                 "body": "\n".join(map(clean, message.body.splitlines())),
@@ -181,13 +183,13 @@ def is_due(now: datetime) -> ColumnElement[bool]:
     return or_(next_try_at <= now, next_try_at > now + LONGEST_PAUSE)
 
 
-def _row(cause: str, now: datetime) -> dict[str, Any]:
+def _row(cause: str, moment: datetime) -> dict[str, Any]:
     """The row of a cause without a message."""
     if len(cause) > MAX_CAUSE_LENGTH:
         digest = hashlib.sha256(cause.encode()).hexdigest()[:DIGEST_LENGTH]
         cause = f"{cause[: MAX_CAUSE_LENGTH - DIGEST_LENGTH - 1]}#{digest}"
     empty = dict.fromkeys(("address", "subject", "body", "link"), "")
-    return {**empty, "cause": cause, "put_at": now, "sent_at": now}
+    return {**empty, "cause": cause, "put_at": moment, "sent_at": moment}
 
 
 def _insert(connection: Connection, row: dict[str, Any]) -> bool:

@@ -69,11 +69,11 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         earlier.c.at < since,
         _records_payment(earlier),
     )
-    told = select(moves.c.order_ref).where(
+    told_orders = select(moves.c.order_ref).where(
         moves.c.at >= since, _records_payment(moves), ~known_before.exists()
     )
     paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
-        orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
+        orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told_orders)
     )
     fee_currency = orders.c.shipment[("fee", "currency")].as_string()
     fee = orders.c.shipment[("fee", "minor")]
@@ -81,7 +81,9 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         func.coalesce(fee_currency, orders.c.freight_currency).label("currency"),
         func.coalesce(fee.as_integer(), orders.c.freight_minor).label("minor"),
     ).where(orders.c.booked_at >= since)
-    bought, freight = (ledger.rows(_by_currency(some)) for some in (paid, booked))
+    bought, freight = (
+        ledger.rows(_by_currency(statement)) for statement in (paid, booked)
+    )
     into = (
         select(
             moves.c.new_state.label("state"),
@@ -105,24 +107,24 @@ def _records_payment(move: FromClause) -> ColumnElement[bool]:
     """The service's own time of a payment may lie before the last reading, or be of a
     clock that is ahead.
     """
-    late = move.c.reason_code.in_(LATE) & (
+    is_late = move.c.reason_code.in_(LATE) & (
         move.c.reason_facts["what"].as_string() == OrderState.PAID
     )
     return or_(
         move.c.new_state == OrderState.PAID,
         move.c.reason_code.in_(PAYMENT_REASONS),
-        late,
+        is_late,
     )
 
 
 def _by_currency(amounts: Select[Any]) -> Select[Any]:
-    each = amounts.subquery()
+    queries = amounts.subquery()
     columns = (
-        each.c.currency,
+        queries.c.currency,
         func.count().label("count"),
-        minor_sum(each.c.minor).label("minor"),
+        minor_sum(queries.c.minor).label("minor"),
     )
-    return select(*columns).group_by(each.c.currency).order_by(each.c.currency)
+    return select(*columns).group_by(queries.c.currency).order_by(queries.c.currency)
 
 
 def _sums(rows: list[dict[str, Any]]) -> tuple[Money, ...]:
@@ -228,14 +230,14 @@ def orders_to_compare(
         one_of(orders.c.order_id, "ids"),
         one_of(orders.c.order_ref, "refs"),
     )
-    given = {"ids": [*order_ids], "refs": [*order_refs]}
-    each = (
+    parameters = {"ids": [*order_ids], "refs": [*order_refs]}
+    queries = (
         row
-        for which in those
-        for row in ledger.rows(select(*COLUMNS).where(which), **given)
+        for condition in those
+        for row in ledger.rows(select(*COLUMNS).where(condition), **parameters)
     )
-    found = {row["order_ref"]: _order(row) for row in each}
-    return [found[ref] for ref in sorted(found)]
+    ledger_orders = {row["order_ref"]: _order(row) for row in queries}
+    return [ledger_orders[ref] for ref in sorted(ledger_orders)]
 
 
 def standing_of(

@@ -41,16 +41,16 @@ class PaceRows(LedgerRows):
     def take_block(self, wanted: int, per_second: float) -> Block:
         """Take permits to call, up to `wanted`."""
         with self._writing() as connection:
-            bucket, now = self._lock_bucket(connection, per_second)
-            bucket, block = take_block(bucket, wanted, per_second, now)
+            bucket, seconds = self._lock_bucket(connection, per_second)
+            bucket, block = take_block(bucket, wanted, per_second, seconds)
             self._save_bucket(connection, bucket)
         return block
 
     def pause(self, pause_s: float, per_second: float) -> None:
         """Pause all calls: the service throttles the account."""
         with self._writing() as connection:
-            bucket, now = self._lock_bucket(connection, per_second)
-            self._save_bucket(connection, paused_bucket(bucket, pause_s, now))
+            bucket, seconds = self._lock_bucket(connection, per_second)
+            self._save_bucket(connection, paused_bucket(bucket, pause_s, seconds))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -101,10 +101,15 @@ class PaceRows(LedgerRows):
             ).one()
             if calls < 0 and row.at > day:
                 return 0
-            taken = min(calls, max(0, most - int(row[0])))
-            now = {"permits": made + taken, "at": case((is_new, day), else_=pace.c.at)}
-            connection.execute(update(pace).where(pace.c.one == TODAY_ROW).values(now))
-        return taken
+            taken_calls = min(calls, max(0, most - int(row[0])))
+            seconds = {
+                "permits": made + taken_calls,
+                "at": case((is_new, day), else_=pace.c.at),
+            }
+            connection.execute(
+                update(pace).where(pace.c.one == TODAY_ROW).values(seconds)
+            )
+        return taken_calls
 
 
 def _values_of(bucket: Bucket) -> dict[str, float | datetime]:

@@ -106,13 +106,13 @@ def take_answer(
         # for this commit
         refs = connection.scalars(_REFS, {"batch": batch_id}).all()
         mover = OrderMover(ledger, connection, refs)
-        found = connection.execute(_WAITING, {"batch": batch_id}).mappings()
-        rows = [dict(row) for row in found]
+        waiting_rows = connection.execute(_WAITING, {"batch": batch_id}).mappings()
+        rows = [dict(row) for row in waiting_rows]
         if not rows or _hash_of(rows, settings, ledger) != shown_hash:
             return False
         for row in rows:
-            why = mover.why(row["order_ref"])
-            for change in _changes(row, answer, why, settings, ledger):
+            reason = mover.why(row["order_ref"])
+            for change in _changes(row, answer, reason, settings, ledger):
                 mover.change(change)
         mover.write()
     return True
@@ -129,10 +129,10 @@ def _hash_of(
     into = settings.currency or "CNY"
     today = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
     rates = rates_of(settings)
-    found = [
+    waiting_rows = [
         rates.at(currency, into, today) for currency in sorted(currencies - {into})
     ]
-    hashes += [str(rate) for rate in found if isinstance(rate, Rate)]
+    hashes += [str(rate) for rate in waiting_rows if isinstance(rate, Rate)]
     return _digest(hashes)[:16]
 
 
@@ -171,7 +171,7 @@ def _freight_of(row: Mapping[str, Any]) -> Money | None:
 def _changes(
     row: Mapping[str, Any],
     answer: Answer,
-    why: Reason | None,
+    reason: Reason | None,
     settings: SourcingSettings,
     ledger: Transactions,
 ) -> list[OrderChange]:
@@ -179,7 +179,7 @@ def _changes(
     is_begun = row["order_id"] is not None
     if ref not in answer.approved:
         no = answer.no.but(freight=True) if is_begun else answer.no
-        return holding(ref, no, why, stays=is_begun and not _is_asking(why))
+        return holding(ref, no, reason, stays=is_begun and not _is_asking(reason))
     total = Money(**row["quote"]["total"]) if row["quote"] else Money(0)
     summary = PlanSummary(
         order_ref=ref,
@@ -200,8 +200,8 @@ def _hash_without_quote(row: Mapping[str, Any]) -> str:
     return hash_of_row({**row, "quote": {"total": {"minor": 0, "currency": "CNY"}}})
 
 
-def _is_asking(why: Reason | None) -> bool:
-    return why is not None and why.code is ReasonCode.WAITS_FOR_APPROVAL
+def _is_asking(reason: Reason | None) -> bool:
+    return reason is not None and reason.code is ReasonCode.WAITS_FOR_APPROVAL
 
 
 def _begun_goes_on(
@@ -210,23 +210,23 @@ def _begun_goes_on(
     ref = row["order_ref"]
     payable = row["payable_minor"] or row["approved_minor"] or 0
     kept_minor = (row["paid_minor"] or 0) - (row["refunded_minor"] or 0)
-    taken = Money(row["paid_minor"] or 0) if kept_minor > payable else None
+    amount = Money(row["paid_minor"] or 0) if kept_minor > payable else None
     price = summary.freight or Money(0)
-    why = freight_approval(price, taken, answer.by, ledger.clock())
+    reason = freight_approval(price, amount, answer.by, ledger.clock())
     if row["paid_minor"] is None:
-        why = approval_of(summary, answer.by, ledger.clock()).why
-    accepted = OrderUpdate.approved(amount=taken) if taken else NOTHING
+        reason = approval_of(summary, answer.by, ledger.clock()).why
+    accepted = OrderUpdate.approved(amount=amount) if amount else NOTHING
     writes = OrderUpdate.freight_approved(price=price) | accepted
     writes |= OrderUpdate.plan_approved(summary.plan_hash)
     is_paid = row["paid_minor"] is not None
     state = OrderState.PAID if is_paid else OrderState.ORDERED
-    return _goes_on(ref, state, why, writes)
+    return _goes_on(ref, state, reason, writes)
 
 
 def _goes_on(
-    ref: str, state: OrderState, why: Reason, writes: OrderUpdate
+    ref: str, state: OrderState, reason: Reason, writes: OrderUpdate
 ) -> OrderChange:
-    return OrderChange(order_ref=ref, state=state, why=why, writes=writes)
+    return OrderChange(order_ref=ref, state=state, why=reason, writes=writes)
 
 
 def holding(
@@ -241,8 +241,8 @@ def holding(
         why=why,
         writes=OrderUpdate.approval_withdrawn(),
     )
-    again = OrderChange(order_ref=ref, state=OrderState.HELD, why=before)
-    return [held, again] if stays else [held]
+    order_change = OrderChange(order_ref=ref, state=OrderState.HELD, why=before)
+    return [held, order_change] if stays else [held]
 
 
 def asking(order: OrderRecord, freight: Money) -> list[OrderChange]:
@@ -250,10 +250,10 @@ def asking(order: OrderRecord, freight: Money) -> list[OrderChange]:
     its reason.
     """
     is_paid = order.paid_minor is not None
-    why = waits_for_approval(freight=is_paid)
+    reason = waits_for_approval(freight=is_paid)
     stays = order.is_overpaid or order.knows_what_came_back
-    held, *again = holding(order.order_ref, why, order.why, stays=stays)
+    held, *order_change = holding(order.order_ref, reason, order.why, stays=stays)
     is_voided = order.freight_currency != freight.currency
-    asked = OrderUpdate.freight_asked(price=freight, voids_approval=is_voided)
-    first = replace(held, expected=order.state, writes=held.writes | asked)
-    return [first, *again]
+    order_update = OrderUpdate.freight_asked(price=freight, voids_approval=is_voided)
+    first = replace(held, expected=order.state, writes=held.writes | order_update)
+    return [first, *order_change]

@@ -32,9 +32,11 @@ from domain.witnessed import Contradicted, RefusedForGood, contradiction
 def divided(request: Mapping[str, Any]) -> tuple[Any, Any]:
     """A request as `orders` has it, and what `receivers` has of it."""
     receiver = request.get("receiver") or {}
-    contact = {part: receiver[part] for part in CONTACT if part in receiver}
-    others = {part: text for part, text in receiver.items() if part not in CONTACT}
-    return {**request, "receiver": others} if contact else request, contact
+    contact = {field: receiver[field] for field in CONTACT if field in receiver}
+    other_fields = {
+        field: text for field, text in receiver.items() if field not in CONTACT
+    }
+    return {**request, "receiver": other_fields} if contact else request, contact
 
 
 @lru_cache(maxsize=DECODED_AT_ONCE)

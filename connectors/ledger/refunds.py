@@ -51,10 +51,10 @@ class RefundRows(LedgerRows):
         """The lines of each of these orders whose goods never arrive at the
         warehouse.
         """
-        known = self.of_orders(orders)
+        refunds = self.of_orders(orders)
         return {
             ref: lines_unsent(
-                [one for one in known if one.order_ref == ref], orders[ref]
+                [refund for refund in refunds if refund.order_ref == ref], orders[ref]
             )
             for ref in orders
         }
@@ -65,14 +65,16 @@ class RefundRows(LedgerRows):
 
     def with_ids(self, refund_ids: Iterable[str]) -> set[str]:
         """Those of these ids of the service that refunds of the ledger have."""
-        known = select(refunds.c.refund_id).where(one_of(refunds.c.refund_id, "ids"))
-        return {*self._ledger.column(known, ids=[*refund_ids])}
+        known_ids = select(refunds.c.refund_id).where(
+            one_of(refunds.c.refund_id, "ids")
+        )
+        return {*self._ledger.column(known_ids, ids=[*refund_ids])}
 
     @repeating
     def put(self, refund: Refund) -> None:
         """Record a refund, or replace it while it is not requested yet."""
-        now = self._ledger.clock()
-        row = {**_row(refund), "recorded_at": now, "updated_at": now}
+        moment = self._ledger.clock()
+        row = {**_row(refund), "recorded_at": moment, "updated_at": moment}
         is_free = refunds.c.state.in_(_NOT_REQUESTED)
         written = self._ledger.upsert(refunds, row.keys() - {"key"}, is_free)
         with self._ledger.transaction() as connection:
@@ -100,19 +102,19 @@ class RefundRows(LedgerRows):
         ids. Where it is the same, nothing is written to the order: a yes that waits
         stays one.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         if events and events[0].occurred_at > events[-1].occurred_at:
             events = events[::-1]
         rows = [
             asdict(event)
             | {
                 "key": refund.key,
-                "sequence": place,
+                "sequence": number,
                 "order_ref": refund.order_ref,
                 "refund_id": refund.refund_id,
-                "recorded_at": now,
+                "recorded_at": moment,
             }
-            for place, event in enumerate(events, start=1)
+            for number, event in enumerate(events, start=1)
         ]
         with self._ledger.transaction() as connection:
             # another refund of the order may be followed at this moment: the sum below
@@ -126,7 +128,7 @@ class RefundRows(LedgerRows):
             connection.execute(
                 refunds.update()
                 .where(refunds.c.key == refund.key)
-                .values({**_row(refund), "updated_at": now})
+                .values({**_row(refund), "updated_at": moment})
             )
             back = select(minor_sum(refunds.c.refunded_minor)).where(
                 refunds.c.order_ref == refund.order_ref
@@ -154,12 +156,12 @@ class RefundRows(LedgerRows):
     def events(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
         """The events of the refunds of these orders."""
         c = refund_events.c
-        found = (
+        order = (
             select(refund_events)
             .where(one_of(c.order_ref, "refs"))
             .order_by(c.order_ref, c.key, c.sequence)
         )
-        return self._ledger.rows(found, refs=[*order_refs])
+        return self._ledger.rows(order, refs=[*order_refs])
 
     def _refunds(self, statement: Select[Any], **given: Any) -> list[Refund]:
         rows = self._ledger.rows(
@@ -172,12 +174,12 @@ def taken_above(order: OrderRecord) -> Money:
     """What was taken for an order above what might be paid for it, also where a person
     has accepted that since.
     """
-    most = (
+    amount = (
         order.quote.total
         if order.quote and order.approved == order.paid
         else order.payable
     )
-    return max(order.paid - most, Money(0, order.currency))
+    return max(order.paid - amount, Money(0, order.currency))
 
 
 def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:

@@ -65,10 +65,13 @@ class ResolutionRows(LedgerRows):
             names = IdOwners(
                 connection, [answer.change]
             )  # before the order is locked, as all writers do
-            now = connection.execute(LOCKED_ORDERS, {"refs": [answer.order_ref]}).one()
-            if answer.change.expected not in (None, now.state) or names.conflict(
-                answer.change
-            ):
+            locked_order = connection.execute(
+                LOCKED_ORDERS, {"refs": [answer.order_ref]}
+            ).one()
+            if answer.change.expected not in (
+                None,
+                locked_order.state,
+            ) or names.conflict(answer.change):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:
@@ -103,13 +106,13 @@ class ResolutionRows(LedgerRows):
         """The key of the effect that is settled now; None when another process holds it
         or has settled it.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         settled: dict[str, Any] = {
             "status": answer.status,
             **stored(answer.why),
             "answer": answer.proof,
-            "settled_at": now,
-            "lease_until": now,
+            "settled_at": moment,
+            "lease_until": moment,
         }
         if answer.effect is None:
             return self._write(connection, answer, settled)
@@ -119,7 +122,7 @@ class ResolutionRows(LedgerRows):
                 effects.c.key == answer.effect.key,
                 effects.c.fence == answer.effect.fence,
                 effects.c.status == answer.effect.status,
-                or_(effects.c.lease_until <= now, effects.c.owner.in_(dead_owners)),
+                or_(effects.c.lease_until <= moment, effects.c.owner.in_(dead_owners)),
             )
             .values(
                 fence=effects.c.fence + 1,
@@ -139,13 +142,13 @@ class ResolutionRows(LedgerRows):
         not happen.
         """
         intent = answer.intent
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         if intent is None:
             return ""
         latest = latest_attempts(connection, [intent]).get(intent.slot)
         row = {
             **intent_row(
-                intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)
+                intent, latest, owner=self._ledger.owner, now=moment, lease=timedelta(0)
             ),
             **settled,
         }

@@ -186,13 +186,13 @@ class Noted:
 
 def noted(folder: Path) -> list[Noted]:
     """The effects of each log on this machine."""
-    found: list[Noted] = []
+    entries: list[Noted] = []
     for path in folder.glob("*.log"):
         with suppress(OSError, ValueError):  # pruned meanwhile
             _, *keys = path.read_text().splitlines()
             at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            found += [Noted(keys, at)] if keys else []
-    return found
+            entries += [Noted(keys, at)] if keys else []
+    return entries
 
 
 def prune(folder: Path, *, needed: set[str], before: datetime) -> None:

@@ -111,7 +111,7 @@ def _counted() -> Select[Any]:
     create or pay was last begun; None for an order of which nothing counts.
     """
     paying = effects.c.action == Action.PAY
-    begun = (
+    begun_effects = (
         select(
             effects.c.order_ref,
             func.max(effects.c.intent_at).label("last"),
@@ -137,12 +137,18 @@ def _counted() -> Select[Any]:
         else_=orders.c.paid_minor,
     )
     outlay = case(
-        (begun.c.last.is_(None), 0),
+        (begun_effects.c.last.is_(None), 0),
         (
             orders.c.paid_minor.is_not(None),
-            case((begun.c.for_minor > shown, begun.c.for_minor), else_=shown),
+            case(
+                (begun_effects.c.for_minor > shown, begun_effects.c.for_minor),
+                else_=shown,
+            ),
         ),
-        (and_(orders.c.state == OrderState.CANCELLED, begun.c.payments == 0), 0),
+        (
+            and_(orders.c.state == OrderState.CANCELLED, begun_effects.c.payments == 0),
+            0,
+        ),
         else_=PAYABLE,
     )
     back = func.coalesce(orders.c.refunded_minor, 0)
@@ -152,9 +158,13 @@ def _counted() -> Select[Any]:
             orders.c.order_ref,
             cost.label("cost"),
             outlay.label("outlay"),
-            begun.c.last,
+            begun_effects.c.last,
         )
-        .select_from(orders.outerjoin(begun, begun.c.order_ref == orders.c.order_ref))
+        .select_from(
+            orders.outerjoin(
+                begun_effects, begun_effects.c.order_ref == orders.c.order_ref
+            )
+        )
         .where(one_of(orders.c.order_ref, "refs"))
     )
 

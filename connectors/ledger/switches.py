@@ -62,26 +62,26 @@ class Switches(Transactions):
         requested long before buying was resumed changes nothing. Raises
         `LedgerUnusable`.
         """
-        said = Pause(
+        pause = Pause(
             by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why)
         )
         with self.transaction() as connection:
             _one_by_one(connection)
-            standing = standing_pause(connection) or said
+            standing = standing_pause(connection) or pause
             resumed_at = connection.scalar(_RESUMED) if requested_at else None
             # a clock that was ahead as buying was resumed makes nothing late that is
             # asked for now
             if (
                 resumed_at is None
-                or said.at > min(resumed_at, self.clock()) - MAY_DIFFER
+                or pause.at > min(resumed_at, self.clock()) - MAY_DIFFER
             ):
                 # each is a row: what was said before the newest one does not end it
-                row = {"name": BUYING, "by": said.by, "at": said.at, "why": said.why}
+                row = {"name": BUYING, "by": pause.by, "at": pause.at, "why": pause.why}
                 connection.execute(insert(switches).values(row))
             if why and not standing.why:
-                standing = replace(standing, by=said.by, why=said.why)
+                standing = replace(standing, by=pause.by, why=pause.why)
                 connection.execute(
-                    update(switches).where(*IS_OFF).values(by=said.by, why=said.why)
+                    update(switches).where(*IS_OFF).values(by=pause.by, why=pause.why)
                 )
             if standing_pause(connection):
                 put_messages(connection, [pause_message(standing)], self.clock())
@@ -191,12 +191,12 @@ def hold(
     """Hold a marketplace, in this transaction, unless it is held or was released by a
     person for this reason.
     """
-    known = select(switches.c.why).where(switches.c.name == marketplace)
-    told = {*connection.scalars(known)}
+    reasons_query = select(switches.c.why).where(switches.c.name == marketplace)
+    told = {*connection.scalars(reasons_query)}
     rows = [
-        {"name": marketplace, "at": at, "by": by, "why": why}
-        for why in dict.fromkeys(reasons)
-        if why not in told
+        {"name": marketplace, "at": at, "by": by, "why": cause}
+        for cause in dict.fromkeys(reasons)
+        if cause not in told
     ]
     if rows:
         connection.execute(insert(switches), rows)

@@ -95,24 +95,28 @@ class TrackingRows(LedgerRows):
                     polls,
                 )
             if numbered := [
-                one.order_ref for one in changes if "shipment" in one.writes.columns
+                change.order_ref
+                for change in changes
+                if "shipment" in change.writes.columns
             ]:
                 connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
             if ended := [
-                one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
+                change.order_ref
+                for change in changes
+                if change.state not in (None, *TRAVELLING)
             ]:
                 connection.execute(_OF_THESE, {"refs": ended})
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         last = {
             row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})
         }
         return [
             {
                 "order_ref": ref,
-                "next_poll_at": next_poll(now, booked_at, last.get(ref)),
+                "next_poll_at": next_poll(moment, booked_at, last.get(ref)),
                 "last_scan_at": last.get(ref),
             }
             for ref, booked_at in sorted(polled.items())
@@ -128,11 +132,11 @@ class TrackingRows(LedgerRows):
         """The orders whose parcels need not be read yet. A time of a clock that was
         ahead is none.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         at = tracked.c.next_poll_at
         return {
             *self._ledger.column(
-                select(tracked.c.order_ref).where(at > now, at <= now + LONGEST)
+                select(tracked.c.order_ref).where(at > moment, at <= moment + LONGEST)
             )
         }
 
@@ -145,13 +149,13 @@ class TrackingRows(LedgerRows):
         Without such a run those of a week.
         """
         c = tracking_events.c
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         (until,) = self._ledger.column(
             select(func.max(marks.c.at)).where(
-                marks.c.name == READ_UNTIL, marks.c.at <= now
+                marks.c.name == READ_UNTIL, marks.c.at <= moment
             )
         )
-        is_recent = c.recorded_at >= (until or now - UNKNOWN_RUN)
+        is_recent = c.recorded_at >= (until or moment - UNKNOWN_RUN)
         is_meant = or_(c.status.in_(statuses), c.description.regexp_match(words))
         return self._ledger.rows(select(tracking_events).where(is_recent, is_meant))
 
@@ -172,7 +176,7 @@ class TrackingRows(LedgerRows):
     ) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)
         known = connection.execute(_KNOWN, {"refs": list(events)}).all()
-        seen = {
+        seen_scans = {
             (
                 row.order_ref,
                 row.tracking_number,
@@ -187,24 +191,24 @@ class TrackingRows(LedgerRows):
         for order_ref, event in (
             (ref, event) for ref, listed in events.items() for event in listed
         ):
-            one = (
+            tracking_event = (
                 replace(event, description="", place="")
                 if order_ref in forgotten
                 else event
             )
             identity = (
                 order_ref,
-                one.tracking_number,
-                one.occurred_at,
-                one.status,
-                one.description,
+                tracking_event.tracking_number,
+                tracking_event.occurred_at,
+                tracking_event.status,
+                tracking_event.description,
             )
-            if identity not in seen:
-                seen.add(identity)
-                last[order_ref, one.tracking_number] += 1
-                row = asdict(one) | {
+            if identity not in seen_scans:
+                seen_scans.add(identity)
+                last[order_ref, tracking_event.tracking_number] += 1
+                row = asdict(tracking_event) | {
                     "order_ref": order_ref,
-                    "sequence": last[order_ref, one.tracking_number],
+                    "sequence": last[order_ref, tracking_event.tracking_number],
                     "recorded_at": self._ledger.clock(),
                 }
                 del row["unknown_word"]
@@ -218,10 +222,10 @@ class TrackingRows(LedgerRows):
     def listed(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
         """The events of these orders."""
         c = tracking_events.c
-        found = _KNOWN.order_by(
+        order = _KNOWN.order_by(
             c.order_ref, c.occurred_at, c.tracking_number, c.sequence
         )
-        return self._ledger.rows(found, refs=[*order_refs])
+        return self._ledger.rows(order, refs=[*order_refs])
 
 
 Number = tuple[str, str]
@@ -317,7 +321,7 @@ class ExportedRows(LedgerRows):
         And the orders that have no others, unless they were updated since the given
         time. A process that exports one of them meanwhile waits for this commit.
         """
-        now = self._ledger.clock()
+        moment = self._ledger.clock()
         c = exported_numbers.c
         recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
         with self._ledger.transaction() as connection:
@@ -328,7 +332,12 @@ class ExportedRows(LedgerRows):
                 if row.updated_at == whole[row.order_ref]
             ]
             rows = [
-                {"order_ref": ref, "tracking_number": number, "file": file, "at": now}
+                {
+                    "order_ref": ref,
+                    "tracking_number": number,
+                    "file": file,
+                    "at": moment,
+                }
                 for ref, number in sorted([*numbers, *done])
             ]
             new = (

@@ -67,7 +67,7 @@ class UnwrittenRows(LedgerRows):
         """Delete these marks: the tables have what they tell of."""
         if ids:
             with self._ledger.transaction() as connection:
-                connection.execute(_END, [{"at": one} for one in ids])
+                connection.execute(_END, [{"at": mark_id} for mark_id in ids])
 
 
 def mark(

@@ -84,7 +84,7 @@ def _damages(file: Path) -> list[Flaw]:
         if "malformed" not in str(error):
             raise unusable(f"sqlite:///{file}", error) from error
         found = [words_of(error)]
-    return [Flaw(table="", row="", words=words) for words in found]
+    return [Flaw(table="", row="", words=finding) for finding in found]
 
 
 def _schema(connection: Connection) -> Iterator[Flaw]:
@@ -94,11 +94,11 @@ def _schema(connection: Connection) -> Iterator[Flaw]:
     indexes = inspector.get_multi_indexes()
     for table in metadata.sorted_tables:
         key = (None, table.name)
-        there = {
+        present = {
             item["name"] for item in (*columns.get(key, ()), *indexes.get(key, ()))
         }
         declared = {*table.columns.keys(), *(index.name for index in table.indexes)}
-        for name in sorted(str(name) for name in declared - there):
+        for name in sorted(str(name) for name in declared - present):
             yield Flaw(
                 table="",
                 row="",
@@ -302,8 +302,8 @@ def _without_reason(code: ReasonCode) -> str:
     )
 
 
-def _listed(words: Iterable[str]) -> str:
-    return str(tuple(map(str, words)))
+def _listed(finding: Iterable[str]) -> str:
+    return str(tuple(map(str, finding)))
 
 
 def _legal_moves() -> Iterator[str]:

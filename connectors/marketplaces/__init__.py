@@ -31,9 +31,9 @@ def load_all() -> None:
     waits for.
     """
     for marketplace in Marketplace:
-        found = import_module(f"{__name__}.{marketplace.name.lower()}")
-        for module in iter_modules(getattr(found, "__path__", ())):
-            import_module(f"{found.__name__}.{module.name}")
+        module_type = import_module(f"{__name__}.{marketplace.name.lower()}")
+        for module in iter_modules(getattr(module_type, "__path__", ())):
+            import_module(f"{module_type.__name__}.{module.name}")
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:

@@ -84,8 +84,8 @@ ON_CREDIT = (
 
 
 @cache
-def _say_once(words: str) -> None:
-    log.warning("%s", words)
+def _say_once(message: str) -> None:
+    log.warning("%s", message)
 
 
 class BigMajorChannel(AlibabaChannel):
@@ -179,15 +179,15 @@ def _quote(
     """The quote of all resulting orders together; the total includes the service's fee
     on each.
     """
-    ours = LinesByIds(lines, spec_ids)
-    told = [
-        (ours.take((item.offer_id, item.spec_id)), item)
+    lines_by_ids = LinesByIds(lines, spec_ids)
+    told_lines = [
+        (lines_by_ids.take((item.offer_id, item.spec_id)), item)
         for order in previewed
         for item in order.items
     ]
     priced = tuple(
         priced_line(our, item.amount)
-        for our, item in told
+        for our, item in told_lines
         if our and item.amount is not None and not item.message
     )
     return Quote(
@@ -201,10 +201,10 @@ def _quote(
         lines=priced,
         problems=tuple(
             _item_problem(our, item)
-            for our, item in told
+            for our, item in told_lines
             if item.message or item.amount is None
         )
-        + unmentioned(lines, (our for our, _ in told)),
+        + unmentioned(lines, (our for our, _ in told_lines)),
         order_count=max(1, len(previewed)),
         flow=previewed[0].flow_flag if previewed else "",
         **trade(
@@ -215,10 +215,10 @@ def _quote(
 
 
 def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineProblem:
-    code, _, words = item.message.partition(":")
+    code, _, message = item.message.partition(":")
     return problem(
         code.strip(),
-        words.strip() or item.message or "it has no price",
+        message.strip() or item.message or "it has no price",
         our.line_no if our else 0,
     )
 

@@ -106,18 +106,26 @@ class Browser(ABC):
         """The first `limit` hits, each once; a full page is never the last for its
         total, one with nothing new is.
         """
-        found: dict[str, OfferSummary] = {}
+        offer_summaries: dict[str, OfferSummary] = {}
         size = min(limit, SEARCH_PAGE_SIZE)
         for page_no in count(1):
             page = await self.by_words(words, Filters(page=page_no, page_size=size))
-            before = len(found)
-            found |= {
-                hit.item_id: hit for hit in page.offers if hit.item_id not in found
+            before = len(offer_summaries)
+            offer_summaries |= {
+                hit.item_id: hit
+                for hit in page.offers
+                if hit.item_id not in offer_summaries
             }
-            is_over = len(page.offers) < size and len(found) >= (page.total or limit)
-            if is_over or len(found) == before or len(found) >= limit:
+            is_over = len(page.offers) < size and len(offer_summaries) >= (
+                page.total or limit
+            )
+            if (
+                is_over
+                or len(offer_summaries) == before
+                or len(offer_summaries) >= limit
+            ):
                 break
-        return list(found.values())[:limit]
+        return list(offer_summaries.values())[:limit]
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         """Offers similar to an image, most alike first unless sorted."""
@@ -162,15 +170,23 @@ def refuse_filters(
 
     `offers` names the filters it takes: any of `sort`, `price`, `category`.
     """
-    asked = {
+    asked_filters = {
         "sort": filters.sort is not Sort.RELEVANCE,
         "price": filters.min_price is not None or filters.max_price is not None,
         "category": bool(filters.category_id),
     }
-    known = offers.split()
-    unknown = [name for name, is_set in asked.items() if is_set and name not in known]
+    known_offers = offers.split()
+    unknown = [
+        name
+        for name, is_set in asked_filters.items()
+        if is_set and name not in known_offers
+    ]
     if unknown:
-        has = f"it knows {' and '.join(known)}" if known else "it knows no filter"
+        has = (
+            f"it knows {' and '.join(known_offers)}"
+            if known_offers
+            else "it knows no filter"
+        )
         raise NotOffered(
             f"{marketplace} can't filter {way} by {' and '.join(unknown)}; {has}"
         )

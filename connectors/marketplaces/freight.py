@@ -50,7 +50,10 @@ def warehouse_of(addresses: Addresses) -> Warehouse:
 def _unclear(every: Sequence[Warehouse]) -> str:
     if not every:
         return "the account has no warehouse address: add one in the service's console"
-    named = ", ".join(f"{one.name} ({one.province} {one.city})" for one in every)
+    named = ", ".join(
+        f"{warehouse.name} ({warehouse.province} {warehouse.city})"
+        for warehouse in every
+    )
     return (
         f"the account has {len(every)} addresses of which none alone is the default: {named}. Make one the default in "
         "the service's console"
@@ -229,7 +232,7 @@ def shipment(
             )
             for sub_order in (
                 ()
-                if any(not one.item_infos for one in booking.sub_orders)
+                if any(not sub_order.item_infos for sub_order in booking.sub_orders)
                 else booking.sub_orders
             )
             for item in sub_order.item_infos
@@ -285,9 +288,9 @@ def update_request(
     )
     pictures = {(line.item_id, line.sku_id): line.image_url for line in lines}
     ids = {
-        _ids(line, told): _ids(line, by)
+        _ids(line, channel): _ids(line, by)
         for line in lines
-        for told in (DISTRIBUTION, SHOP)
+        for channel in (DISTRIBUTION, SHOP)
     }
     return warehouse.UpdateRequest(
         order_id=shipment.shipment_order_id,

@@ -134,7 +134,8 @@ def _sku(sku: international.ProductSku) -> Sku:
     return Sku(
         sku_id=sku.sku_id,
         name="; ".join(
-            f"{part.attr_name}: {part.attr_value}" for part in sku.sku_attr_list
+            f"{sku_attribute.attr_name}: {sku_attribute.attr_value}"
+            for sku_attribute in sku.sku_attr_list
         ),
         price=sku.ladder_price[0].price,
         stock=sku.stock,
@@ -155,10 +156,10 @@ def _volume_prices(
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     """The problem of a code. Two sellers come as a bad `productList` (all 5)."""
     sellers_differ = code == BAD_REQUEST and words.startswith(PRODUCT_LIST)
-    ours = (
+    own_problem = (
         Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
     )
-    return LineProblem(problem=ours, message=words or code, line_no=line_no)
+    return LineProblem(problem=own_problem, message=words or code, line_no=line_no)
 
 
 def cheapest(freight: international.Freight) -> international.Carrier | None:
@@ -203,14 +204,14 @@ def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
     """The cost of the order with the cheapest carrier, without the price of each
     line.
     """
-    ours = LinesByIds(lines, sku_ids)
-    told = [
-        (ours.take((line.product_id, line.sku_id)), line)
+    own_problem = LinesByIds(lines, sku_ids)
+    told_lines = [
+        (own_problem.take((line.product_id, line.sku_id)), line)
         for line in freight.problem_list
     ]
     problems = tuple(
         problem(line.error_code, line.error_message, our.line_no if our else 0)
-        for our, line in told
+        for our, line in told_lines
     )
     carrier = cheapest(freight)
     problems = problems or tuple(_unfit(freight, carrier))
@@ -223,15 +224,15 @@ def _unfit(
     freight: international.Freight, carrier: international.Carrier | None
 ) -> Iterable[LineProblem]:
     if freight.currency != CNY:
-        words = f"priced in {freight.currency}: only orders in {CNY} are bought"
-        yield LineProblem(problem=Problem.RULED_OUT, message=words)
+        message = f"priced in {freight.currency}: only orders in {CNY} are bought"
+        yield LineProblem(problem=Problem.RULED_OUT, message=message)
     elif carrier is None:
-        words = (
+        message = (
             "no carrier brings it to the warehouse"
             if not freight.carriers
             else f"no carrier charges in {CNY}"
         )
-        yield LineProblem(problem=Problem.RULED_OUT, message=words)
+        yield LineProblem(problem=Problem.RULED_OUT, message=message)
 
 
 def quote(
@@ -242,23 +243,21 @@ def quote(
     """The total with each line's amount. The amounts must not add up to less than the
     service will take.
     """
-    whole = total(freight, lines)
-    if whole.problems:
-        return whole
+    whole_quote = total(freight, lines)
+    if whole_quote.problems:
+        return whole_quote
     priced = tuple(
         priced_line(line, amount)
         for line in lines
         if (amount := amounts.get(line.line_no)) is not None and amount.currency == CNY
     )
     known = total_of([line.amount for line in priced])
-    if len(priced) < len(lines) or known < whole.goods:
-        words = (
-            f"the prices of its lines add up to {known}, the goods cost {whole.goods}"
-        )
+    if len(priced) < len(lines) or known < whole_quote.goods:
+        message = f"the prices of its lines add up to {known}, the goods cost {whole_quote.goods}"
         return replace(
-            whole, problems=(LineProblem(problem=Problem.OTHER, message=words),)
+            whole_quote, problems=(LineProblem(problem=Problem.OTHER, message=message),)
         )
-    return replace(whole, lines=priced)
+    return replace(whole_quote, lines=priced)
 
 
 def created(answer: international.CreateAnswer) -> Created:
@@ -285,8 +284,8 @@ def settle_payment(answer: international.PayAnswer) -> None:
         raise refusal(
             international.PAY, answer, answer.reason_code, code=answer.reason_code
         )
-    told = f"{answer.status or 'no status'}, reason {answer.reason_code or 'none'}"
-    raise unsettled(international.PAY, answer, f"the answer says {told}")
+    message = f"{answer.status or 'no status'}, reason {answer.reason_code or 'none'}"
+    raise unsettled(international.PAY, answer, f"the answer says {message}")
 
 
 def service_order(order: international.Order) -> ServiceOrder:
@@ -294,11 +293,11 @@ def service_order(order: international.Order) -> ServiceOrder:
     its amounts can't be judged.
     """
     if order.currency != CNY:
-        words = (
+        message = (
             f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
         )
         raise ContractMismatch(
-            words, operation=international.ORDER_LIST.name, field="currency"
+            message, operation=international.ORDER_LIST.name, field="currency"
         )
     return any_order(order)
 
@@ -317,25 +316,33 @@ def any_order(order: international.Order) -> ServiceOrder:
         close_reason=order.close_reason,
         parcels=domestic(
             *(
-                (one.tracking_number, one.carrier_name, one.sent_date)
-                for one in order.logistics_list
+                (
+                    domestic_parcel.tracking_number,
+                    domestic_parcel.carrier_name,
+                    domestic_parcel.sent_date,
+                )
+                for domestic_parcel in order.logistics_list
             )
         ),
         shipments=shipments(order.international_logistics),
         scans=scans(
             *(
-                (number, one.traces)
-                for one in order.logistics_list
-                for number in numbers_in(one.tracking_number)
+                (number, domestic_parcel.traces)
+                for domestic_parcel in order.logistics_list
+                for number in numbers_in(domestic_parcel.tracking_number)
             ),
             *(
-                (one.logistic_number, one.traces)
-                for one in order.international_logistics
+                (international_logistic.logistic_number, international_logistic.traces)
+                for international_logistic in order.international_logistics
             ),
         ),
         goods=tuple(
-            Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity)
-            for one in order.products
+            Goods(
+                item_id=product.product_id,
+                sku_id=product.sku_id,
+                quantity=product.quantity,
+            )
+            for product in order.products
         ),
     )
 
@@ -410,11 +417,13 @@ class InternationalChannel(FilteredOrders):
                 international.CREATE, request, claim=claim
             )
         except Refused as refused:
-            why = problem(refused.code, refused.message)
+            refusal = problem(refused.code, refused.message)
             if refused.operation == international.FREIGHT.name:
-                require_understood(international.CREATE, no_quote(why, refused.code))
+                require_understood(
+                    international.CREATE, no_quote(refusal, refused.code)
+                )
             raise replace(
-                refused, code=code_of(refused), problems=refused.problems or (why,)
+                refused, code=code_of(refused), problems=refused.problems or (refusal,)
             ) from refused
         return created(answer)
 
@@ -425,16 +434,18 @@ class InternationalChannel(FilteredOrders):
         )
         settle_payment(answer)
 
-    async def _page(self, asked: OrderQuery) -> OrderPage:
+    async def _page(self, order_query: OrderQuery) -> OrderPage:
         request = international.OrderListRequest(
-            start_page=asked.page_no,
-            page_size=asked.size,
-            create_date_start=china_text(asked.since) if asked.since else None,
-            channel_refer_ids=tuple(asked.references) or None,
-            trade_ids=tuple(asked.order_ids) or None,
+            start_page=order_query.page_no,
+            page_size=order_query.size,
+            create_date_start=china_text(order_query.since)
+            if order_query.since
+            else None,
+            channel_refer_ids=tuple(order_query.references) or None,
+            trade_ids=tuple(order_query.order_ids) or None,
         )
         answer = await self._client.read(international.ORDER_LIST, request)
-        read = any_order if asked.since else service_order
+        read = any_order if order_query.since else service_order
         return order_page(answer.order_list, answer.total_count, read)
 
 
@@ -488,11 +499,11 @@ class InternationalBrowser(Browser):
         refuse_filters(self.marketplace, "listings", filters, offers="category")
         return await self._listed("", filters)
 
-    async def _listed(self, words: str, filters: Filters) -> Hits:
+    async def _listed(self, message: str, filters: Filters) -> Hits:
         request = international.SearchRequest(
             index=filters.page - 1,  # pages count from 0 here
             size=filters.page_size,
-            keyword=words or None,
+            keyword=message or None,
             category_id=filters.category_id or None,
         )
         page = await self._client.read(international.SEARCH, request)

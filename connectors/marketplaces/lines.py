@@ -167,7 +167,8 @@ def parts_of(
     unit.
     """
     told_goods, told_postage = (
-        [one for one in amounts if one is not None] for amounts in (goods, postage)
+        [amount for amount in amounts if amount is not None]
+        for amounts in (goods, postage)
     )
     if len(told_goods) == len(goods) and len(told_postage) == len(postage):
         return {
@@ -177,8 +178,8 @@ def parts_of(
         }
     priced = total_of([line.amount for line in lines])
     if priced.minor and (total >= priced * UNIT_FROM or priced > total * FAR):
-        words = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
-        raise ContractMismatch(f"{words} (XPORTCN_UNITS)", operation=preview.name)
+        message = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
+        raise ContractMismatch(f"{message} (XPORTCN_UNITS)", operation=preview.name)
     postage_left = max(total - priced, Money(0)) if priced.minor else Money(0)
     return {"goods": priced, "postage": postage_left, "total": total}
 
@@ -196,8 +197,8 @@ def other_pieces(line: OrderLine, previewed: int) -> LineProblem:
     """The problem of a line whose price is for another number of pieces than asked
     for.
     """
-    words = f"the preview is for {previewed} pieces, asked {line.quantity}"
-    return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
+    message = f"the preview is for {previewed} pieces, asked {line.quantity}"
+    return LineProblem(problem=Problem.OTHER, message=message, line_no=line.line_no)
 
 
 def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
@@ -231,8 +232,8 @@ def status_of(
     )
 
 
-def _plain(word: str) -> str:
-    return word.replace("_", "").strip().lower()
+def _plain(text: str) -> str:
+    return text.replace("_", "").strip().lower()
 
 
 def unknown_sale(on_sale: str, *words: str) -> str:
@@ -243,9 +244,9 @@ def unknown_sale(on_sale: str, *words: str) -> str:
         return ""
     return next(
         (
-            word or "none told"
-            for word in words
-            if word != on_sale and _plain(word) not in OFF_SALE
+            text or "none told"
+            for text in words
+            if text != on_sale and _plain(text) not in OFF_SALE
         ),
         "",
     )
@@ -272,9 +273,9 @@ def scan(
 def scans(*parcels: tuple[str, Iterable[Any]]) -> tuple[TrackingEvent, ...]:
     """The events of parcels, each with its number."""
     return tuple(
-        scan(number, one.time, one.status, one.desc)
+        scan(number, trace.time, trace.status, trace.desc)
         for number, traces in parcels
-        for one in traces
+        for trace in traces
     )
 
 
@@ -290,10 +291,10 @@ def domestic(*parcels: tuple[str, str, datetime | None]) -> tuple[DomesticParcel
     )
 
 
-def _stage_by(words: str) -> TraceStatus:
+def _stage_by(message: str) -> TraceStatus:
     """The one stage that words tell of; `OTHER` for none or several."""
-    told = [stage for stage, pattern in REMARKS.items() if pattern.search(words)]
-    return told[0] if len(told) == 1 else TraceStatus.OTHER
+    stages = [stage for stage, pattern in REMARKS.items() if pattern.search(message)]
+    return stages[0] if len(stages) == 1 else TraceStatus.OTHER
 
 
 def shipments(
@@ -310,11 +311,15 @@ def shipments(
         Shipment(
             shipment_order_id=booking_id,
             tracking_numbers=distinct(
-                one.logistic_number for one in booked if one.logistic_number
+                booked_parcel.logistic_number
+                for booked_parcel in booked
+                if booked_parcel.logistic_number
             ),
             company=booked[0].logistic_company_name,
             tracking_urls=distinct(
-                one.tracking_url for one in booked if one.tracking_url
+                booked_parcel.tracking_url
+                for booked_parcel in booked
+                if booked_parcel.tracking_url
             ),
             render_id=booked[0].render_id,
             items=tuple(items.get(booking_id, ())),

@@ -115,20 +115,20 @@ def _sku(sku: poizon.ProductSku) -> Sku:
 
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     """The quote of all resulting orders together."""
-    ours = LinesByIds(lines, sku_ids)
-    told = [
-        (ours.take((item.dw_spu_id, item.dw_sku_id)), item)
+    lines_by_ids = LinesByIds(lines, sku_ids)
+    refusal = [
+        (lines_by_ids.take((item.dw_spu_id, item.dw_sku_id)), item)
         for order in preview.orders
         for item in order.items
     ]
     problems = tuple(
         _item_problem(our, item)
-        for our, item in told
+        for our, item in refusal
         if not item.available or item.error_code
     )
     problems += tuple(
         other_pieces(our, item.quantity)
-        for our, item in told
+        for our, item in refusal
         if our and item.quantity not in (0, our.quantity)
     )
     if preview.success is not True and not problems:
@@ -139,7 +139,7 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
         )
     priced = tuple(
         priced_line(our, item.price * our.quantity)
-        for our, item in told
+        for our, item in refusal
         if our and item.price is not None and item.available
     )
     return Quote(
@@ -151,7 +151,7 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
             priced,
         ),
         lines=priced,
-        problems=problems or unmentioned(lines, (our for our, _ in told)),
+        problems=problems or unmentioned(lines, (our for our, _ in refusal)),
         order_count=max(1, len(preview.orders)),
     )
 
@@ -186,25 +186,33 @@ def service_order(order: poizon.Order) -> ServiceOrder:
         close_reason=order.close_reason,
         parcels=domestic(
             *(
-                (one.express_no, one.express_company, one.sent_time)
-                for one in order.logistics_list
+                (
+                    domestic_parcel.express_no,
+                    domestic_parcel.express_company,
+                    domestic_parcel.sent_time,
+                )
+                for domestic_parcel in order.logistics_list
             )
         ),
         shipments=shipments(order.international_logistics),
         scans=scans(
             *(
-                (number, one.traces)
-                for one in order.logistics_list
-                for number in numbers_in(one.express_no)
+                (number, domestic_parcel.traces)
+                for domestic_parcel in order.logistics_list
+                for number in numbers_in(domestic_parcel.express_no)
             ),
             *(
-                (one.logistic_number, one.traces)
-                for one in order.international_logistics
+                (international_logistic.logistic_number, international_logistic.traces)
+                for international_logistic in order.international_logistics
             ),
         ),
         goods=tuple(
-            Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity)
-            for one in order.order_items
+            Goods(
+                item_id=order_item.dw_spu_id,
+                sku_id=order_item.dw_sku_id,
+                quantity=order_item.quantity,
+            )
+            for order_item in order.order_items
         ),
     )
 
@@ -230,14 +238,14 @@ class PoizonChannel(FilteredOrders):
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            told = plain_problem(refused.code, refused.message)
+            refusal = plain_problem(refused.code, refused.message)
             if (
-                told.problem is Problem.OTHER
-                and problem_in(told.message) is None
+                refusal.problem is Problem.OTHER
+                and problem_in(refusal.message) is None
                 and _is_of_several(order)
             ):
-                told = replace(told, problem=Problem.SEVERAL_PRODUCTS)
-            return no_quote(told, refused.code)
+                refusal = replace(refusal, problem=Problem.SEVERAL_PRODUCTS)
+            return no_quote(refusal, refused.code)
         return quote(preview, order.lines)
 
     async def create(
@@ -271,13 +279,13 @@ class PoizonChannel(FilteredOrders):
         result = answer.success, answer.error_code, answer.error_message
         settle_payment(poizon.PAY, answer, order_id, result, about=answer.dist_order_no)
 
-    async def _page(self, asked: OrderQuery) -> OrderPage:
+    async def _page(self, order_query: OrderQuery) -> OrderPage:
         request = poizon.OrderListRequest(
-            page_no=asked.page_no,
-            page_size=asked.size,
-            create_time_start=unix_ms(asked.since) if asked.since else None,
-            request_ids=tuple(asked.references) or None,
-            dist_order_nos=tuple(asked.order_ids) or None,
+            page_no=order_query.page_no,
+            page_size=order_query.size,
+            create_time_start=unix_ms(order_query.since) if order_query.since else None,
+            request_ids=tuple(order_query.references) or None,
+            dist_order_nos=tuple(order_query.order_ids) or None,
         )
         answer = await self._client.read(poizon.ORDER_LIST, request)
         return order_page(answer.data, answer.total_records, service_order)

@@ -127,15 +127,15 @@ def _parsed(
 ) -> ParsedRequests:
     if read in (read_csv, read_xlsx):
         table = ShopTable(shops, table)
-    known = (
+    profile = (
         profile_of(_header(content[:LONGEST_LINE]), shops) if read is read_csv else None
     )
-    if known and known.encoding and not encoding and not is_utf_8(content):
-        encoding = known.encoding
+    if profile and profile.encoding and not encoding and not is_utf_8(content):
+        encoding = profile.encoding
     try:
         read(content, encoding, table)
     except Unusable as error:
-        if known is None:
+        if profile is None:
             raise
-        raise Unusable(f"{known.title}: {error}") from error
+        raise Unusable(f"{profile.title}: {error}") from error
     return table.finish()

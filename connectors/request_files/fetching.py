@@ -117,9 +117,9 @@ async def fetch(address: str) -> Fetched:
     except Unreadable as error:
         problem = f"can't be read: {error}"
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        words = words_of(error)
-        problem = f"can't be asked ({words}): check the address, or try again"
-        if UNTRUSTED in words:
+        message = words_of(error)
+        problem = f"can't be asked ({message}): check the address, or try again"
+        if UNTRUSTED in message:
             problem = "has a certificate that is not trusted here"
     raise Unusable(problem)
 
@@ -239,5 +239,5 @@ def suffix_of(content: bytes) -> str:
 
 def _by_start(start: bytes, known: Mapping[bytes, str]) -> str:
     return next(
-        (what for begins, what in known.items() if start.startswith(begins)), ""
+        (header for begins, header in known.items() if start.startswith(begins)), ""
     )

@@ -59,11 +59,13 @@ def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
         keys.update(dict.fromkeys(row))
         if len(keys) > MOST_COLUMNS:
             raise Unusable(f"has more than {MOST_COLUMNS} different keys")
-    lacking = {key: NO_LIMIT_KEY for key in keys if normal_name(key) == LIMIT.name}
+    missing_limits = {
+        key: NO_LIMIT_KEY for key in keys if normal_name(key) == LIMIT.name
+    }
     table.begin([*keys])
     for number, row in enumerate(rows, start=HEADER_ROW + 1):
         is_blank = all(cell in (None, "") for cell in row.values())
-        cells = {} if is_blank else lacking | row
+        cells = {} if is_blank else missing_limits | row
         table.add(number, [cells.get(key) for key in keys])
         if table.is_full:
             return
@@ -79,11 +81,11 @@ def _rows(document: Any, table: RequestTable) -> list[Any]:
             raise Unusable(
                 f"has its rows as {arrays[0]!r} and as {arrays[1]!r}; keep one of them"
             )
-        others = [normal_name(key) for key in document if key not in ARRAYS]
-        if len(others) > MOST_COLUMNS:
+        other_keys = [normal_name(key) for key in document if key not in ARRAYS]
+        if len(other_keys) > MOST_COLUMNS:
             raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
         if arrays:
-            table.pass_over(others, HEADER_ROW)
+            table.pass_over(other_keys, HEADER_ROW)
             document = document[arrays[0]]
     if not isinstance(document, list):
         raise Unusable(SHAPE)

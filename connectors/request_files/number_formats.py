@@ -47,13 +47,15 @@ def format_of(code: str) -> NumberFormat:
         return AS_IT_IS
     if ZEROS.fullmatch(code):
         return NumberFormat(min_digits=len(code))
-    words: list[str] = []
-    bare = BRACKETS.sub("", QUOTED.sub(lambda match: _take_words(match, words), code))
+    literals: list[str] = []
+    bare = BRACKETS.sub(
+        "", QUOTED.sub(lambda match: _take_words(match, literals), code)
+    )
     if "%" in bare:
         return PERCENTAGE
     sections = [section.strip() for section in bare.split(";")]
     is_plain = all(_is_plain(section) for section in sections[:3] if section)
-    if not is_plain or not {word.strip() for word in words} <= YUAN_WORDS:
+    if not is_plain or not {literal.strip() for literal in literals} <= YUAN_WORDS:
         return SHOWS_DATE if SHOWN_DATE.search(bare) else _other_value(code)
     whole_part = sections[0].partition(".")[0].replace(",", "").replace("E+00", "")
     if not sections[0] or SPLIT_DIGITS.search(whole_part):
@@ -61,12 +63,12 @@ def format_of(code: str) -> NumberFormat:
     return AS_IT_IS
 
 
-def _take_words(match: re.Match[str], words: list[str]) -> str:
+def _take_words(match: re.Match[str], literals: list[str]) -> str:
     quoted, escaped, currency, language = match.groups()
     sign = escaped if escaped and escaped not in " -()" else ""
-    words.append(quoted or sign or currency or "")
+    literals.append(quoted or sign or currency or "")
     if language and language.endswith(JAPANESE) and currency in YEN:
-        words.append("yen")
+        literals.append("yen")
     return ""
 
 

@@ -46,14 +46,14 @@ def _read(content: bytes, table: RequestTable) -> None:
     source = pa.BufferReader(content)
     meta = ParquetFile(source).metadata
     leaves = [meta.schema.column(at) for at in range(meta.num_columns)]
-    known = [
+    column_names = [
         name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES
     ]
-    _require_bounds(meta, known)
+    _require_bounds(meta, column_names)
     texts = [
         leaf.path
         for leaf in leaves
-        if leaf.path in known and leaf.physical_type == "BYTE_ARRAY"
+        if leaf.path in column_names and leaf.physical_type == "BYTE_ARRAY"
     ]
     file = ParquetFile(
         pa.BufferReader(content), read_dictionary=texts
@@ -62,12 +62,14 @@ def _read(content: bytes, table: RequestTable) -> None:
     table.begin(columns)
     if columns or meta.num_rows:
         table.lack(columns)
-    if table.is_full or len(set(known)) < len(
+    if table.is_full or len(set(column_names)) < len(
         [name for name in columns if normal_name(name) in NAMES]
     ):
         table.stop(HEADER_ROW, "no row was read: a column is there more than once")
         return
-    for row, cells in enumerate(_rows(file, columns, known), start=HEADER_ROW + 1):
+    for row, cells in enumerate(
+        _rows(file, columns, column_names), start=HEADER_ROW + 1
+    ):
         table.add(row, cells)
         if table.is_full:
             break
@@ -78,7 +80,7 @@ def _top(leaf: ColumnSchema) -> str:
     return name
 
 
-def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
+def _require_bounds(meta: FileMetaData, column_names: Sequence[str]) -> None:
     if meta.num_columns > MOST_COLUMNS:
         raise Unusable(
             f"has {meta.num_columns:,} columns; up to {MOST_COLUMNS} are possible"
@@ -96,7 +98,7 @@ def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
         column.total_uncompressed_size
         for group in groups
         for column in map(group.column, range(group.num_columns))
-        if column.path_in_schema.partition(".")[0] in known
+        if column.path_in_schema.partition(".")[0] in column_names
     )
     if unpacked > MOST_UNPACKED:
         raise Unusable(
@@ -105,15 +107,15 @@ def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
 
 
 def _rows(
-    file: ParquetFile, columns: Sequence[str], known: Sequence[str]
+    file: ParquetFile, columns: Sequence[str], column_names: Sequence[str]
 ) -> Iterator[list[object]]:
     for batch in file.iter_batches(
-        batch_size=BATCH, columns=list(known), use_threads=False
+        batch_size=BATCH, columns=list(column_names), use_threads=False
     ):
-        found = {name: _cells(batch.column(name)) for name in batch.schema.names}
+        cells_of = {name: _cells(batch.column(name)) for name in batch.schema.names}
         blank: list[object] = [None] * batch.num_rows
         yield from map(
-            list, zip(*(found.get(name, blank) for name in columns), strict=True)
+            list, zip(*(cells_of.get(name, blank) for name in columns), strict=True)
         )
 
 
@@ -125,8 +127,8 @@ def _cells(array: pa.Array) -> list[Any]:
 
     kind = array.type
     if pa.types.is_dictionary(kind):
-        places = array.indices.to_pylist()
-        used = sorted({place for place in places if place is not None})
+        indices = array.indices.to_pylist()
+        used = sorted({index for index in indices if index is not None})
         values = dict(
             zip(
                 used,
@@ -134,7 +136,7 @@ def _cells(array: pa.Array) -> list[Any]:
                 strict=True,
             )
         )
-        return [None if place is None else values[place] for place in places]
+        return [None if index is None else values[index] for index in indices]
     if _is_text_or_number(kind):
         cells: list[Any] = array.to_pylist()
         return cells

@@ -56,8 +56,8 @@ def _write_sheet(path: Path) -> None:
         head.font = Font(bold=True)
         head.comment = Comment(column.words, "sourcing")
         sheet.cell(2, number, column.example or None).number_format = AS_TEXT
-        whole = sheet.column_dimensions[get_column_letter(number)]
-        whole.width = WIDTH
-        whole.number_format = AS_TEXT
+        column_dimension = sheet.column_dimensions[get_column_letter(number)]
+        column_dimension.width = WIDTH
+        column_dimension.number_format = AS_TEXT
     with path.open("wb") as file:
         book.save(file)

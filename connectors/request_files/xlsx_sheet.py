@@ -69,7 +69,7 @@ class Sheet:
         self._reader.read_manifest()
         self._reader.read_strings()
         self._reader.read_workbook()
-        (sheet, link), *others = self._reader.parser.find_sheets()
+        (sheet, link), *other_sheets = self._reader.parser.find_sheets()
         if link.Type.endswith("/chartsheet"):
             raise Unusable(
                 f"the first sheet, {sheet.name!r}, is a chart; move the sheet with the rows to the front"
@@ -79,7 +79,7 @@ class Sheet:
                 f"the first sheet, {sheet.name!r}, is hidden; show it, or move the sheet with the rows to the front"
             )
         self.name = sheet.name
-        self.other_names = [other.name for other, _ in others]
+        self.other_names = [child_sheet.name for child_sheet, _ in other_sheets]
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[tuple[int, int]] = []
         self.merged_areas: list[Any] = []
@@ -92,8 +92,8 @@ class Sheet:
         last_number = 0
         cell_count = 0
         width = MOST_COLUMNS
-        with self._reader.archive.open(self._part) as part:
-            source = _BoundedSource(part)
+        with self._reader.archive.open(self._part) as archive_member:
+            source = _BoundedSource(archive_member)
             cells = Cells(source, self._reader)
             for number, row in cells.parse():
                 source.tags = 0
@@ -203,24 +203,31 @@ def _require_bounds(content: bytes) -> None:
             f"is an archive of more than {MAX_PARTS:,} parts, and no workbook"
         )
     archive = ZipFile(io.BytesIO(content))
-    parts = archive.infolist()
-    if len(archive.NameToInfo) < len(parts):
+    members = archive.infolist()
+    if len(archive.NameToInfo) < len(members):
         raise Malformed("it has a part twice")
     # other methods unpack without a bound
-    if any(part.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for part in parts):
+    if any(
+        archive_member.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
+        for archive_member in members
+    ):
         raise Malformed("it is packed as no spreadsheet packs")
     # `zipfile` unpacks no more of a part than is declared here
-    texts = [part for part in parts if part.filename.endswith((".xml", ".rels"))]
-    unpacked = sum(part.file_size for part in texts)
+    texts = [
+        archive_member
+        for archive_member in members
+        if archive_member.filename.endswith((".xml", ".rels"))
+    ]
+    unpacked = sum(archive_member.file_size for archive_member in texts)
     is_bomb = unpacked > max(HARMLESS_UNPACKED_BYTES, MAX_GROWTH * len(content))
     if is_bomb or unpacked > MAX_UNPACKED_BYTES:
         raise Unusable(
             f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MAX_UNPACKED_BYTES // 2**20} MiB, and {MAX_GROWTH} "
             "times its size, are possible: split it"
         )
-    for part in texts:
-        with archive.open(part) as file:
-            _require_few_tags(file, is_sheet=part.filename.startswith(SHEETS))
+    for archive_member in texts:
+        with archive.open(archive_member) as file:
+            _require_few_tags(file, is_sheet=archive_member.filename.startswith(SHEETS))
 
 
 def _require_few_tags(file: IO[bytes], *, is_sheet: bool) -> None:
@@ -273,9 +280,9 @@ def _written_text(text: str, *, is_shared: bool) -> str:
 
 
 def _without_value(element: Element) -> NotACell:
-    place = element.get("r", "this cell")
+    column = element.get("r", "this cell")
     return NotACell(
-        f"{place} holds a formula without its value; open the file in a spreadsheet and save it again, or write "
+        f"{column} holds a formula without its value; open the file in a spreadsheet and save it again, or write "
         "the value"
     )
 

@@ -44,7 +44,10 @@ def carriers_in(data_dir: Path) -> tuple[Carrier, ...]:
     """
     files = (data_dir / OWN / CARRIERS, Path(__file__).with_name(CARRIERS))
     return tuple(
-        one for file in files if file.exists() for one in _read(Carriers, file).carrier
+        carrier
+        for file in files
+        if file.exists()
+        for carrier in _read(Carriers, file).carrier
     )
 
 
@@ -67,8 +70,8 @@ def _read(kind: type[T], path: Path) -> T:
         problem = f"can't be read ({error.strerror})"
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
-            for one in error.errors(include_input=False)
+            f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+            for error in error.errors(include_input=False)
         ]
         problem = "; ".join(wrong)
     except ValueError:

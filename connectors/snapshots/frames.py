@@ -61,12 +61,12 @@ class Snapshots:
     def __repr__(self) -> str:
         """The tables with their rows in the current state."""
         names = max(map(len, TABLES))
-        told = []
+        field_metadata = []
         for table in TABLES.values():
             if table.has_current:
                 rows = rows_in(Source(self._root, table).current, table).count_rows()
-                told.append(f"  {table.name:{names}} {rows:>11,}")
-        return "\n".join([f"Snapshots({str(self._root)!r})", *told])
+                field_metadata.append(f"  {table.name:{names}} {rows:>11,}")
+        return "\n".join([f"Snapshots({str(self._root)!r})", *field_metadata])
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.table(name)
@@ -112,12 +112,18 @@ class Snapshots:
         them.
         """
         table = _table(name)
-        asked = _columns(table, columns)
+        column_names = _columns(table, columns)
         condition = _condition(table, where)
         schema = pa.schema(
-            [table.schema.field(column) for column in asked], table.schema.metadata
+            [table.schema.field(column) for column in column_names],
+            table.schema.metadata,
         )
-        how = {**AHEAD, "columns": asked, "filter": condition, "batch_size": rows}
+        how = {
+            **AHEAD,
+            "columns": column_names,
+            "filter": condition,
+            "batch_size": rows,
+        }
 
         def opened(source: Source) -> Iterator[pa.RecordBatch]:
             files = [open_file(path) for path in source.current]
@@ -133,9 +139,9 @@ class Snapshots:
             else self.arrow(name, None, columns, where).to_batches(rows)
         )
         return (
-            _frame(pa.Table.from_batches([one], schema), money=money)
-            for one in batches
-            if one.num_rows
+            _frame(pa.Table.from_batches([batch], schema), money=money)
+            for batch in batches
+            if batch.num_rows
         )
 
     def arrow(
@@ -149,16 +155,17 @@ class Snapshots:
         table.
         """
         table = _table(name)
-        asked = _columns(table, columns)
+        column_names = _columns(table, columns)
         condition = _condition(table, where)
 
         def read(source: Source) -> pa.Table:
             data = rows_in(source.current, table, texts_as_numbers=condition is None)
             schema = pa.schema(
-                [table.schema.field(column) for column in asked], table.schema.metadata
+                [table.schema.field(column) for column in column_names],
+                table.schema.metadata,
             )
             batches = data.scanner(
-                columns=asked, filter=condition, **AHEAD
+                columns=column_names, filter=condition, **AHEAD
             ).to_batches()
             return pa.Table.from_batches(
                 (batch.cast(schema) for batch in batches), schema=schema
@@ -171,7 +178,9 @@ class Snapshots:
         rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(
             table.schema
         )
-        return (rows if condition is None else rows.filter(condition)).select(asked)
+        return (rows if condition is None else rows.filter(condition)).select(
+            column_names
+        )
 
     def history(
         self,
@@ -184,13 +193,13 @@ class Snapshots:
     ) -> pd.DataFrame:
         """What each run wrote, the oldest day first."""
         table = _table(name)
-        asked = _columns(table, columns)
+        column_names = _columns(table, columns)
         condition = _condition(table, where)
 
         def read(source: Source) -> pa.Table:
             return (
                 rows_in(source.history, table)
-                .scanner(asked, filter=condition, **AHEAD)
+                .scanner(column_names, filter=condition, **AHEAD)
                 .to_table()
             )
 
@@ -258,23 +267,23 @@ def _frame(
 
 
 def _with_categories(table: pa.Table) -> pa.Table:
-    for place, field in enumerate(table.schema):
+    for index, field in enumerate(table.schema):
         if field.type == pa.string():
-            values = table.column(place).combine_chunks().dictionary_encode()
+            values = table.column(index).combine_chunks().dictionary_encode()
             if len(values.dictionary) <= table.num_rows // 2:
-                table = table.set_column(place, field.with_type(values.type), values)
+                table = table.set_column(index, field.with_type(values.type), values)
     return table
 
 
 def _words(schema: pa.Schema) -> dict[str, object]:
-    told = {field.name: field.metadata for field in schema if field.metadata}
+    field_metadata = {field.name: field.metadata for field in schema if field.metadata}
     columns = {
         name: {
-            key.decode(): words[key].decode()
+            key.decode(): metadata[key].decode()
             for key in (b"description", b"unit")
-            if key in words
+            if key in metadata
         }
-        for name, words in told.items()
+        for name, metadata in field_metadata.items()
     }
     about = (schema.metadata or {}).get(b"description")
     return {
@@ -290,12 +299,14 @@ def _table(name: str) -> Table:
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> list[str]:
-    asked = table.schema.names if columns is None else list(dict.fromkeys(columns))
-    if unknown := [name for name in asked if name not in table.columns]:
+    column_names = (
+        table.schema.names if columns is None else list(dict.fromkeys(columns))
+    )
+    if unknown := [name for name in column_names if name not in table.columns]:
         raise QueryError(
             f"table {table.name} has no column {unknown[0]}; it has {', '.join(table.columns)}"
         )
-    return asked
+    return column_names
 
 
 def _condition(table: Table, where: Where | None) -> Expression | None:

@@ -121,8 +121,8 @@ def _rows(connection: DuckDBPyConnection, snapshot_id: str) -> pa.RecordBatchRea
     ).to_arrow_reader(BATCH_ROWS)
     batches = (
         batch
-        for found in answer
-        for batch in pa.Table.from_batches([found])
+        for row in answer
+        for batch in pa.Table.from_batches([row])
         .select(OFFERS.schema.names)
         .cast(OFFERS.schema)
         .to_batches()

@@ -86,17 +86,17 @@ def moment_of(text: str, now: datetime, timezone: str) -> datetime | str:
     """
     if ago := re.fullmatch(r"(\d{1,4})([hdw])", text):
         return now - int(ago[1]) * AGO[ago[2]]
-    here = now.astimezone(ZoneInfo(timezone))
+    current_time = now.astimezone(ZoneInfo(timezone))
     if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        last = datetime.fromisoformat(f"{here:%Y-%m-%d} {text}").replace(
-            tzinfo=here.tzinfo
+        last = datetime.fromisoformat(f"{current_time:%Y-%m-%d} {text}").replace(
+            tzinfo=current_time.tzinfo
         )
-        return last if last <= here else last - timedelta(days=1)
+        return last if last <= current_time else last - timedelta(days=1)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return moment if moment.tzinfo else moment.replace(tzinfo=here.tzinfo)
+    return moment if moment.tzinfo else moment.replace(tzinfo=current_time.tzinfo)
 
 
 DESCRIBE = re.compile(
@@ -194,15 +194,15 @@ def arrow_answers(
                 for name, query in queries.items()
             }
 
-    return {name: _with_whole_sums(one) for name, one in steady(read).items()}
+    return {name: _with_whole_sums(row) for name, row in steady(read).items()}
 
 
 def _arrow(
     connection: DuckDBPyConnection, query: str, parameters: Mapping[str, object]
 ) -> pa.Table:
     statement = _statement(connection, query)
-    given = {name: parameters[name] for name in statement.named_parameters}
-    return connection.sql(statement, params=given or None).to_arrow_table()
+    values = {name: parameters[name] for name in statement.named_parameters}
+    return connection.sql(statement, params=values or None).to_arrow_table()
 
 
 def _with_whole_sums(answer: pa.Table) -> pa.Table:
@@ -265,13 +265,13 @@ def _opened(
 
 def _message_of(error: duckdb.Error) -> str:
     """The fault of a query, without DuckDB's message where that may quote a row."""
-    if ours := NO_MOMENT.search(str(error)):
-        return ours[0]
-    words = words_of(error)
+    if no_moment := NO_MOMENT.search(str(error)):
+        return no_moment[0]
+    message = words_of(error)
     return (
-        f"a value does not fit what the query does with it ({words})"
-        if words == type(error).__name__
-        else words
+        f"a value does not fit what the query does with it ({message})"
+        if message == type(error).__name__
+        else message
     )
 
 
@@ -350,13 +350,13 @@ def with_words(query: str) -> str:
     """A `describe` of one table with the descriptions beside DuckDB's columns; any
     other query unchanged.
     """
-    asked = DESCRIBE.fullmatch(query)
+    description = DESCRIBE.fullmatch(query)
     if (
-        asked is None
-        or (name := asked[1].lower().removesuffix("_history")) not in TABLES
+        description is None
+        or (name := description[1].lower().removesuffix("_history")) not in TABLES
     ):
         return query
     return (
-        f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {asked[1]}) d "
+        f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {description[1]}) d "
         f"JOIN dictionary USING (column_name) WHERE table_name = '{name}' ORDER BY position"
     )

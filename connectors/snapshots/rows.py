@@ -50,9 +50,9 @@ def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     Raises `SnapshotValueError` for a value of another type, a null in a required
     column, and an unknown column.
     """
-    known = set(table.schema.names)
+    column_names = set(table.schema.names)
     for number, row in enumerate(rows, start=1):
-        for column in row.keys() - known:
+        for column in row.keys() - column_names:
             raise SnapshotValueError(
                 table, number, column, "the table has no such column"
             )
@@ -87,7 +87,7 @@ def _text(value: object) -> str:
 def _texts(value: object) -> list[str]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{value!r} is not a list of texts")
-    return [_text(part) for part in value]
+    return [_text(table_part) for table_part in value]
 
 
 def _whole(value: object) -> int:
@@ -167,14 +167,14 @@ class Growing:
         self._waiting.append(table)
         if (
             len(self._waiting) < MOST_PARTS
-            and sum(part.num_rows for part in self._waiting) < MOST_IN_GROUP
+            and sum(table_part.num_rows for table_part in self._waiting) < MOST_IN_GROUP
         ):
             return
         rows = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting = [rows]
-        if whole := rows.num_rows - rows.num_rows % MOST_IN_GROUP:
-            self.write(rows[:whole])
-            self._waiting = [rows[whole:]] if whole < rows.num_rows else []
+        if whole_rows := rows.num_rows - rows.num_rows % MOST_IN_GROUP:
+            self.write(rows[:whole_rows])
+            self._waiting = [rows[whole_rows:]] if whole_rows < rows.num_rows else []
             del rows
             pa.default_memory_pool().release_unused()
 
@@ -194,13 +194,19 @@ def currency_columns(
     """The column of currencies for each amount among these columns; without it here, an
     amount stays as it is.
     """
-    known = list(tables)
+    column_names = list(tables)
     beside = {
-        name: {one.columns[name].currency for one in known if name in one.columns}
+        name: {
+            one.columns[name].currency for one in column_names if name in one.columns
+        }
         & {*names}
         for name in names
     }
-    return {name: found.pop() for name, found in beside.items() if len(found) == 1}
+    return {
+        name: currency_column.pop()
+        for name, currency_column in beside.items()
+        if len(currency_column) == 1
+    }
 
 
 def major_name(name: str, names: Sequence[str]) -> str:
@@ -215,11 +221,11 @@ def with_decimals(rows: pa.Table, currencies: Mapping[str, str]) -> pa.Table:
     """
     names = rows.column_names
     for name, currency in currencies.items():
-        place = names.index(name)
-        field = rows.schema.field(place).with_type(DECIMAL).with_nullable(nullable=True)
+        index = names.index(name)
+        field = rows.schema.field(index).with_type(DECIMAL).with_nullable(nullable=True)
         decimals = _decimals(rows.column(name), rows.column(currency))
         rows = rows.set_column(
-            place, field.with_name(major_name(name, names)), decimals
+            index, field.with_name(major_name(name, names)), decimals
         )
     return rows
 

@@ -147,9 +147,9 @@ def _repeated_texts(paths: Sequence[Path], table: Table) -> set[str]:
     """
     from pyarrow.parquet import read_metadata
 
-    told = read_metadata(max(paths, key=lambda path: path.stat().st_size))
-    groups = [told.row_group(number) for number in range(told.num_row_groups)]
-    group = max(groups, key=lambda one: one.num_rows)
+    metadata = read_metadata(max(paths, key=lambda path: path.stat().st_size))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    group = max(groups, key=lambda row_group: row_group.num_rows)
     columns = [group.column(number) for number in range(group.num_columns)]
     small = {
         column.path_in_schema

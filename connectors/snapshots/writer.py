@@ -78,10 +78,10 @@ def write_history(
     """Write rows that the ledger does not have. Raises `SnapshotError`."""
     place = partial(history_path, root, snapshot_id, written_at.date())
     with writing(root), files_at(root, place) as file:
-        for part in parts:
-            for name, rows in part.items():
-                for some in _arrow(name, rows, snapshot_id, written_at, batch):
-                    file(name).take(some)
+        for order_refs in parts:
+            for name, rows in order_refs.items():
+                for old_rows in _arrow(name, rows, snapshot_id, written_at, batch):
+                    file(name).take(old_rows)
 
 
 def write_whole(
@@ -93,10 +93,10 @@ def write_whole(
 ) -> None:
     """Replace all rows of a table. Raises `SnapshotError`."""
     with writing(root), files_at(root, partial(part_path, root, None)) as file:
-        whole = file(table)
+        whole_file = file(table)
         for rows in parts:
-            for some in _arrow(table, rows, snapshot_id, now):
-                whole.take(some)
+            for old_rows in _arrow(table, rows, snapshot_id, now):
+                whole_file.take(old_rows)
 
 
 def write_orders(
@@ -114,20 +114,22 @@ def write_orders(
     history_at = partial(history_path, root, snapshot_id, written_at.date())
     with files_at(root, history_at) as history:
         for day, refs in days.items():
-            with files_at(root, partial(part_path, root, day)) as part:
+            with files_at(root, partial(part_path, root, day)) as order_refs:
                 for name in (one.name for one in TABLES.values() if one.is_by_day):
                     if (old := part_path(root, day, name)).exists():
                         for rows in _others(old, name, refs):
-                            part(name).take(rows)
+                            order_refs(name).take(rows)
                     elif not (root / name).exists():
-                        part(name)  # plain pandas fails on a folder without a file
+                        order_refs(
+                            name
+                        )  # plain pandas fails on a folder without a file
                 for tables in parts_of(refs):
                     for name, rows in tables.items():
-                        for some in _arrow(name, rows, snapshot_id, written_at):
+                        for old_rows in _arrow(name, rows, snapshot_id, written_at):
                             if TABLES[name].is_by_day:
-                                part(name).take(some)
+                                order_refs(name).take(old_rows)
                             if TABLES[name].has_history:
-                                history(name).take(some)
+                                history(name).take(old_rows)
     reach(BEFORE_MARKS, snapshot_id)
 
 
@@ -147,8 +149,8 @@ def _others(path: Path, table: str, refs: Collection[str]) -> Iterator[pa.Table]
         for batch in rows.scanner(
             batch_size=ROWS_AT_ONCE, use_threads=False
         ).to_batches():
-            some = pa.Table.from_batches([batch])
-            yield some.filter(pc.invert(pc.is_in(some[ORDER], these)))
+            old_rows = pa.Table.from_batches([batch])
+            yield old_rows.filter(pc.invert(pc.is_in(old_rows[ORDER], these)))
 
 
 def _arrow(
@@ -161,7 +163,7 @@ def _arrow(
     """Rows in the table's schema. Each is of this snapshot unless it says otherwise."""
     table = TABLES[name]
     if isinstance(rows, pa.RecordBatchReader):
-        yield from (pa.Table.from_batches([one]) for one in rows)
+        yield from (pa.Table.from_batches([row]) for row in rows)
     elif rows:
         envelope = {
             "snapshot_id": snapshot_id,
@@ -201,8 +203,8 @@ def _fold(root: Path, name: str, old: Sequence[Path]) -> Path:
         connected(memory_mb=WORK_MB, work=root / WORK / "spill") as connection,
     ):
         connection.register("old", rows_in(old, table))
-        found = connection.sql(table.newest("old")).to_arrow_reader(ROWS_AT_ONCE)
-        for batch in found:
+        newest_rows = connection.sql(table.newest("old")).to_arrow_reader(ROWS_AT_ONCE)
+        for batch in newest_rows:
             rows = pa.Table.from_batches([batch]).select(table.schema.names)
             file(name).take(rows.cast(table.schema))
     return history_path(root, FOLDED, day, name)
@@ -212,7 +214,7 @@ def erase_orders(root: Path, order_refs: Collection[str]) -> list[str]:
     """Take the rows of some orders out of the history. Answers the ids of what was
     written again.
     """
-    found: dict[str, None] = {}
+    newest_rows: dict[str, None] = {}
     with writing(root):
         for table in TABLES.values():
             if ORDER not in table.columns:
@@ -222,8 +224,8 @@ def erase_orders(root: Path, order_refs: Collection[str]) -> list[str]:
                     with _file(root, path, table.name) as file:
                         for rows in _others(path, table.name, order_refs):
                             file.take(rows)
-                    found[path.stem] = None
-    return [*found]
+                    newest_rows[path.stem] = None
+    return [*newest_rows]
 
 
 def knows_order(root: Path, order_ref: str) -> bool:

@@ -367,12 +367,12 @@ class CircuitBreaker:
         if is_first and self._is_permitted():
             self._in_flight += 1
             return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(place)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
         try:
-            await place
+            await turn
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
+            if turn.done() and not turn.cancelled():
                 self._give_up()
             raise
 
@@ -456,10 +456,10 @@ class CircuitBreaker:
             self._has_notified = False
             self.listener(BACK)
 
-    def _notify(self, why: str, next_try_s: float, *, is_throttled: bool) -> None:
+    def _notify(self, reason: str, next_try_s: float, *, is_throttled: bool) -> None:
         self._has_notified = True
         for_s = self._clock() - (self._trouble_since or self._clock())
-        self.listener(BreakerNews(why, for_s, next_try_s, is_throttled))
+        self.listener(BreakerNews(reason, for_s, next_try_s, is_throttled))
 
 
 def _loop_time() -> float:

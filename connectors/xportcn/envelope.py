@@ -90,24 +90,24 @@ def without_the_receiver(envelope: Opened | None, request: Request) -> Opened | 
     receiver = _receiver_in(request)
     if envelope is None or receiver is None:
         return envelope
-    words = (
+    message = (
         envelope.words if envelope.ok else without_receiver(envelope.words, receiver)
     )
-    return replace(envelope, words=words, data=_struck(envelope.data, receiver))
+    return replace(envelope, words=message, data=_struck(envelope.data, receiver))
 
 
 def _receiver_in(request: Request) -> Receiver | None:
     sent = next(
         (
-            found
+            sub_request
             for field in FIELDS
-            if isinstance(found := getattr(request, field, None), Request)
+            if isinstance(sub_request := getattr(request, field, None), Request)
         ),
         None,
     )
     if sent is None:
         return None
-    return Receiver(**{part: getattr(sent, part, "") for part in ADDRESS})
+    return Receiver(**{field: getattr(sent, field, "") for field in ADDRESS})
 
 
 def _struck(value: Any, receiver: Receiver, name: str = "") -> Any:
@@ -149,10 +149,10 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of JSON pairs. Raises `ValueError` for a name twice: readers differ in
     which of the two counts.
     """
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise ValueError("a name stands twice in an object")
-    return made
+    return fields
 
 
 def _huge(text: str) -> int | str:

@@ -42,8 +42,8 @@ class XportcnError(Exception):
 
     def __str__(self) -> str:
         facts = {"HTTP": self.status, "code": self.code, "request": self.request_id}
-        words = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        return f"{self.operation + ': ' if self.operation else ''}{self.message}{f' ({words})' if words else ''}"
+        message = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        return f"{self.operation + ': ' if self.operation else ''}{self.message}{f' ({message})' if message else ''}"
 
 
 class Misconfigured(XportcnError):

@@ -222,20 +222,20 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
 
 
 def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
-    again = (
+    meaning = (
         Meaning.UNANSWERED if failure.effect or failure.is_any_no else Meaning.RETRY_NOW
     )
     if code == NONCE_USED or (
         failure.effect and _is_of_account(status, code) and code not in BEFORE_ALL
     ):
-        return again  # a proxy repeated the request: the first copy may have been carried out
+        return meaning  # a proxy repeated the request: the first copy may have been carried out
     if _is_of_account(status, code):
         return Meaning.MISCONFIGURED
     is_known_no = failure.is_any_no and failure.is_known_refusal and not failure.effect
     if code == SUCCESS or (
         (_is_fault(status) or _is_fault(_number(code))) and not is_known_no
     ):
-        return again
+        return meaning
     if _is_of_path(failure):
         return Meaning.RETRY_NOW if failure.proven else Meaning.MISCONFIGURED
     if (
@@ -264,9 +264,9 @@ def not_allowed(error: XportcnError) -> Misconfigured:
     """The error of an account that may not do this: one effect is in doubt, and no
     further one is sent.
     """
-    words = error.message.removesuffix(MAYBE)
+    message = error.message.removesuffix(MAYBE)
     return Misconfigured(
-        f"{words}: check XPORTCN_*, this machine's clock, and in the service's console what the account may do",
+        f"{message}: check XPORTCN_*, this machine's clock, and in the service's console what the account may do",
         operation=error.operation,
         request_id=error.request_id,
         status=error.status,
@@ -403,8 +403,10 @@ def _bare_error(failed: FailedCall) -> XportcnError:
     ):
         return Misconfigured(_remedy(failed))
     if meaning is Meaning.REFUSED:
-        words = failed.words or "refused without a word"
-        return Refused(f"{words}: {RENEW}" if failure.code in EXPIRED_TOKENS else words)
+        message = failed.words or "refused without a word"
+        return Refused(
+            f"{message}: {RENEW}" if failure.code in EXPIRED_TOKENS else message
+        )
     if meaning is Meaning.RETRY_LATER or not failure.sent:
         return NotSent(_why_not_sent(failed), retry_after_s=failed.retry_after_s)
     if failure.kind is FailureKind.MISFIT:
@@ -472,10 +474,10 @@ def _why_not_sent(failed: FailedCall) -> str:
 def _why_misfit(failed: FailedCall) -> str:
     if not failed.field:
         return failed.words
-    words = f"the answer does not fit the contract at `{failed.field}`"
+    message = f"the answer does not fit the contract at `{failed.field}`"
     if failed.place:
-        return f"{words}: {failed.fault} where fen are whole; if they are yuan, set XPORTCN_UNITS={failed.place}=yuan"
-    return f"{words}: {failed.fault}" if failed.fault else words
+        return f"{message}: {failed.fault} where fen are whole; if they are yuan, set XPORTCN_UNITS={failed.place}=yuan"
+    return f"{message}: {failed.fault}" if failed.fault else message
 
 
 def _why_unanswered(failed: FailedCall) -> str:

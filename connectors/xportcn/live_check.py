@@ -48,27 +48,27 @@ class LiveCheck:
 
     async def run(self) -> None:
         """Make the calls. Raises `XportcnError` where all others would end alike."""
-        asked = True
-        while asked:
-            asked = False
+        is_asked = True
+        while is_asked:
+            is_asked = False
             for call in [*self.unasked]:
                 content = self._content(call)
                 if content is not None:
                     self.unasked.remove(call)
                     self.faults[call] = await self._fault(call, content)
-                    asked = True
+                    is_asked = True
 
     def _content(self, call: ReadCall[Any, Any]) -> dict[str, Any] | None:
         """The fields of a request; None while one has no value."""
-        known = {**FIXED, **self._known.get(_marketplace(call), {})}
+        known_values = {**FIXED, **self._known.get(_marketplace(call), {})}
         fields = call.request.model_fields.items()
         names = [
             name for name, field in fields if field.is_required() or name in UNKNOWN
         ]
         sources = {name: LEARNED_AS.get(name, name) for name in names}
-        if not known.keys() >= {*sources.values()}:
+        if not known_values.keys() >= {*sources.values()}:
             return None
-        return {name: known[source] for name, source in sources.items()}
+        return {name: known_values[source] for name, source in sources.items()}
 
     async def _fault(self, call: ReadCall[Any, Any], content: dict[str, Any]) -> str:
         try:
@@ -79,8 +79,8 @@ class LiveCheck:
             return error.message
         except XportcnError as error:
             return error.message
-        known = self._known.setdefault(_marketplace(call), {})
-        known.update({**dict(_ids(answer)), **known})
+        known_values = self._known.setdefault(_marketplace(call), {})
+        known_values.update({**dict(_ids(answer)), **known_values})
         fields = ", ".join(sorted(_misfits(answer)))
         return f"rows do not fit the contract at {fields}" if fields else ""
 

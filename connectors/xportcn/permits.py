@@ -45,8 +45,8 @@ class OwnBucket:
         self._bucket = full_bucket(per_second, clock())
 
     def take_block(self, wanted: int, per_second: float) -> Block:
-        now = self._clock()
-        self._bucket, block = take_block(self._bucket, wanted, per_second, now)
+        seconds = self._clock()
+        self._bucket, block = take_block(self._bucket, wanted, per_second, seconds)
         return block
 
     def pause(self, pause_s: float, per_second: float) -> None:
@@ -100,9 +100,9 @@ class Permits:
         """
         used = self._block_size - self._count
         burst = math.ceil(self.per_second * BURST_S)
-        wanted = max(1, min(burst, max(waiting_calls, 2 * used)))
+        wanted_calls = max(1, min(burst, max(waiting_calls, 2 * used)))
         block = await self._ask(
-            lambda server: server.take_block(wanted, self.per_second)
+            lambda server: server.take_block(wanted_calls, self.per_second)
         )
         self._block_size = block.permits
         self._count = block.permits
@@ -165,15 +165,15 @@ class DailyCalls:
         if not self._whole:
             return
         async with self._lock:
-            now = self._clock().astimezone(CHINA)
-            day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            seconds = self._clock().astimezone(CHINA)
+            day = seconds.replace(hour=0, minute=0, second=0, microsecond=0)
             if day != self._day or not self._unused:
                 self._unused = await asyncio.to_thread(
                     self._server.take_today, day, self._lot, self._most
                 )
                 self._day = day
             if not self._unused:
-                raise self._used_up_until(day + timedelta(days=1), now)
+                raise self._used_up_until(day + timedelta(days=1), seconds)
             self._unused -= 1
 
     def close(self) -> None:
@@ -183,14 +183,16 @@ class DailyCalls:
                 self._server.take_today(self._day, -self._unused, self._most)
             self._unused = 0
 
-    def _used_up_until(self, until: datetime, now: datetime) -> NotSent:
+    def _used_up_until(self, until: datetime, seconds: datetime) -> NotSent:
         reserve = self._whole - self._most
-        kept = f", but for {reserve:,} that are kept for buying" if reserve else ""
+        reserve_words = (
+            f", but for {reserve:,} that are kept for buying" if reserve else ""
+        )
         message = (
-            f"the {self._whole:,} calls of today (XPORTCN_CALLS_A_DAY) are used up{kept}; "
+            f"the {self._whole:,} calls of today (XPORTCN_CALLS_A_DAY) are used up{reserve_words}; "
             f"the next from {until.astimezone(CHINA):%Y-%m-%d %H:%M} China time on"
         )
         if message != self.used_up:
             log.warning("%s", message)
         self.used_up = message
-        return NotSent(message, retry_after_s=(until - now).total_seconds())
+        return NotSent(message, retry_after_s=(until - seconds).total_seconds())

@@ -266,20 +266,20 @@ def _payments(text: str) -> dict[Marketplace, str]:
     """Read `debit`, or `taobao=debit, 1688=submission`. Raises `ValueError`."""
     if text in PAYMENTS:
         return dict.fromkeys(Marketplace, text)
-    told: dict[Marketplace, str] = {}
-    for part in filter(None, (one.strip() for one in text.split(","))):
-        name, _, word = (one.strip() for one in part.partition("="))
+    accounts: dict[Marketplace, str] = {}
+    for entry in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, word = (piece.strip() for piece in entry.partition("="))
         if (
             name not in [*Marketplace]
             or word not in PAYMENTS
-            or told.get(Marketplace(name), word) != word
+            or accounts.get(Marketplace(name), word) != word
         ):
-            known = f"marketplaces are {', '.join(Marketplace)}"
+            advice = f"marketplaces are {', '.join(Marketplace)}"
             raise ValueError(
-                f"{part!r} is not one of {', '.join(PAYMENTS)}, nor MARKETPLACE=WORD once each; {known}"
+                f"{entry!r} is not one of {', '.join(PAYMENTS)}, nor MARKETPLACE=WORD once each; {advice}"
             )
-        told[Marketplace(name)] = word
-    return told
+        accounts[Marketplace(name)] = word
+    return accounts
 
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -302,11 +302,11 @@ def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
     )  # loads Prefect
 
     try:
-        found = settings_from_block(named or "default")
+        settings = settings_from_block(named or "default")
     except BlockUnreadable as error:
         raise MissingSetting(str(error)) from error
-    if found is None and named:
+    if settings is None and named:
         raise MissingSetting(
             f"{BLOCK} names {named!r}, and Prefect has no Xportcn Credentials so named"
         )
-    return found or {}
+    return settings or {}

@@ -18,7 +18,9 @@ Units = Mapping[str, Unit]
 @cache
 def all_places() -> tuple[str, ...]:
     """The places of all operations, in the contract's order."""
-    return tuple(dict.fromkeys(one.place for one in catalogue() if one.place))
+    return tuple(
+        dict.fromkeys(operation.place for operation in catalogue() if operation.place)
+    )
 
 
 def parse_units(text: str) -> Units:
@@ -26,19 +28,25 @@ def parse_units(text: str) -> Units:
     Raises `ValueError`.
     """
     units: dict[str, Unit] = {}
-    for part in filter(None, (one.strip() for one in text.split(","))):
-        name, _, unit = (word.strip() for word in part.partition("="))
-        places = [
-            place for place in all_places() if name in (place, place.partition(".")[0])
+    for entry in filter(None, (piece.strip() for piece in text.split(","))):
+        name, _, unit = (piece.strip() for piece in entry.partition("="))
+        amount_places = [
+            amount_place
+            for amount_place in all_places()
+            if name in (amount_place, amount_place.partition(".")[0])
         ]
-        if not places or unit not in [*Unit]:
-            known = f"{', '.join(all_places())}, or a marketplace alone"
+        if not amount_places or unit not in [*Unit]:
+            advice = f"{', '.join(all_places())}, or a marketplace alone"
             raise ValueError(
-                f"{part!r} is not PLACE=fen or PLACE=yuan; places: {known}"
+                f"{entry!r} is not PLACE=fen or PLACE=yuan; places: {advice}"
             )
-        if again := [place for place in places if units.get(place, unit) != unit]:
-            raise ValueError(f"{again[0]} can't be in both fen and yuan")
-        units |= dict.fromkeys(places, Unit(unit))
+        if repeated := [
+            amount_place
+            for amount_place in amount_places
+            if units.get(amount_place, unit) != unit
+        ]:
+            raise ValueError(f"{repeated[0]} can't be in both fen and yuan")
+        units |= dict.fromkeys(amount_places, Unit(unit))
     return dict(sorted(units.items()))
 
 
@@ -47,9 +55,9 @@ def units_at(units: Units, marketplace: Marketplace) -> str:
     contract's units count.
     """
     return ", ".join(
-        f"{place}={unit}"
-        for place, unit in units.items()
-        if place.startswith(f"{marketplace}.")
+        f"{amount_place}={unit}"
+        for amount_place, unit in units.items()
+        if amount_place.startswith(f"{marketplace}.")
     )
 
 

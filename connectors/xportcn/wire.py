@@ -156,12 +156,24 @@ def numbers_in(field: str) -> list[str]:
     What stands beside them, a count of pieces or the carrier's telephone, is none: the
     warehouse would wait for it.
     """
-    parts = [one for one in JOINED.split(field) if re.search("[0-9]{8}", one)]
-    numbers = [one for one in parts if not TELEPHONE.fullmatch(one)] or parts or [field]
+    parts = [
+        distinct_number
+        for distinct_number in JOINED.split(field)
+        if re.search("[0-9]{8}", distinct_number)
+    ]
+    numbers = (
+        [
+            distinct_number
+            for distinct_number in parts
+            if not TELEPHONE.fullmatch(distinct_number)
+        ]
+        or parts
+        or [field]
+    )
     return [
-        one
-        for one in dict.fromkeys(numbers)
-        if re.search("[1-9]", one) and len(one) <= MOST_ID
+        distinct_number
+        for distinct_number in dict.fromkeys(numbers)
+        if re.search("[1-9]", distinct_number) and len(distinct_number) <= MOST_ID
     ] or [""]
 
 
@@ -212,10 +224,10 @@ def _whole_fen(value: object) -> int:
 
 def _fen_of_yuan(value: object) -> int:
     fen = _decimal(value).scaleb(2)
-    whole = fen.to_integral_value()
-    if abs(fen - whole) > FLOAT_DUST:
+    whole_fen = fen.to_integral_value()
+    if abs(fen - whole_fen) > FLOAT_DUST:
         raise ValueError("more digits than yuan have")
-    return int(whole)
+    return int(whole_fen)
 
 
 def _fen_written(money: Money, info: SerializationInfo) -> int | float:
@@ -224,11 +236,13 @@ def _fen_written(money: Money, info: SerializationInfo) -> int | float:
 
 def _within(money: Money, info: ValidationInfo) -> Money:
     """The amount. Raises `ValueError` below zero and above the bound (`Bounds`)."""
-    most = info.context.most_minor if isinstance(info.context, Bounds) else MOST_MINOR
+    most_minor = (
+        info.context.most_minor if isinstance(info.context, Bounds) else MOST_MINOR
+    )
     if money.minor < 0:
         raise ValueError("an amount below zero")
-    if money.minor > most:
-        raise ValueError(f"an amount above {Money(most, money.currency)}")
+    if money.minor > most_minor:
+        raise ValueError(f"an amount above {Money(most_minor, money.currency)}")
     return money
 
 

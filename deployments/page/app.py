@@ -177,18 +177,18 @@ class Page:
         self._until = 0.0
         self.pictures = (xportcn := XportcnSettings()).pictures
         files = FileSystemLoader(FOLDERS)
-        made = Environment(
+        environment = Environment(
             loader=files,
             autoescape=True,
             undefined=StrictUndefined,
             finalize=self._in_words,
         )
-        made.globals |= {
+        environment.globals |= {
             **TEMPLATE,
             "is_sandbox": xportcn.is_sandbox,
             "zone": settings.timezone,
         }
-        self._template = made.get_template("page.html")
+        self._template = environment.get_template("page.html")
 
     def shown(
         self, title: str, *parts: Any, status: int = 200, **more: Any
@@ -216,7 +216,9 @@ class Page:
 
     def pictured(self, text: str, *lines: OrderLine) -> Markup:
         return (
-            Markup("".join(picture(one.image_url, self.pictures) for one in lines[:1]))
+            Markup(
+                "".join(picture(line.image_url, self.pictures) for line in lines[:1])
+            )
             + text
         )
 
@@ -248,21 +250,23 @@ class Page:
             self._until = time.monotonic() + LASTS_S
 
     def _stands(self, ledger: Ledger) -> Standing:
-        now = self.clock()
+        moment = self.clock()
         name = self.zone.key
         days = [
-            start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name)
+            start_of_day(
+                start_of_day(moment, name) + timedelta(hours=12 - 24 * n), name
+            )
             for n in range(DAYS)
         ]
         since = [ledger.spent_since(day) for day in days]
         bars = []
-        for day, more, less in zip(days, since, [0, *since], strict=False):
+        for day, count, less in zip(days, since, [0, *since], strict=False):
             label = f"{day.astimezone(self.zone):%a %d %b}"
-            bars.append(Bar(label, more - less, str(Money(more - less))))
+            bars.append(Bar(label, count - less, str(Money(count - less))))
         with ledger.reading() as connection:
             states = counted_by_state(connection, list(OrderState))
         return Standing(
-            at=now,
+            at=moment,
             states={state: states[state] for state in OrderState if state in states},
             spent=Money(since[0]),
             chart=draw(Plot(title="Spent a day", bars=bars[::-1])),
@@ -271,14 +275,14 @@ class Page:
         )
 
     async def today(self, request: Request) -> Response:
-        now, server = await self.now()
+        moment, server = await self.now()
         rows: list[Sequence[object]] = [
-            self._waits(those, why, server.forms)
-            for those, why in now.waits[:MOST_ROWS]
+            self._waits(those, reason, server.forms)
+            for those, reason in moment.waits[:MOST_ROWS]
         ]
-        kinds = counted(one.state for those, _ in now.waits for one in those)
-        words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
-        words += (
+        kinds = counted(to_do.state for those, _ in moment.waits for to_do in those)
+        lines = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
+        lines += (
             [to("All of it in Prefect", artifact_page(WHAT_WAITS))]
             if ui_address()
             else []
@@ -287,13 +291,13 @@ class Page:
             "buy-from-file",
             "buy-from-inbox",
             "sync-tracking",
-            "resume-buying" if now.pause else "pause-buying",
+            "resume-buying" if moment.pause else "pause-buying",
             "compute-costs",
         )
         of_limit = (
-            f"{now.spent} of {limit}"
+            f"{moment.spent} of {limit}"
             if (limit := self.settings.day_limit)
-            else now.spent
+            else moment.spent
         )
         return self.shown(
             "Today",
@@ -301,22 +305,23 @@ class Page:
                 "What waits for you",
                 ("what to do", "what", "state", "why", "since"),
                 rows,
-                words=words,
+                words=lines,
             ),
             part(
-                "What left, or may have left, by the day it was begun", chart=now.chart
+                "What left, or may have left, by the day it was begun",
+                chart=moment.chart,
             ),
             part(
                 "Orders",
                 ("state", "orders"),
-                [(state, f"{count:,}") for state, count in now.states.items()],
+                [(state, f"{count:,}") for state, count in moment.states.items()],
             ),
             facts={
                 "spent today": of_limit,
                 "next night": server.night,
-                "as of": now.at,
+                "as of": moment.at,
             },
-            words=[now.pause.notice] if now.pause else (),
+            words=[moment.pause.notice] if moment.pause else (),
             links=[
                 to("Send a file", "/upload"),
                 *forms_of(server.forms, {name: {} for name in deeds}),
@@ -324,73 +329,89 @@ class Page:
         )
 
     def _waits(
-        self, those: Sequence[ToDo], why: str, forms: Mapping[str, UUID]
+        self, those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID]
     ) -> Sequence[object]:
-        one, names = those[0], shorten([one.order_ref for one in those])
+        to_do, names = those[0], shorten([to_do.order_ref for to_do in those])
         todo = anchors(links_of(those, forms)) or [
             Markup("<code>{}</code>").format(command)
             for command in shared_commands(those)
         ]
         name = (
-            to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id)
-            if one.batch_id
+            to(
+                names,
+                "/search",
+                q=to_do.order_ref if len(those) == 1 else to_do.batch_id,
+            )
+            if to_do.batch_id
             else names
         )
-        what = Markup(" · ").join([*todo, *([one.advice] if one.advice else [])])
-        return what, name, one.state, why, min(one.since for one in those)
+        markup = Markup(" · ").join([*todo, *([to_do.advice] if to_do.advice else [])])
+        return markup, name, to_do.state, reason, min(to_do.since for to_do in those)
 
     async def search(self, request: Request) -> Response:
-        asked = _asked(request, "q")
-        batch, found = await self.read(lambda ledger: _found(ledger, asked))
-        if len(found) == 1 and not batch:
+        query = _asked(request, "q")
+        batch, orders = await self.read(lambda ledger: _found(ledger, query))
+        if len(orders) == 1 and not batch:
             return RedirectResponse(
-                f"/order?{urlencode({'ref': found[0].order_ref})}", 303
+                f"/order?{urlencode({'ref': orders[0].order_ref})}", 303
             )
         links = [
-            self.pictured(to(one.order_ref, "/order", ref=one.order_ref), *one.lines)
-            for one in found
+            self.pictured(
+                to(order.order_ref, "/order", ref=order.order_ref), *order.lines
+            )
+            for order in orders
         ]
-        told = [(one.state, one.reason, one.paid, one.updated_at) for one in found]
-        rows = [(link, *cells) for link, cells in zip(links, told, strict=True)]
-        words = [
-            pluralize(len(found), "order")
-            if found
+        summaries = [
+            (order.state, order.reason, order.paid, order.updated_at)
+            for order in orders
+        ]
+        rows = [(link, *cells) for link, cells in zip(links, summaries, strict=True)]
+        lines = [
+            pluralize(len(orders), "order")
+            if orders
             else "No order has this as a reference, id or number."
         ]
         report = [to("Report with charts", "/report", batch=batch)] if batch else ()
         table = part(
-            "Orders", ("order", "state", "why", "paid", "changed"), rows, words=words
+            "Orders", ("order", "state", "why", "paid", "changed"), rows, words=lines
         )
         return self.shown(
-            f"Batch {batch}" if batch else "Search", table, asked=asked, links=report
+            f"Batch {batch}" if batch else "Search", table, asked=query, links=report
         )
 
     async def order(self, request: Request) -> Response:
         ref = _asked(request, "ref")
-        found = await self.read(
+        shown_orders = await self.read(
             lambda ledger: [
                 (o, history_of(ledger, o)) for o in ledger.orders([ref]).values()
             ]
         )
-        if not found:
+        if not shown_orders:
             raise HTTPException(404, "The ledger has no such order")
-        [(order, [lines, *parts])] = found
-        seen = [
+        [(order, [lines, *parts_lines])] = shown_orders
+        seen_scans = [
             (self.pictured(row[0], line), *row[1:])
             for line, row in zip(order.lines, lines[2], strict=True)
         ]
-        parts = [(*lines[:2], seen), *parts]
-        now, server = await self.now()
-        mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
+        parts_lines = [(*lines[:2], seen_scans), *parts_lines]
+        moment, server = await self.now()
+        to_dos = [
+            to_do
+            for those, _ in moment.waits
+            for to_do in those
+            if to_do.order_ref == ref
+        ]
         links = [
-            link for one in mine for link in anchors(links_of([one], server.forms))
+            link
+            for to_do in to_dos
+            for link in anchors(links_of([to_do], server.forms))
         ]
         if order.state is not OrderState.REFUNDED:
-            ways: dict[str, Any] = {
+            forms: dict[str, Any] = {
                 "request-refund": {"order_ref": ref},
                 "cancel-orders": {"order_refs": [ref]},
             }
-            links += forms_of(server.forms, ways)
+            links += forms_of(server.forms, forms)
         facts = {"state": order.state, "approved": order.approved, "paid": order.paid}
         facts |= {
             "freight": line_of(order).freight,
@@ -399,31 +420,34 @@ class Page:
         facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}
         return self.shown(
             f"Order {ref}",
-            *(part(title, heads, rows) for title, heads, rows in parts if rows),
+            *(part(title, heads, rows) for title, heads, rows in parts_lines if rows),
             facts=facts,
             words=[
-                words
-                for words in (order.reason, *(one.remedy or one.advice for one in mine))
-                if words
+                lines
+                for lines in (
+                    order.reason,
+                    *(to_do.remedy or to_do.advice for to_do in to_dos),
+                )
+                if lines
             ],
             links=[*links, to(f"Batch {order.batch_id}", "/search", q=order.batch_id)],
         )
 
     async def batches(self, request: Request) -> Response:
-        known = await self.read(every_batch)
+        moments = await self.read(every_batch)
         rows = [
             (
                 to(batch, "/search", q=batch),
-                begun,
+                moment,
                 to("report with charts", "/report", batch=batch),
             )
-            for batch, begun in islice(reversed(known.items()), MOST_ROWS)
+            for batch, moment in islice(reversed(moments.items()), MOST_ROWS)
         ]
         table = part(
             "Batches, the newest first",
             ("batch", "begun", "report"),
             rows,
-            words=[f"{len(known):,} in all"],
+            words=[f"{len(moments):,} in all"],
         )
         return self.shown(
             "Batches and reports", table, links=[to("Report of everything", "/report")]
@@ -463,9 +487,9 @@ class Page:
             for name in TABLES
         }
         tables = [(name, Markup(" · ").join(links)) for name, links in kinds.items()]
-        words = ["The morning's costs, and every export, come here."]
+        lines = ["The morning's costs, and every export, come here."]
         written = part(
-            "Costs and exports", ("file", "bytes", "written"), files, words=words
+            "Costs and exports", ("file", "bytes", "written"), files, words=lines
         )
         return self.shown(
             "Downloads",
@@ -480,9 +504,9 @@ class Page:
         folder = self.settings.data_dir / "exports"
         files = sorted(folder.iterdir()) if folder.is_dir() else []
         return {
-            one.name: one
-            for one in files
-            if one.is_file() and not (one.is_symlink() or one.name.startswith("."))
+            file.name: file
+            for file in files
+            if file.is_file() and not (file.is_symlink() or file.name.startswith("."))
         }
 
     async def download(self, request: Request) -> Response:
@@ -523,14 +547,14 @@ class Page:
             name, content = sent_file(request.headers.get("content-type", ""), body)
             async with self._taking:
                 self.settings = self.settings.renewed()
-                title, words, faults = await asyncio.to_thread(
+                title, lines, faults = await asyncio.to_thread(
                     take, self.settings, name, content
                 )
         rows = [
             (str(one.row or ""), one.column, one.message) for one in faults[:MOST_ROWS]
         ]
         table = part(
-            title, ("row", "column", "what to mend"), rows, words=words[:MOST_ROWS]
+            title, ("row", "column", "what to mend"), rows, words=lines[:MOST_ROWS]
         )
         return self.shown(
             "Upload", table, status=422 if faults else 200, takes_file=True
@@ -553,8 +577,8 @@ class Page:
             if isinstance(error, HTTPException)
             else None
         )
-        status, words = own or (503, str(error) or words_of(error))
-        return self.shown("That did not work", words=[words], status=status)
+        status, message = own or (503, str(error) or words_of(error))
+        return self.shown("That did not work", words=[message], status=status)
 
 
 async def ask_server() -> Server:
@@ -565,7 +589,10 @@ async def ask_server() -> Server:
         return Server()
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
-            forms = {one.name: one.id for one in await client.read_deployments()}
+            forms = {
+                deployment.name: deployment.id
+                for deployment in await client.read_deployments()
+            }
             night = (
                 await next_start(client, forms[NIGHTLY]) if NIGHTLY in forms else None
             )
@@ -580,11 +607,11 @@ def _asked(request: Request, name: str) -> str:
     return text if len(text) <= LONGEST_NAME and text.isprintable() else ""
 
 
-def _found(ledger: Ledger, words: str) -> tuple[str, Sequence[OrderRecord]]:
+def _found(ledger: Ledger, message: str) -> tuple[str, Sequence[OrderRecord]]:
     """A batch of this name with its orders, or the orders that are meant."""
-    if words and ledger.knows_batch(words):
-        return words, list(ledger.each_order(ledger.refs_in(words)[:MOST_ROWS]))
-    return "", meant_by(ledger, words)
+    if message and ledger.knows_batch(message):
+        return message, list(ledger.each_order(ledger.refs_in(message)[:MOST_ROWS]))
+    return "", meant_by(ledger, message)
 
 
 def app_of(
@@ -611,7 +638,7 @@ def app_of(
         Route("/upload", page.upload, methods=["GET", "POST"]),
         Route("/day", page.pass_day, methods=["POST"]),
     ]
-    known = (
+    known_errors = (
         ClientDisconnect,
         HTTPException,
         LedgerUnusable,
@@ -619,6 +646,8 @@ def app_of(
         OSError,
         httpx.HTTPError,
     )
-    app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
+    app = Starlette(
+        routes=routes, exception_handlers=dict.fromkeys(known_errors, page.failed)
+    )
     password = settings.page_password.get_secret_value()
     return Guard(app, hosts=hosts, password=password, pictures=page.pictures.sources)

@@ -130,7 +130,7 @@ class Guard:
         After too many wrong ones only the password of a browser that was let in before
         is looked at. Its cookie alone lets nothing in.
         """
-        given = request.headers.get("authorization", "")
+        credentials = request.headers.get("authorization", "")
         token = request.cookies.get(COOKIE, "")
         if (minute := time.monotonic() // 60) != self._minute:
             self._minute = minute
@@ -143,14 +143,14 @@ class Guard:
                 429,
                 {"retry-after": "60"},
             )
-        scheme, _, coded = given.partition(" ")
+        scheme, _, coded = credentials.partition(" ")
         with suppress(ValueError):
             password = base64.b64decode(coded, validate=True).partition(b":")[2]
             if scheme.lower() == "basic" and compare_digest(
                 password, self.password.encode()
             ):
                 return None
-        self._wrong += bool(given)
+        self._wrong += bool(credentials)
         return PlainTextResponse(
             "a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'}
         )
@@ -165,8 +165,8 @@ PLANNED = "The next night plans it, and asks you before anything is bought."
 def sent_file(content_type: str, body: bytes) -> tuple[str, bytes]:
     """Name and content of the first file of a form. Raises `HTTPException`."""
     if mark := BOUNDARY.match(content_type):
-        for part in (b"\r\n" + body).split(b"\r\n--" + mark[1].encode(), 3)[1:-1]:
-            head, _, content = part.partition(b"\r\n\r\n")
+        for form_part in (b"\r\n" + body).split(b"\r\n--" + mark[1].encode(), 3)[1:-1]:
+            head, _, content = form_part.partition(b"\r\n\r\n")
             if (name := FILE_NAME.search(head)) and name[1]:
                 return re.split(r"[/\\]", name[1].decode(errors="replace"))[-1], content
     raise HTTPException(400, "choose a file")
@@ -201,17 +201,17 @@ def take(
         (read := Path(folder, name)).write_bytes(content)
         try:
             reading = asyncio.run(reading_by(settings))
-            asked = read_request_file(read, **reading)
+            parsed_requests = read_request_file(read, **reading)
         except (BadSetting, UnreadableFile) as error:
             return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
-    if asked.faults:
+    if parsed_requests.faults:
         return (
-            f"{sent}: {pluralize(len(asked.faults), 'fault')}, and not taken",
+            f"{sent}: {pluralize(len(parsed_requests.faults), 'fault')}, and not taken",
             (),
-            asked.faults,
+            parsed_requests.faults,
         )
     root = Inbox(settings.inbox).root
-    title = f"{name}: {pluralize(len(asked.orders), 'order')}"
+    title = f"{name}: {pluralize(len(parsed_requests.orders), 'order')}"
     for place in (Folder.WORKING, Folder.OPEN, Folder.DONE):
         if (root / place / name).exists():
             return (
@@ -220,4 +220,8 @@ def take(
                 (),
             )
     put(root / name, content)
-    return f"{title}, in the inbox", [PLANNED, *merged_remarks(asked.warnings)], ()
+    return (
+        f"{title}, in the inbox",
+        [PLANNED, *merged_remarks(parsed_requests.warnings)],
+        (),
+    )

@@ -43,12 +43,12 @@ async def dropped(
     """
     ledger = source.ledger
     named = [ref.strip() for ref in order_refs if ref.strip()]
-    rest = [
-        one.order_ref
-        for one in ledger.each_order(ledger.refs_in(batch.strip()))
-        if one.state in LAID_ASIDE
+    kept_refs = [
+        order.order_ref
+        for order in ledger.each_order(ledger.refs_in(batch.strip()))
+        if order.state in LAID_ASIDE
     ]
-    refs = list(dict.fromkeys([*named, *rest]))
+    refs = list(dict.fromkeys([*named, *kept_refs]))
     if not refs:
         return None
     stay = await asyncio.to_thread(
@@ -57,5 +57,5 @@ async def dropped(
     await write_tables(source, "dropped")
     return Dropped(
         dropped=[ref for ref in refs if ref not in stay],
-        stay={ref: why for ref, why in stay.items() if ref in named},
+        stay={ref: reason for ref, reason in stay.items() if ref in named},
     )

@@ -32,7 +32,7 @@ class Question(NamedTuple):
 
 def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     """The open questions, in the order in which they are asked."""
-    asked = list[Question]()
+    open_questions = list[Question]()
     held = [
         order
         for order in ledger.orders_in([OrderState.HELD]).values()
@@ -41,34 +41,36 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     in_doubt = [order for order in held if order.reason_code in UNITS_IN_DOUBT]
     units = XportcnSettings().units_at(marketplace)
     if reasons := ledger.holds.standing().get(marketplace):
-        why = shorten([why for why, _ in reasons], most=MOST_REASONS)
-        asked.append(Question(Topic.AMOUNTS, f"{marketplace} is held. {why}"))
+        reason = shorten([reason for reason, _ in reasons], most=MOST_REASONS)
+        open_questions.append(
+            Question(Topic.AMOUNTS, f"{marketplace} is held. {reason}")
+        )
     elif in_doubt and not ledger.marks.is_noted(Note.UNITS.at(marketplace), units):
-        words = f"{in_doubt[0].order_ref}: {in_doubt[0].reason}"
-        asked.append(Question(Topic.AMOUNTS, words, in_doubt[0].order_ref))
+        message = f"{in_doubt[0].order_ref}: {in_doubt[0].reason}"
+        open_questions.append(Question(Topic.AMOUNTS, message, in_doubt[0].order_ref))
     if first := first_payments(ledger).get(marketplace):
         about = str(first.facts["first"])
-        asked.append(Question(Topic.FIRST_PAYMENT, str(first), about))
-    nameless = [
+        open_questions.append(Question(Topic.FIRST_PAYMENT, str(first), about))
+    orders = [
         order
         for order in ledger.orders_in([OrderState.ORDERED]).values()
         if order.marketplace is marketplace
         and order.reason_code is ReasonCode.NO_REFERENCE_YET
         and marketplace not in ledger.marks.nameless()
     ]
-    if nameless:
-        words = _nameless(nameless[0])
-        asked.append(Question(Topic.REFERENCE, words, nameless[0].order_ref))
+    if orders:
+        message = _nameless(orders[0])
+        open_questions.append(Question(Topic.REFERENCE, message, orders[0].order_ref))
     doubts = [
         order.reason for order in held if order.reason_code is ReasonCode.MAY_BE_THERE
     ]
-    if nameless:
+    if orders:
         doubts.append(
             f"lists of {marketplace} may have orders of ours without a reference"
         )
     if doubts:
-        asked.append(Question(Topic.ALL_KNOWN, doubts[0]))
-    return asked
+        open_questions.append(Question(Topic.ALL_KNOWN, doubts[0]))
+    return open_questions
 
 
 def _nameless(order: OrderRecord) -> str:
@@ -84,17 +86,17 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     """The open question about the first payment at each marketplace, once its outcome
     is known.
     """
-    asked = ledger.first_orders.asked()
-    if not asked:
+    open_questions = ledger.first_orders.asked()
+    if not open_questions:
         return {}
-    orders = ledger.orders(asked.values())
+    orders = ledger.orders(open_questions.values())
     paying = {
-        one.order_ref: one
-        for one in ledger.effects_of(orders, Action.PAY)
-        if one.status is EffectStatus.DONE
+        effect.order_ref: effect
+        for effect in ledger.effects_of(orders, Action.PAY)
+        if effect.status is EffectStatus.DONE
     }
     reasons = {}
-    for marketplace, ref in asked.items():
+    for marketplace, ref in open_questions.items():
         if ref in paying:
             order = orders[ref]
             amount = paying[ref].amount

@@ -71,7 +71,7 @@ def effects_leaving(
     A process elsewhere counts as alive. A call takes at most `call_s` seconds from its
     first byte.
     """
-    now = ledger.clock()
+    moment = ledger.clock()
     logs = settings.data_dir / "sends"
     call = timedelta(seconds=XportcnSettings().timeout_s if call_s is None else call_s)
     leaving = [
@@ -79,7 +79,7 @@ def effects_leaving(
         for effect in every_open_effect(ledger)
         if effect.action in SPENDING and _may_be_at_it(effect, logs)
     ]
-    return [one for one in leaving if one.until > now]
+    return [leaving for leaving in leaving if leaving.until > moment]
 
 
 def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
@@ -93,8 +93,8 @@ def waiting_words(leaving: list[Leaving]) -> str:
     """`3 claimed before may still leave or wait for an answer (2 pay, 1 book), until
     10:02:30 UTC; waiting for that`.
     """
-    kinds = counted(str(one.effect.action) for one in leaving)
-    last = max(one.until for one in leaving)
+    kinds = counted(str(leaving.effect.action) for leaving in leaving)
+    last = max(leaving.until for leaving in leaving)
     return (
         f"{len(leaving):,} claimed before may still leave or wait for an answer "
         f"({kinds}), until {last:%H:%M:%S} UTC; waiting for that"

@@ -180,7 +180,7 @@ def to_do(
         [OrderState.REFUSED], since=newest
     )
     orders |= ledger.orders(
-        {one.order_ref for one in _asked_about(ledger)} - orders.keys()
+        {effect.order_ref for effect in _asked_about(ledger)} - orders.keys()
     )
     orders |= _left_alone(ledger)
     waiting = {
@@ -192,7 +192,7 @@ def to_do(
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
     effects = _effects_of(ledger, waiting)
     plans = _plans_to_approve(ledger, waiting.values(), settings)
-    found = [
+    to_dos = [
         _of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref], plans)
         for ref, order in waiting.items()
     ]
@@ -203,15 +203,18 @@ def to_do(
         for message in ledger.outbox.undelivered(newest)
         if message.is_given_up and message.address
     ]
-    found += [
-        _of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()
+    to_dos += [
+        _of_hold(marketplace, reasons)
+        for marketplace, reasons in ledger.holds.standing().items()
     ]
-    found += [
-        _of_first_payment(ledger, place, why)
-        for place, why in first_payments(ledger).items()
+    to_dos += [
+        _of_first_payment(ledger, marketplace, first_payment)
+        for marketplace, first_payment in first_payments(ledger).items()
     ]
-    found += [*_of_refunds(ledger, waiting), *files, *unsent]
-    return sorted(found, key=lambda one: (one.urgency, one.since, one.order_ref))
+    to_dos += [*_of_refunds(ledger, waiting), *files, *unsent]
+    return sorted(
+        to_dos, key=lambda to_do: (to_do.urgency, to_do.since, to_do.order_ref)
+    )
 
 
 def alike(found: Iterable[ToDo]) -> list[tuple[Sequence[ToDo], str]]:
@@ -237,7 +240,7 @@ def shared_commands(those: Sequence[ToDo]) -> list[str]:
     return [
         command
         for command in those[0].commands
-        if all(command in one.commands for one in those)
+        if all(command in to_do.commands for to_do in those)
     ]
 
 
@@ -265,11 +268,11 @@ def _effects_of(
     """All effects of these orders, read a chunk at a time: one by one takes a second
     for a few thousand.
     """
-    found = defaultdict[str, list[EffectRecord]](list)
+    effects_of = defaultdict[str, list[EffectRecord]](list)
     for refs in chunked(orders):
         for effect in ledger.effects_of(refs):
-            found[effect.order_ref].append(effect)
-    return found
+            effects_of[effect.order_ref].append(effect)
+    return effects_of
 
 
 def _plans_to_approve(
@@ -344,22 +347,22 @@ def _of(order: OrderRecord, **fields: Any) -> ToDo:
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
     """Why an order waits, without its receiver's data."""
     said = [without_receiver(order.reason, order.request.receiver)]
-    for asked in questions:
-        if asked.held_until:
-            said.append(QUESTION_HELD.format(asked.held_until))
-        elif not _asks(order.why, asked):
-            said.append(asked.words)
+    for question in questions:
+        if question.held_until:
+            said.append(QUESTION_HELD.format(question.held_until))
+        elif not _asks(order.why, question):
+            said.append(question.words)
     return "; ".join(dict.fromkeys(filter(None, said))) or (
         LEFT_ALONE if order.state is OrderState.PLANNED else UNFINISHED
     )
 
 
-def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
+def _asks(reason: Reason | None, open_question: OpenQuestion) -> bool:
     """Whether the reason has the question already."""
     return (
-        why is not None
-        and why.code in ASKS
-        and why.facts.get("question", asked.words) == asked.words
+        reason is not None
+        and reason.code in ASKS
+        and reason.facts.get("question", open_question.words) == open_question.words
     )
 
 
@@ -395,11 +398,11 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
 
 
 def _of_refund(order: OrderRecord, refund: Refund, turn: str) -> ToDo:
-    why = standing(refund)
-    remedy = why.fill(REFUND_REMEDIES[refund.state])
+    reason = standing(refund)
+    remedy = reason.fill(REFUND_REMEDIES[refund.state])
     return _of(
         order,
-        **explained(why),
+        **explained(reason),
         commands=[remedy],
         turn=turn,
         is_left_to_run=refund.state is RefundState.ASKING,
@@ -430,21 +433,21 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         state=OrderState.HELD,
         since=reasons[0][1],
         **explained(
-            marketplace_held(marketplace, shorten([why for why, _ in reasons]))
+            marketplace_held(marketplace, shorten([reason for reason, _ in reasons]))
         ),
         commands=[f"sourcing confirm {marketplace}"],
     )
 
 
-def _of_first_payment(ledger: Ledger, marketplace: Marketplace, why: Reason) -> ToDo:
-    first = str(why.facts["first"])
+def _of_first_payment(ledger: Ledger, marketplace: Marketplace, reason: Reason) -> ToDo:
+    first = str(reason.facts["first"])
     return ToDo(
         order_ref=marketplace,
         marketplace=marketplace,
         state=ASKED,
         since=ledger.orders([first])[first].updated_at,
-        **explained(why),
-        commands=[why.remedy],
+        **explained(reason),
+        commands=[reason.remedy],
     )
 
 

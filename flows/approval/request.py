@@ -134,8 +134,8 @@ def decide(
     if is_deployed():
         return waits
     if not yes:
-        why = because(ReasonCode.NOBODY_TO_ASK)
-        return Decision(approved=[], by="nobody", why_not=why)
+        reason = because(ReasonCode.NOBODY_TO_ASK)
+        return Decision(approved=[], by="nobody", why_not=reason)
     return _unasked(question, settings, above)
 
 
@@ -145,10 +145,10 @@ def _unasked(
     """No person can be asked about a plan above the limit: begun orders are shipped, as
     far as the limit allows.
     """
-    why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
-    begun = replace(question, to_buy=(), summaries=())
-    approved = [] if above_limit(begun, settings) else begun.refs
-    return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
+    reason = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
+    approval_request = replace(question, to_buy=(), summaries=())
+    approved = [] if above_limit(approval_request, settings) else approval_request.refs
+    return Decision(approved=approved, by=BEFOREHAND, why_not=reason, goes_on=True)
 
 
 def not_approved_by(name: str, note: str = "") -> Reason:
@@ -163,7 +163,9 @@ def above_limit(question: ApprovalRequest, settings: SourcingSettings) -> str:
     limit = settings.approval_limit
     if limit is None or not question.total.minor:
         return ""
-    approved = total_of([question.total, *(one.total for one in question.allowed)])
+    approved = total_of(
+        [question.total, *(plan_summary.total for plan_summary in question.allowed)]
+    )
     counted = payable(approved, settings.price_tolerance_percent)
     if counted <= limit:
         return ""

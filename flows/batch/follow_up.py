@@ -51,11 +51,11 @@ class Unfinished:
     @property
     def words(self) -> str:
         """`3 to settle, 2 to go on with`; empty for nothing."""
-        to_settle = {one.order_ref for one in self.open}
-        parts = [f"{len(to_settle):,} to settle"] if to_settle else []
+        to_settle = {effect.order_ref for effect in self.open}
+        phrases = [f"{len(to_settle):,} to settle"] if to_settle else []
         further = [ref for ref in self.to_do if ref not in to_settle]
         return ", ".join(
-            [*parts, *([f"{len(further):,} to go on with"] if further else [])]
+            [*phrases, *([f"{len(further):,} to go on with"] if further else [])]
         )
 
 
@@ -64,7 +64,9 @@ def unfinished_of(ledger: Ledger, batch_id: str) -> Unfinished:
     refs = ledger.refs_in(batch_id)
     work = sort_approved(ledger, batch_id, refs)
     opened = [
-        one for one in ledger.effects_of(ledger.unsettled(refs)) if one.status in OPEN
+        effect
+        for effect in ledger.effects_of(ledger.unsettled(refs))
+        if effect.status in OPEN
     ]
     return Unfinished(open=opened, to_do=[*work.under_way, *work.approved])
 
@@ -142,15 +144,15 @@ async def report_follow_up(
         report = replace(report, next_look=look)
     messages = of_charges(report)
     if look is not None and look.is_over:
-        left = Message(
+        message = Message(
             cause=f"left:{report.batch_id}:{look.at:%Y-%m-%dT%H:%M}",
             subject=f"Batch {report.batch_id}: no run takes up what is left of it",
             body=f"{look.words}.",
         )
-        messages.append(left)
+        messages.append(message)
     await enqueue(resources.ledger, *messages)
     first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
-    questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
+    questions = [f"{reason} Answer: {reason.remedy}" for reason in first.values()]
     return replace(report, questions=questions)
 
 
@@ -168,26 +170,30 @@ def next_follow_up(
     could do nothing, or not all, does not count: buying is paused, the service away,
     the time of the sweep up.
     """
-    left = unfinished_of(resources.ledger, batch_id)
-    orders = resources.ledger.orders({one.order_ref for one in left.open})
-    waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
-    refs = {*(one.order_ref for one in waiting), *left.to_do}
+    unfinished = unfinished_of(resources.ledger, batch_id)
+    orders = resources.ledger.orders({effect.order_ref for effect in unfinished.open})
+    waiting = [
+        effect
+        for effect in unfinished.open
+        if not _asks(effect, orders[effect.order_ref])
+    ]
+    refs = {*(effect.order_ref for effect in waiting), *unfinished.to_do}
     if not (refs or unplanned):
         return None
-    clear = [clear_from(resources, one) for one in waiting]
+    clear = [clear_from(resources, effect) for effect in waiting]
     is_paused = bool(
         resources.paused
-        and (left.to_do or unplanned)
+        and (unfinished.to_do or unplanned)
         and (not waiting or number > MAX_FOLLOW_UPS)
     )
-    now = resources.clock()
-    is_cut_short = resources.done_by is not None and now >= resources.done_by
+    moment = resources.clock()
+    is_cut_short = resources.done_by is not None and moment >= resources.done_by
     if is_paused or is_cut_short or resources.breaker.is_over:
         number = max(number - 1, 1)
     ready_in_s = resources.breaker.ready_in_s
-    at = due(clear, now=now, number=number, ready_in_s=ready_in_s)
+    at = due(clear, now=moment, number=number, ready_in_s=ready_in_s)
     if is_paused or is_cut_short:
-        at = now
+        at = moment
     return FollowUp(
         orders=len(refs) + unplanned,
         batches=(batch_id,),
@@ -261,13 +267,13 @@ def explain_unfinished(
             return because(ReasonCode.LEFT_UNFINISHED, cause=why[0])
         return None
 
-    for some in chunked(order_refs):
-        left = [
-            order for order in resources.ledger.each_order(some) if order.state in LEFT
+    for refs in chunked(order_refs):
+        orders = [
+            order for order in resources.ledger.each_order(refs) if order.state in LEFT
         ]
-        states.update(str(order.state) for order in left)
+        states.update(str(order.state) for order in orders)
         resources.ledger.change(
-            [order.stays(next_) for order in left if (next_ := next_of(order))]
+            [order.stays(next_) for order in orders if (next_ := next_of(order))]
         )
     return in_all(why, states)
 

@@ -33,15 +33,19 @@ class Part:
         """Read `2/4`. Raises `BadInput`."""
         number, _, count = text.partition("/")
         if number.isdecimal() and count.isdecimal():
-            part = cls(int(number), int(count))
-            if 1 <= part.number <= part.count:
-                return part
+            batch_part = cls(int(number), int(count))
+            if 1 <= batch_part.number <= batch_part.count:
+                return batch_part
         raise BadInput(f"Part: {text!r} is none; give one such as 2/4")
 
     def take(self, order_refs: Iterable[str]) -> list[str]:
         """Return the orders of this part, by a hash of their references."""
-        rest = self.number - 1
-        return [ref for ref in order_refs if crc32(ref.encode()) % self.count == rest]
+        earlier_count = self.number - 1
+        return [
+            ref
+            for ref in order_refs
+            if crc32(ref.encode()) % self.count == earlier_count
+        ]
 
 
 def count_parts(asked: int, orders: int, *, is_postgres: bool, has_pool: bool) -> int:

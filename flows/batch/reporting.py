@@ -69,11 +69,11 @@ def batch_report(
     orders = deque[ReportLine]()
     bought = list[int]()
     planned = {plan.order_ref: plan for plan in plans}
-    for some in chunked(asked):
-        lines, paid = lines_of(resources.ledger, some)
+    for refs in chunked(asked):
+        lines, paid = lines_of(resources.ledger, refs)
         orders += (
             _line(ref, asked[ref], lines, planned, taken, dry_run=dry_run)
-            for ref in some
+            for ref in refs
         )
         bought += paid
     return BatchReport(
@@ -107,9 +107,9 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=merged([report.next_look for report in reports if report.next_look]),
         unknown_words={
-            word: count
+            text: count
             for report in reports
-            for word, count in report.unknown_words.items()
+            for text, count in report.unknown_words.items()
         },
         paused=next(
             (report.paused for report in reversed(reports) if report.paused), None
@@ -126,9 +126,9 @@ def lines_of(
     """
     lines = dict[str, ReportLine]()
     bought = list[int]()
-    for some in chunked(order_refs):
-        sent = ledger.paid_by(ledger.owner, some)
-        for order in ledger.each_order(some):
+    for refs in chunked(order_refs):
+        sent = ledger.paid_by(ledger.owner, refs)
+        for order in ledger.each_order(refs):
             lines[order.order_ref] = line_of(order)
             if order.order_ref in sent and order.paid_minor:
                 bought.append(order.paid_minor)
@@ -140,14 +140,17 @@ def _line(
     marketplace: Marketplace,
     lines: Mapping[str, ReportLine],
     plans: Mapping[str, PlannedOrder],
-    taken: Mapping[str, Reason],
+    reasons: Mapping[str, Reason],
     *,
     dry_run: bool,
 ) -> ReportLine:
-    if ref in taken:
+    if ref in reasons:
         state = OrderState.REFUSED
         return ReportLine(
-            order_ref=ref, marketplace=marketplace, state=state, **explained(taken[ref])
+            order_ref=ref,
+            marketplace=marketplace,
+            state=state,
+            **explained(reasons[ref]),
         )
     if ref in lines and not (dry_run and ref in plans):
         return lines[ref]
@@ -198,19 +201,19 @@ async def show_outcome(
 
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
-    words = f"{counts_of(report)}{next_look}: orders of batch {report.batch_id}"
+    message = f"{counts_of(report)}{next_look}: orders of batch {report.batch_id}"
     await show_table(
         f"outcome-{artifact_key(report.batch_id)}",
         outcome_rows(report),
-        words,
+        message,
         of=len(report.orders),
     )
 
 
 async def _show_plan(report: BatchReport) -> None:
-    words = f"{counts_of(report)}: plan of batch {report.batch_id}. {dry_run_summary(report)}"
+    message = f"{counts_of(report)}: plan of batch {report.batch_id}. {dry_run_summary(report)}"
     rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
-    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, words)
+    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, message)
 
 
 def ended(report: BatchReport) -> Any:

@@ -66,15 +66,15 @@ async def read_shown(
     requests = await _fetched(requests)
     reading = await reading_by(settings)
     try:
-        asked = read_requests(requests, batch, **reading)
+        request_batch = read_requests(requests, batch, **reading)
     except (BadRequests, UnreadableFile) as error:
         fetch_anew(settings, flow_run.id or "")
         if isinstance(error, BadRequests):
             await show_faults(Path(requests.file).name or PASTED, error.faults)
         raise
-    for line in merged_remarks(asked.warnings)[:MOST_LOGGED]:
+    for line in merged_remarks(request_batch.warnings)[:MOST_LOGGED]:
         run_logger().warning("Request file: %s", line)
-    return asked
+    return request_batch
 
 
 async def _fetched(requests: Requests) -> Requests:
@@ -164,8 +164,10 @@ def orders_to_buy(
     }
     if dry_run or not new:
         return orders
-    found = ledger.parts.keep({ref: parts_of(by_seller(own[ref], {})) for ref in new})
-    return _split(ledger, requests, stands | found)
+    stored_parts = ledger.parts.keep(
+        {ref: parts_of(by_seller(own[ref], {})) for ref in new}
+    )
+    return _split(ledger, requests, stands | stored_parts)
 
 
 def _split(
@@ -175,14 +177,19 @@ def _split(
 ) -> Sequence[OrderRequest]:
     changed = [
         split
-        for one in requests
-        if (split := stands.get(one.order_ref)) and {*parts_of([one])} - {*split}
+        for request in requests
+        if (split := stands.get(request.order_ref))
+        and {*parts_of([request])} - {*split}
     ]
-    begun = ledger.parts.begun({ref for split in changed for ref in split.values()})
+    begun_refs = ledger.parts.begun(
+        {ref for split in changed for ref in split.values()}
+    )
     orders = [
-        part
-        for one in requests
-        for part in by_seller(one, stands.get(one.order_ref, {}), begun)
+        order_request
+        for request in requests
+        for order_request in by_seller(
+            request, stands.get(request.order_ref, {}), begun_refs
+        )
     ]
     counts = Counter(order.order_ref for order in orders)
     if faults := [
@@ -244,8 +251,8 @@ def batch_id_of(name: str, content: bytes) -> str:
 
 def batch_id_with(name: str, digest: str) -> str:
     """A batch id from a name and the start of a hash."""
-    words = (
+    message = (
         re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-")
         or "batch"
     )
-    return f"{words}-{digest}"
+    return f"{message}-{digest}"

@@ -65,13 +65,13 @@ class WorkedBatch:
         A look without the service does not count; one that an odd answer or a wrong
         setting ended does, since that does not pass by itself.
         """
-        now = ledger.clock()
+        moment = ledger.clock()
         passes = isinstance(error, NotSent | Unanswered) and not isinstance(
             error, ContractMismatch
         )
         follow_ups = max(self.follow_ups - 1, 0) if passes else self.follow_ups
         ready_in_s = getattr(error, "retry_after_s", None) or 0.0
-        due_at = due([], now=now, number=follow_ups + 1, ready_in_s=ready_in_s)
+        due_at = due([], now=moment, number=follow_ups + 1, ready_in_s=ready_in_s)
         is_wanted = not isinstance(error, BadInput | BadRequests | UnreadableFile)
         ledger.batches.leave(
             self.batch_id,
@@ -154,8 +154,8 @@ def restricted(settings: SourcingSettings, options: BatchOptions) -> SourcingSet
         "approval_limit_cny": (settings.approval_limit, options.approval_limit),
     }
     amounts: dict[str, str] = {}
-    for name, given in limits.items():
-        known = [limit for limit in given if limit is not None]
+    for name, limit in limits.items():
+        known = [limit for limit in limit if limit is not None]
         if known:
             amounts[name] = str(min(known, key=lambda limit: limit.minor).major)
     return settings.model_copy(update=amounts)

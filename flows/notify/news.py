@@ -34,15 +34,19 @@ def of_waiting(waits: Iterable[ToDo]) -> list[Message]:
     for todo in waits:
         is_elsewhere = todo.is_left_to_run or todo.state in (FAULTY, NOT_DELIVERED)
         if not is_elsewhere and todo.reason_code is not ReasonCode.WAITS_FOR_APPROVAL:
-            place = f"Batch {todo.batch_id}" if todo.batch_id else todo.marketplace
-            groups[place].append(todo)
+            marketplace = (
+                f"Batch {todo.batch_id}" if todo.batch_id else todo.marketplace
+            )
+            groups[marketplace].append(todo)
     messages = []
-    for place, todos in groups.items():
+    for marketplace, todos in groups.items():
         most_frequent = sorted(grouped(todos), key=lambda group: -len(group[0]))
-        lines = [_line(alike, words) for alike, words in most_frequent]
+        lines = [_line(alike, message) for alike, message in most_frequent]
         kinds = counted(todo.kind for todo in todos)
         causes = [_cause(todo) for todo in todos]
-        messages += covering("waits", causes, f"{place}: {kinds}", *_bounded(lines))
+        messages += covering(
+            "waits", causes, f"{marketplace}: {kinds}", *_bounded(lines)
+        )
     return messages
 
 
@@ -75,7 +79,9 @@ def of_reasons(
     names = defaultdict[str, list[str]](list)
     for (name, *_), reason in reasons.items():
         names[" ".join(sentences(reason))].append(name)
-    lines = [f"{shorten(alike, MAX_NAMES)}: {words}" for words, alike in names.items()]
+    lines = [
+        f"{shorten(alike, MAX_NAMES)}: {message}" for message, alike in names.items()
+    ]
     return covering(
         what,
         [":".join(key) for key in reasons],
@@ -90,13 +96,13 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
 
     The words of those may quote a receiver.
     """
-    whole = [fault.message for fault in faults if fault.row <= HEADER_ROW]
-    places = [
+    file_faults = [fault.message for fault in faults if fault.row <= HEADER_ROW]
+    row_places = [
         f"row {fault.row} {fault.column}".rstrip()
         for fault in faults
         if fault.row > HEADER_ROW
     ]
-    where = [f"See {shorten(places, MAX_NAMES)}."] if places else []
+    where = [f"See {shorten(row_places, MAX_NAMES)}."] if row_places else []
     remedy = (
         "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it, or export "
         "it anew, and drop that into the inbox."
@@ -104,7 +110,7 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     return Message(
         cause=f"faults:{file}:{content}",
         subject=f"{file}: {note}",
-        body="\n".join([*_bounded(whole), *where, remedy]),
+        body="\n".join([*_bounded(file_faults), *where, remedy]),
     )
 
 
@@ -138,12 +144,12 @@ def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
 
 def of_calls(calls: DailyCalls | None) -> list[Message]:
     """The message that a day's calls to the service are used up, once a day."""
-    words = calls.used_up if calls else ""
+    message = calls.used_up if calls else ""
     return covering(
         "calls-used-up",
-        [words] if words else [],
+        [message] if message else [],
         "The calls of today to the service are used up",
-        f"{words[:1].upper()}{words[1:]}. What is left waits for then; nothing is lost.",
+        f"{message[:1].upper()}{message[1:]}. What is left waits for then; nothing is lost.",
     )
 
 
@@ -169,10 +175,10 @@ def _bounded(lines: Sequence[str]) -> list[str]:
     return first_lines(cut, MAX_LINES, AND_MORE)
 
 
-def _line(alike: Sequence[ToDo], words: str) -> str:
+def _line(alike: Sequence[ToDo], message: str) -> str:
     """`31 held (A-1, A-2, A-3 and 28 more): no stock. What to do: change its line`."""
     names = shorten([todo.order_ref for todo in alike])
     remedy = alike[0].remedy
-    is_said = not remedy or remedy[1:] in words
+    is_said = not remedy or remedy[1:] in message
     what_to_do = "" if is_said else f". What to do: {remedy}"
-    return f"{len(alike):,} {alike[0].kind} ({names}): {words}{what_to_do}"
+    return f"{len(alike):,} {alike[0].kind} ({names}): {message}{what_to_do}"

@@ -103,15 +103,15 @@ def _why_failed(run: FlowRun, state: State) -> Reason:
     """The reason whose code the run has left. Without one its message is Prefect's,
     which may quote a form.
     """
-    again = {"deployed": True, "scheduled": run.auto_scheduled}
+    run_state = {"deployed": True, "scheduled": run.auto_scheduled}
     if state.type is StateType.CRASHED:
-        return because(ReasonCode.RUN_LOST, **again)
+        return because(ReasonCode.RUN_LOST, **run_state)
     if state.name == "TimedOut":
-        return because(ReasonCode.RUN_TOOK_TOO_LONG, **again)
+        return because(ReasonCode.RUN_TOOK_TOO_LONG, **run_state)
     code = ReasonCode.of(str(run.labels.get(run_label(run.run_count))))
     if code is None:
-        return because(ReasonCode.RUN_NOT_BEGUN, **again)
-    words = shortened(" ".join((state.message or "").split()), MAX_FAILURE_LENGTH)
+        return because(ReasonCode.RUN_NOT_BEGUN, **run_state)
+    message = shortened(" ".join((state.message or "").split()), MAX_FAILURE_LENGTH)
     if code is ReasonCode.RUN_FILE_FAULTY:  # faults quote cells
-        return because(code, **again)
-    return because(code, failure=words, **again)
+        return because(code, **run_state)
+    return because(code, failure=message, **run_state)

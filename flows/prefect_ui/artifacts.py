@@ -53,12 +53,15 @@ def of_many(
     """The first of many rows, foreign text inert, and the words with the count of the
     rest.
     """
-    more = max(of, len(rows)) - MOST_ROWS
+    hidden_count = max(of, len(rows)) - MOST_ROWS
     first = [
         {name: _cell(name, value) for name, value in row.items()}
         for row in rows[:MOST_ROWS]
     ]
-    return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
+    return (
+        first,
+        f"{words} ({hidden_count:,} more: see {rest})" if hidden_count > 0 else words,
+    )
 
 
 def _cell(name: str, value: object) -> object:
@@ -71,9 +74,9 @@ async def show_faults(name: str, faults: Sequence[Fault]) -> None:
         {"row": fault.row, "column": fault.column, "fault": fault.message}
         for fault in faults
     ]
-    words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
+    message = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
     table = show_table(
-        f"faults-{artifact_key(name)}", rows, words, rest="the run's log"
+        f"faults-{artifact_key(name)}", rows, message, rest="the run's log"
     )
     await best_effort("the faults", table)
 
@@ -180,12 +183,12 @@ async def _show(
 ) -> None:
     table = [
         {
-            "order": one.order_ref,
-            "would": one.would,
-            "why not": str(one.why_not or ""),
-            "state": one.state,
+            "order": row.order_ref,
+            "would": row.would,
+            "why not": str(row.why_not or ""),
+            "state": row.state,
         }
-        for one in rows
+        for row in rows
     ]
     await show_table("would-happen", table, SWITCH_OFF)
     if choices:

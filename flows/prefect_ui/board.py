@@ -85,10 +85,10 @@ class _Board(Progress):
         now and then, sent as events.
         """
         was_waiting = self._waiting.is_waiting
-        if said := self._waiting.update(news):
-            run_logger().warning("%s", said)
+        if message := self._waiting.update(news):
+            run_logger().warning("%s", message)
             self._events += (
-                [service_back(said)]
+                [service_back(message)]
                 if not news.why
                 else []
                 if was_waiting
@@ -119,41 +119,41 @@ class _Board(Progress):
             self._events = []
             if not await send(telling):
                 self._events = [*telling, *self._events]
-        if made := self._artifact_id:  # the run's report replaces it
-            await best_effort("the end of the progress", _removed(made))
+        if artifact_id := self._artifact_id:  # the run's report replaces it
+            await best_effort("the end of the progress", _removed(artifact_id))
 
     async def _show(self) -> None:
         news = self._news_of_stages()
         if not news:
             return
-        for words in news:
-            run_logger().info("%s", words)
+        for news_line in news:
+            run_logger().info("%s", news_line)
         done, total = (
-            sum(getattr(stage, what) for stage in self._stages.values())
-            for what in ("done", "total")
+            sum(getattr(stage, counter) for stage in self._stages.values())
+            for counter in ("done", "total")
         )
         percent = round(100 * done / total, 1)
-        told = inert(
+        message = inert(
             "; ".join(stage.shown for stage in self._stages.values() if stage.shown)
         )
         if self._artifact_id is None:
-            made = await acreate_progress_artifact(
-                percent, key=f"progress-{self._key}", description=told
+            artifact_id = await acreate_progress_artifact(
+                percent, key=f"progress-{self._key}", description=message
             )
-            self._artifact_id = UUID(str(made))
+            self._artifact_id = UUID(str(artifact_id))
         else:
             await aupdate_progress_artifact(
-                self._artifact_id, progress=percent, description=told
+                self._artifact_id, progress=percent, description=message
             )
 
     def _news_of_stages(self) -> list[str]:
         news = []
         for name, stage in list(self._stages.items()):
             waiting = self._waiting.words if stage.done < stage.total else ""
-            words = f"{name}: {stage.done:,} of {stage.total:,}{f'; {waiting}' if waiting else ''}"
-            if words != stage.shown and (stage.done or waiting):
-                stage.shown = words
-                news.append(words)
+            news_line = f"{name}: {stage.done:,} of {stage.total:,}{f'; {waiting}' if waiting else ''}"
+            if news_line != stage.shown and (stage.done or waiting):
+                stage.shown = news_line
+                news.append(news_line)
         return news
 
 

@@ -100,21 +100,21 @@ class EventFeed:
         for order in orders:
             ref = order.order_ref
             before = self._known.get(order.order_ref)
-            now = _known(order)
-            for name in _news_of(before, now):
+            current_reason = _known(order)
+            for name in _news_of(before, current_reason):
                 alike[name, order.batch_id].append(_about(order))
-            self._known[ref] = now
+            self._known[ref] = current_reason
             batches[ref] = order.batch_id
             states[str(order.state)] += 1
         news = [
             _event(
                 f"sourcing.order.{name}",
                 _batch(batch_id),
-                {"batch_id": batch_id, "orders": some},
+                {"batch_id": batch_id, "orders": entries_chunk},
             )
-            for (name, batch_id), told in alike.items()
-            for some in (
-                told[at : at + MOST_REFS] for at in range(0, len(told), MOST_REFS)
+            for (name, batch_id), entries in alike.items()
+            for entries_chunk in (
+                entries[at : at + MOST_REFS] for at in range(0, len(entries), MOST_REFS)
             )
         ]
         doubted = self._ledger.unsettled(batches) | self._doubts.keys() & batches.keys()
@@ -203,7 +203,7 @@ def stalled(
     """`sourcing.tracking.stalled`: booked orders without any scan for
     `STALLED_AFTER`.
     """
-    found: list[Event] = []
+    events: list[Event] = []
     heard = ledger.tracking.last_recorded(orders)
     for order in orders.values():
         if order.state not in TRAVELLING:
@@ -221,10 +221,10 @@ def stalled(
                 "last_heard_of": last.isoformat(),
             }
             payload |= {
-                "reason": str(why := parcel_silent(days)),
-                "reason_code": why.code,
+                "reason": str(reason := parcel_silent(days)),
+                "reason_code": reason.code,
             }
-            found.append(
+            events.append(
                 _event(
                     "sourcing.tracking.stalled",
                     _order(order.order_ref),
@@ -232,17 +232,19 @@ def stalled(
                     batch_id=order.batch_id,
                 )
             )
-    return found
+    return events
 
 
 def _known(order: OrderRecord) -> _Known:
     return order.state, order.why, order.paid_minor is not None
 
 
-def _news_of(before: _Known | None, now: _Known) -> list[str]:
-    names = ["paid"] if now[2] and (before is None or not before[2]) else []
-    moved = before is None or before[:2] != now[:2]
-    return names + ([str(now[0])] if moved and now[0] in EVENT_STATES else [])
+def _news_of(before: _Known | None, current_reason: _Known) -> list[str]:
+    names = ["paid"] if current_reason[2] and (before is None or not before[2]) else []
+    moved = before is None or before[:2] != current_reason[:2]
+    return names + (
+        [str(current_reason[0])] if moved and current_reason[0] in EVENT_STATES else []
+    )
 
 
 def event_of_effect(

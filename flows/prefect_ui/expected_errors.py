@@ -142,10 +142,10 @@ async def _stopped(run: FlowRun) -> list[State]:
     """The state in which this run can't go on here; none while it can."""
     with suppress(*prefect_errors()):
         async with get_client() as client:
-            now = await client.read_flow_run(run.id)
-        state = now.state
+            flow_run = await client.read_flow_run(run.id)
+        state = flow_run.state
         if state and (
-            _is_suspended(state) or now.run_count > run.run_count
+            _is_suspended(state) or flow_run.run_count > run.run_count
             if run.deployment_id
             else state.is_cancelling() or state.is_cancelled()
         ):
@@ -183,11 +183,11 @@ def sourcing_flow(
             except _CancelledOnItsPage:
                 state: Any = Cancelled(message="cancelled on its page")
             except Exception as error:  # noqa: BLE001 - of a defect Prefect would keep the text, which may quote an answer
-                known = (
+                reason_codes = (
                     code for kind, code in CODES.items() if isinstance(error, kind)
                 )
-                code = next(known, ReasonCode.RUN_INPUT_WRONG)
-                words = words_of(error)
+                code = next(reason_codes, ReasonCode.RUN_INPUT_WRONG)
+                message = words_of(error)
                 code = (
                     code
                     if (is_expected := isinstance(error, expected))
@@ -195,10 +195,10 @@ def sourcing_flow(
                 )
                 if not is_expected:
                     run_logger().error("%s", traceback_of(error))
-                    words = f"a defect, {words}: see the log of this run"
+                    message = f"a defect, {message}: see the log of this run"
                 with suppress(Exception):  # the run fails all the same
                     await asyncio.wait_for(_label(code), timeout=5)
-                state = Failed(message=words, data=error)
+                state = Failed(message=message, data=error)
             ended: R = state
             return ended
 
@@ -206,11 +206,11 @@ def sourcing_flow(
         # is this one
         signature = inspect.signature(work, eval_str=True)
         fields = [
-            one.replace(annotation=form_field(one.annotation))
-            for one in signature.parameters.values()
+            parameter.replace(annotation=form_field(parameter.annotation))
+            for parameter in signature.parameters.values()
         ]
         vars(worked)["__signature__"] = signature.replace(parameters=fields)
-        worked.__annotations__ = {one.name: one.annotation for one in fields}
+        worked.__annotations__ = {field.name: field.annotation for field in fields}
         return flow(flow_run_name=run_name, persist_result=False)(worked)
 
     return decorated

@@ -68,9 +68,11 @@ class ReconciliationReport:
         console's statement has its days.
         """
         in_china = self.since.astimezone(CHINA)
-        other = f" ({in_china:%Y-%m-%d %H:%M} in China, as the console's statement)"
+        china_time = (
+            f" ({in_china:%Y-%m-%d %H:%M} in China, as the console's statement)"
+        )
         is_other = in_china.utcoffset() != self.since.utcoffset()
-        return f"{self.since:%Y-%m-%d %H:%M} {self.since.tzinfo}{other if is_other else ''}"
+        return f"{self.since:%Y-%m-%d %H:%M} {self.since.tzinfo}{china_time if is_other else ''}"
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing reconcile --json` prints; amounts in minor
@@ -88,12 +90,12 @@ class ReconciliationReport:
             ],
             "paid": [
                 {
-                    "marketplace": one.marketplace,
-                    "currency": one.ledger.currency,
-                    "ledger_minor": one.ledger.minor,
-                    "service_minor": one.service.minor,
+                    "marketplace": paid_sum.marketplace,
+                    "currency": paid_sum.ledger.currency,
+                    "ledger_minor": paid_sum.ledger.minor,
+                    "service_minor": paid_sum.service.minor,
                 }
-                for one in self.paid
+                for paid_sum in self.paid
             ],
             "wallet_out_fen": self.wallet_out.minor
             if self.wallet_out is not None
@@ -126,20 +128,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
-    found = ", ".join(
+    findings_text = ", ".join(
         f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items()
     )
-    parts = [
-        f"{found or 'nothing differs'}",
+    sentences = [
+        f"{findings_text or 'nothing differs'}",
         f"{pluralize(report.compared, 'order')} compared",
     ]
     if report.in_hand:
-        parts.append(f"{report.in_hand} in another run's hands")
+        sentences.append(f"{report.in_hand} in another run's hands")
     if report.troubles:
-        parts.append(f"not read: {'; '.join(map(str, report.troubles))}")
+        sentences.append(f"not read: {'; '.join(map(str, report.troubles))}")
     if report.not_marked:
-        parts.append(f"not marked: {'; '.join(report.not_marked)}")
-    return "; ".join(parts)
+        sentences.append(f"not marked: {'; '.join(report.not_marked)}")
+    return "; ".join(sentences)
 
 
 async def log_and_show(report: ReconciliationReport) -> None:
@@ -157,8 +159,8 @@ async def log_and_show(report: ReconciliationReport) -> None:
         )
     for trouble in report.troubles:
         run_logger().warning("Not compared: %s", trouble)
-    for words in report.not_marked:
-        run_logger().warning("Not marked: %s", words)
+    for remark in report.not_marked:
+        run_logger().warning("Not marked: %s", remark)
     run_logger().info("%s", summary_of(report))
     await best_effort("the report", _show(report))
     if not report.all_fine:
@@ -221,10 +223,10 @@ def markdown(report: ReconciliationReport) -> str:
     don't wrap.
     """
     sums = "".join(
-        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n"
-        for one in report.paid
+        f"| {paid_sum.marketplace} | {paid_sum.ledger} | {paid_sum.service} | {paid_sum.service - paid_sum.ledger} |\n"
+        for paid_sum in report.paid
     )
-    told = [
+    lines = [
         f"- {inert(line)}"
         for line in (*map(str, report.troubles), *report.not_marked, *report.notes)
     ]
@@ -239,7 +241,7 @@ def markdown(report: ReconciliationReport) -> str:
             "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n"
             + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
-            *(["## Not compared\n\n" + "\n".join(told)] if told else []),
+            *(["## Not compared\n\n" + "\n".join(lines)] if lines else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )
@@ -252,7 +254,7 @@ def _to_do(finding: Finding) -> str:
 
 def _subject(finding: Finding) -> str:
     return " ".join(
-        inert(part)
-        for part in (finding.marketplace, finding.order_ref, finding.order_id)
-        if part
+        inert(fact)
+        for fact in (finding.marketplace, finding.order_ref, finding.order_id)
+        if fact
     )

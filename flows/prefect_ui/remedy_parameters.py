@@ -34,9 +34,9 @@ def field(
     """The option or argument of a command, and the field of a form, which shows it
     below its title.
     """
-    made = kind(help=words, **option)
-    made.title = title
-    return made
+    parameter = kind(help=words, **option)
+    parameter.title = title
+    return parameter
 
 
 AMOUNT = field(
@@ -242,8 +242,8 @@ def resolution_of(
         answer is K.BOOKED,
     )
     if not is_whole or (up_to and answer is not K.ORDERED):
-        whole = f"{answer} {ANSWERED_WITH.get(answer, '')}".rstrip()
-        raise BadInput(f"the whole answer is: {whole}. Nothing was written")
+        answer_text = f"{answer} {ANSWERED_WITH.get(answer, '')}".rstrip()
+        raise BadInput(f"the whole answer is: {answer_text}. Nothing was written")
     return Resolution(
         kind=answer,
         value="" if is_amount else value,

@@ -86,13 +86,13 @@ def runs_in(
     ended_since: datetime | None = None,
 ) -> FlowRunFilter:
     """Runs in these states."""
-    wanted = {
+    run_filter = {
         "state": {"type": {"any_": states}},
         "tags": {"all_": [tag]} if tag else None,
         "deployment_id": {"any_": [deployment]} if deployment else None,
         "end_time": {"after_": ended_since} if ended_since else None,
     }
-    return FlowRunFilter.model_validate(wanted)
+    return FlowRunFilter.model_validate(run_filter)
 
 
 async def next_start(client: PrefectClient, deployment: UUID) -> datetime | None:

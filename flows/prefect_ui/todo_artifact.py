@@ -66,17 +66,19 @@ async def refresh(client: PrefectClient, ledger: Ledger) -> bool:
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
     settings = SourcingSettings()
-    found = await asyncio.to_thread(to_do, ledger, settings)
-    forms = {one.name: one.id for one in await client.read_deployments()}
-    shown = alike(found)[:MOST_ROWS]
-    left = len(found) - sum(len(those) for those, _ in shown)
+    to_dos = await asyncio.to_thread(to_do, ledger, settings)
+    forms = {
+        deployment.name: deployment.id for deployment in await client.read_deployments()
+    }
+    shown = alike(to_dos)[:MOST_ROWS]
+    hidden_count = len(to_dos) - sum(len(those) for those, _ in shown)
     rows = [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
-    kinds = [one.kind for one in found]
+    kinds = [to_do.kind for to_do in to_dos]
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
     return head + as_markdown(
-        rows, kinds, left, settings.timezone
+        rows, kinds, hidden_count, settings.timezone
     ), paused + summary_of(kinds)
 
 
@@ -120,9 +122,13 @@ async def _put(client: PrefectClient, key: str, text: str, summary: str) -> bool
 
 
 async def _newest(client: PrefectClient, key: str) -> ArtifactCollection | None:
-    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
-    found = await client.read_latest_artifacts(artifact_filter=wanted, limit=1)
-    return found[0] if found else None
+    artifact_filter = ArtifactCollectionFilter(
+        key=ArtifactCollectionFilterKey(any_=[key])
+    )
+    artifact_collections = await client.read_latest_artifacts(
+        artifact_filter=artifact_filter, limit=1
+    )
+    return artifact_collections[0] if artifact_collections else None
 
 
 def summary_of(kinds: Sequence[str]) -> str:
@@ -139,7 +145,7 @@ def as_markdown(
     """The list, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
         return "**Nothing waits for you.** No order is held, refused, unknown or bought in part."
-    rest = (
+    remaining = (
         [
             f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"
         ]
@@ -150,7 +156,7 @@ def as_markdown(
         f"**{summary_of(kinds)}.** The most urgent first, then the oldest; times in {timezone}.",
         "",
     ]
-    return "\n".join([*head, *rows, *rest])
+    return "\n".join([*head, *rows, *remaining])
 
 
 def row_of(
@@ -159,31 +165,31 @@ def row_of(
     """Things that wait with one `reason`, with links to the forms of the registered
     deployments.
     """
-    one, refs = those[0], shorten([one.order_ref for one in those])
+    to_do, refs = those[0], shorten([to_do.order_ref for to_do in those])
     todo = [f"[{name}]({address})" for name, address in links_of(those, forms)]
     by_hand = [
-        *([inert(one.advice)] if one.advice else []),
+        *([inert(to_do.advice)] if to_do.advice else []),
         *map(_code, shared_commands(those)),
     ]
-    name = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
-    since = min(one.since for one in those)
+    name = inert(refs if len(those) == 1 else f"{refs} of {to_do.batch_id}")
+    since = min(to_do.since for to_do in those)
     return _item(
-        name, one.state, since, [inert(reason), *by_hand], todo, timezone=timezone
+        name, to_do.state, since, [inert(reason), *by_hand], todo, timezone=timezone
     )
 
 
 def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str, str]]:
     """The texts and addresses of the forms that lead on; none without a known UI."""
-    one = those[0]
+    to_do = those[0]
     remedies = [
-        *_remedies(one),
+        *_remedies(to_do),
         *(
             [("drop-orders", "not wanted", _dropping(those))]
-            if one.is_dispensable
+            if to_do.is_dispensable
             else []
         ),
     ]
-    if one.state == OrderState.REFUSED:
+    if to_do.state == OrderState.REFUSED:
         remedies = [
             (form, AGAIN.get(form, name), filled) for form, name, filled in remedies
         ]
@@ -211,7 +217,10 @@ async def links_from(report: BatchReport) -> Leads:
     ):
         with suppress(*prefect_errors()):
             async with get_client() as client:
-                forms = {one.name: one.id for one in await client.read_deployments()}
+                forms = {
+                    deployment.name: deployment.id
+                    for deployment in await client.read_deployments()
+                }
 
     def leads(lines: Sequence[ReportLine]) -> list[Link]:
         those = [_waiting(line, report.batch_id) for line in lines]
@@ -221,9 +230,9 @@ async def links_from(report: BatchReport) -> Leads:
 
 
 def _waiting(line: ReportLine, batch_id: str) -> ToDo:
-    told = {part.name: getattr(line, part.name) for part in fields(Explained)}
+    row = {field.name: getattr(line, field.name) for field in fields(Explained)}
     return ToDo(
-        **told,
+        **row,
         order_ref=line.order_ref,
         batch_id=batch_id,
         marketplace=line.marketplace,
@@ -236,41 +245,50 @@ def _dropping(those: Sequence[ToDo]) -> dict[str, Any]:
     that is held of it.
     """
     if len(those) <= MOST_NAMED_IN_A_LINK:
-        return {"order_refs": [one.order_ref for one in those]}
+        return {"order_refs": [to_do.order_ref for to_do in those]}
     return {"batch": those[0].batch_id}
 
 
-def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
+def _remedies(to_do: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
     """Deployment, text of the link, values to fill in: never a value that only a person
     can know.
     """
-    said = [command.split()[1] for command in one.commands]
-    said += one.reason_code.words.command.split() if one.reason_code else []
-    is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
-    for word in dict.fromkeys(said):
-        if word in FORMS and not (word == "run" and (is_open or not one.file)):
-            yield *FORMS[word], _filled(word, one)
+    command_names = [command.split()[1] for command in to_do.commands]
+    command_names += (
+        to_do.reason_code.words.command.split() if to_do.reason_code else []
+    )
+    is_open = bool(to_do.batch_id) and to_do.state in (OrderState.UNKNOWN, *BEGUN)
+    for command_word in dict.fromkeys(command_names):
+        if command_word in FORMS and not (
+            command_word == "run" and (is_open or not to_do.file)
+        ):
+            yield *FORMS[command_word], _filled(command_word, to_do)
     if is_open:  # that run needs no file and no approval
-        yield "finish-open", "read its batch again", {"batch": one.batch_id}
+        yield "finish-open", "read its batch again", {"batch": to_do.batch_id}
 
 
-def _filled(word: str, one: ToDo) -> dict[str, Any]:
-    if word == "approve":
-        return {"batch": one.batch_id, "plan_hash": one.reason_facts.get("plan", "")}
-    if word == "cancel":
-        return {"order_refs": [one.order_ref]}
-    if word == "confirm":
-        return {"marketplace": one.marketplace}
-    if word == "run":
-        return {"requests": {"file": one.file}}
-    if word == "refund":
-        asked = {
+def _filled(command_word: str, to_do: ToDo) -> dict[str, Any]:
+    if command_word == "approve":
+        return {
+            "batch": to_do.batch_id,
+            "plan_hash": to_do.reason_facts.get("plan", ""),
+        }
+    if command_word == "cancel":
+        return {"order_refs": [to_do.order_ref]}
+    if command_word == "confirm":
+        return {"marketplace": to_do.marketplace}
+    if command_word == "run":
+        return {"requests": {"file": to_do.file}}
+    if command_word == "refund":
+        form_values = {
             name: fact
-            for name, fact in one.reason_facts.items()
+            for name, fact in to_do.reason_facts.items()
             if name in ("kind", "lines", "amount_cny")
         }
-        return {"order_ref": one.order_ref, **asked}
-    return {"order_ref": one.order_ref} if word in ("return", "resolve") else {}
+        return {"order_ref": to_do.order_ref, **form_values}
+    return (
+        {"order_ref": to_do.order_ref} if command_word in ("return", "resolve") else {}
+    )
 
 
 def _item(

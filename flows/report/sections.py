@@ -86,8 +86,10 @@ def read_report(ledger: Ledger, batch_id: str) -> BatchReport:
     refs = [ref for batch in batches for ref in ledger.refs_in(batch)]
     if batch_id and not refs:
         newest = [*every_batch(ledger)][:-4:-1]
-        known = f"the newest are {', '.join(newest)}" if newest else "there is none yet"
-        raise UnknownBatch(f"the ledger has no batch {batch_id}; {known}")
+        newest_hint = (
+            f"the newest are {', '.join(newest)}" if newest else "there is none yet"
+        )
+        raise UnknownBatch(f"the ledger has no batch {batch_id}; {newest_hint}")
 
     return BatchReport(
         batch_id=batch_id,
@@ -223,8 +225,12 @@ def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
                 _parcels(line, record),
             )
         )
-    more = len(report.orders) - len(rows)
-    text = [f"And {more:,} more: sourcing sql, table orders"] if more else []
+    hidden_count = len(report.orders) - len(rows)
+    text = (
+        [f"And {hidden_count:,} more: sourcing sql, table orders"]
+        if hidden_count
+        else []
+    )
     price = "price" if report.dry_run else "paid"
     columns = ("order", "marketplace", "state", "what", price, "freight", "parcels")
     return Section(heading="The orders", text=text, columns=columns, rows=rows)
@@ -233,10 +239,12 @@ def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
 def _goods(lines: Sequence[OrderLine], marketplace: str) -> Sequence[Link]:
     links = []
     for line in lines[:MAX_ITEMS_OF_AN_ORDER]:
-        words = f"{line.quantity} × {shortened(line.title, MAX_TITLE_LETTERS)}"
-        links.append(Link(words, product_page(Marketplace(marketplace), line.item_id)))
-    if more := len(lines) - len(links):
-        links.append(Link(f"and {pluralize(more, 'line')} more"))
+        message = f"{line.quantity} × {shortened(line.title, MAX_TITLE_LETTERS)}"
+        links.append(
+            Link(message, product_page(Marketplace(marketplace), line.item_id))
+        )
+    if hidden_count := len(lines) - len(links):
+        links.append(Link(f"and {pluralize(hidden_count, 'line')} more"))
     return links
 
 

@@ -96,11 +96,11 @@ class Book(EffectKind):
         """Book the order; raise as for a call without an answer where a run that the
         ledger lost may have booked it.
         """
-        if why := self.maybe_booked.get(order.order_ref):
+        if doubt := self.maybe_booked.get(order.order_ref):
             self.resources.leave(
                 claim
             )  # noted as sent: it must not be taken for never begun
-            raise Unanswered(why)
+            raise Unanswered(doubt)
         chosen = self.freight[order.order_ref]
         if claim.fence > 1 and (first := await self._repeated(claim)):
             chosen = self._by_render_of(first, claim, chosen)
@@ -128,7 +128,9 @@ class Book(EffectKind):
 
     async def _repeated(self, claim: Claim) -> str:
         effects = await self.resources.group_commit.effects_of([claim.order_ref])
-        return next((repeats(one) for one in effects if one.key == claim.key), "")
+        return next(
+            (repeats(effect) for effect in effects if effect.key == claim.key), ""
+        )
 
     def _by_render_of(
         self, first: str, claim: Claim, chosen: ChosenFreight
@@ -137,39 +139,41 @@ class Book(EffectKind):
         a second might be charged.
         """
         render_id = first.partition("/")[0]
-        way = self._second_is_refused_by
-        if way == ORDER_REFUSED:
+        is_refused_by = self._second_is_refused_by
+        if is_refused_by == ORDER_REFUSED:
             return chosen
-        again = replace(chosen, quote=replace(chosen.quote, render_id=render_id))
+        chosen_freight = replace(
+            chosen, quote=replace(chosen.quote, render_id=render_id)
+        )
         if (
-            way == RENDER_REFUSED
-            and booking_hash(again) == first
+            is_refused_by == RENDER_REFUSED
+            and booking_hash(chosen_freight) == first
             and len(first) < LONGEST_HASH
         ):
-            return again
+            return chosen_freight
         self.resources.leave(claim)  # noted as sent: the first one may be there
         raise Unanswered(
             "nothing was sent: freight has another service, price or goods now than the first booking"
-            if way == RENDER_REFUSED
+            if is_refused_by == RENDER_REFUSED
             else "nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused"
         )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown = await read_orders(
+        shown_booking = await read_orders(
             self.resources, [attempt.order for attempt in attempts]
         )
         return {
-            one.effect.key: await self._seen(one, shown[ref])
-            for one in attempts
-            if (ref := one.order.order_ref) in shown
+            attempt.effect.key: await self._seen(attempt, shown_booking[ref])
+            for attempt in attempts
+            if (ref := attempt.order.order_ref) in shown_booking
         }
 
-    async def _seen(self, attempt: Attempt, shown: ServiceOrder) -> Sighting:
-        if shown.shipments:
-            change = self.seen(attempt.order, shown.shipments)
+    async def _seen(self, attempt: Attempt, shown_booking: ServiceOrder) -> Sighting:
+        if shown_booking.shipments:
+            change = self.seen(attempt.order, shown_booking.shipments)
             change = replace(change, writes=change.writes | freight_of(attempt.effect))
-            return Proof(answer=_ids(shown.shipments[0]), change=change)
-        if abroad := await self._parcel_abroad(attempt.order, shown):
+            return Proof(answer=_ids(shown_booking.shipments[0]), change=change)
+        if abroad := await self._parcel_abroad(attempt.order, shown_booking):
             none = Statement(source=Source.DETAIL, of="a shipment", value="")
             parcel = Statement(
                 source=Source.TRACE, of="a parcel of it on its way", value=abroad
@@ -177,33 +181,37 @@ class Book(EffectKind):
             return Contradicted(kind=Kind.BOOKED, first=none, second=parcel)
         if refusal_of(attempt.effect):
             return Open(kind=Kind.BOOKED, lacks=Lack.KNOWN_REFUSAL)
-        return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+        return OwnRecord(
+            shown=Statement(source=Source.DETAIL, value=shown_booking.status)
+        )
 
-    async def _parcel_abroad(self, order: OrderRecord, shown: ServiceOrder) -> str:
+    async def _parcel_abroad(
+        self, order: OrderRecord, shown_booking: ServiceOrder
+    ) -> str:
         """The number of a parcel that is scanned and none of the seller's: so a
         shipment is booked.
         """
-        sellers = {parcel.tracking_number for parcel in shown.parcels}
+        sellers = {parcel.tracking_number for parcel in shown_booking.parcels}
         if not sellers:
             return ""
         events = list[TrackingEvent]()
         with suppress(XportcnError):
             events = await self.resources.offerings[order.marketplace].channel.trace(
-                shown
+                shown_booking
             )
         return next(
             (
-                one.tracking_number
-                for one in events
-                if one.tracking_number not in sellers
+                event.tracking_number
+                for event in events
+                if event.tracking_number not in sellers
             ),
             "",
         )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = refused_after_ordering("booked, though paid", refusal.message)
+        reason = refused_after_ordering("booked, though paid", refusal.message)
         return OrderChange(
-            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
+            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=reason
         )
 
     def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
@@ -214,8 +222,8 @@ class Book(EffectKind):
         if len(shipments) == 1:
             return booked
         ids = [shipment.shipment_order_id for shipment in shipments]
-        why = because(ReasonCode.SEVERAL_SHIPMENTS, count=len(ids), ids=ids)
-        return replace(booked, state=OrderState.HELD, why=why)
+        reason = because(ReasonCode.SEVERAL_SHIPMENTS, count=len(ids), ids=ids)
+        return replace(booked, state=OrderState.HELD, why=reason)
 
     def _booked(
         self,
@@ -228,18 +236,18 @@ class Book(EffectKind):
         fact = OrderUpdate.booked(
             verdict, shipment=shipment, at=self.resources.clock(), freight=freight
         )
-        why = standing_of(
+        reason = standing_of(
             _dearer_than_approved(order, shipment), going_along(order.why)
         )
         return OrderChange(
-            order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact
+            order_ref=order.order_ref, state=OrderState.BOOKED, why=reason, writes=fact
         )
 
 
 def booked(order: OrderRecord, shipment: Shipment, shown_by: Source) -> Booked:
-    shown = Statement(source=shown_by, value=shipment.shipment_order_id)
+    shown_booking = Statement(source=shown_by, value=shipment.shipment_order_id)
     return Booked(
-        shown=shown,
+        shown=shown_booking,
         ours=Statement(
             source=Source.LEDGER, of=order.order_ref, value=str(order.order_id)
         ),

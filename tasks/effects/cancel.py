@@ -64,23 +64,26 @@ class Cancel(EffectKind):
         to show that.
         """
         settles_in = max(
-            after_sale_of(self.resources, one.order.marketplace).settles_in
-            for one in attempts
+            after_sale_of(self.resources, attempt.order.marketplace).settles_in
+            for attempt in attempts
         )
-        seen = await self._seen(attempts)
-        if settles_in and not all(isinstance(one, Proof) for one in seen.values()):
+        proofs = await self._seen(attempts)
+        if settles_in and not all(
+            isinstance(proof, Proof) for proof in proofs.values()
+        ):
             await asyncio.sleep((settles_in + CLOCK_MARGIN).total_seconds())
-            seen = await self._seen(attempts)
-        return seen
+            proofs = await self._seen(attempts)
+        return proofs
 
     async def _seen(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
-        shown = await read_orders(
+        service_orders = await read_orders(
             self.resources, [attempt.order for attempt in attempts]
         )
-        money = await not_taken_and_closed(self.resources, shown)
-        refs = {one.effect.key: one.order.order_ref for one in attempts}
+        money = await not_taken_and_closed(self.resources, service_orders)
+        refs = {attempt.effect.key: attempt.order.order_ref for attempt in attempts}
         return {
-            key: _seen(ref, shown.get(ref), money.get(ref)) for key, ref in refs.items()
+            key: _seen(ref, service_orders.get(ref), money.get(ref))
+            for key, ref in refs.items()
         }
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
@@ -90,28 +93,34 @@ class Cancel(EffectKind):
             return order.state
         if order.paid_minor is None:
             payments = self.resources.ledger.effects_of([order.order_ref], Action.PAY)
-            is_accepted = any(one.status is EffectStatus.DONE for one in payments)
+            is_accepted = any(
+                payment.status is EffectStatus.DONE for payment in payments
+            )
             return OrderState.PAYMENT_PENDING if is_accepted else OrderState.ORDERED
         return OrderState.HELD if order.is_overpaid else OrderState.PAID
 
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
         """A paid order is closed by no cancellation."""
-        told = sighting.shown.value if isinstance(sighting, OwnRecord) else None
-        return isinstance(told, ServiceStatus) and told.is_paid
+        value = sighting.shown.value if isinstance(sighting, OwnRecord) else None
+        return isinstance(value, ServiceStatus) and value.is_paid
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = refused_after_ordering("cancelled", refusal.message)
+        reason = refused_after_ordering("cancelled", refusal.message)
         return OrderChange(
             order_ref=attempt.order.order_ref,
             state=self.state_if_not_done(attempt),
-            why=why,
+            why=reason,
         )
 
 
-def _seen(order_ref: str, shown: ServiceOrder | None, money: Reason | None) -> Sighting:
-    if shown is None:
+def _seen(
+    order_ref: str, service_order: ServiceOrder | None, money: Reason | None
+) -> Sighting:
+    if service_order is None:
         return NOT_SHOWN
-    if shown.status is not ServiceStatus.CLOSED:
-        return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+    if service_order.status is not ServiceStatus.CLOSED:
+        return OwnRecord(
+            shown=Statement(source=Source.DETAIL, value=service_order.status)
+        )
     change = OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
-    return Proof(answer={"status": shown.status}, change=change)
+    return Proof(answer={"status": service_order.status}, change=change)

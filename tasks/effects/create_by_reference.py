@@ -68,8 +68,8 @@ def found(
     """As `ordered`, of an order that a reading shows; held where it lacks goods, and
     not paid as the whole.
     """
-    if why := in_part(order, shown):
-        return several(order.order_ref, [shown.order_id], why)
+    if reason := in_part(order, shown):
+        return several(order.order_ref, [shown.order_id], reason)
     return ordered(order, shown.order_id, total, shown.created_at or now, answer)
 
 
@@ -137,13 +137,13 @@ class CreateByReference(EffectKind):
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         orders = [attempt.order for attempt in attempts]
-        seen: dict[str, Sighting] = {}
+        proofs: dict[str, Sighting] = {}
         for channel, group in by_channel(self.resources, orders):
-            seen |= await self._read_back(channel, group)
+            proofs |= await self._read_back(channel, group)
         return {
-            one.effect.key: seen[ref]
-            for one in attempts
-            if (ref := one.order.order_ref) in seen
+            attempt.effect.key: proofs[ref]
+            for attempt in attempts
+            if (ref := attempt.order.order_ref) in proofs
         }
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
@@ -154,9 +154,9 @@ class CreateByReference(EffectKind):
             return OrderChange(
                 order_ref=attempt.order.order_ref, state=OrderState.PLANNED, why=later
             )
-        why = refused_by_service(refusal.message)
+        reason = refused_by_service(refusal.message)
         return OrderChange(
-            order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why
+            order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=reason
         )
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
@@ -172,45 +172,60 @@ class CreateByReference(EffectKind):
         which it would show as well.
         """
         creates = await asyncio.to_thread(self._creates, orders)
-        since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
-        place = orders[0].marketplace
-        known = await asyncio.to_thread(self._controls, place, orders, creates.values())
+        since = min(create[0].intent_at for create in creates.values()) - CLOCK_MARGIN
+        marketplace = orders[0].marketplace
+        controls = await asyncio.to_thread(
+            self._controls, marketplace, orders, creates.values()
+        )
         asked_at = self.resources.clock()
         reading = await channel.find(
             list(creates),
-            since=min([since, *(control.ordered_at for control in known)]),
-            controls=[control.order_ref for control in known],
+            since=min([since, *(control.ordered_at for control in controls)]),
+            controls=[control.order_ref for control in controls],
         )
         carrying = {
-            ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)]
+            ref: [
+                service_order
+                for service_order in reading.found.get(ref, ())
+                if _is_since(service_order, since)
+            ]
             for ref in creates
         }
-        listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
+        listed = {
+            ref: _alive(service_order)
+            for ref, service_order in carrying.items()
+            if service_order
+        }
         at_ids = (
             await channel.read(
-                [one.order_id for each in listed.values() for one in each]
+                [
+                    shown_order.order_id
+                    for service_order in listed.values()
+                    for shown_order in service_order
+                ]
             )
             if listed
             else {}
         )
         by_ref = {order.order_ref: order for order in orders}
-        seen = {
-            ref: _found(by_ref[ref], each, at_ids, self.resources.clock())
-            for ref, each in listed.items()
+        proofs = {
+            ref: _found(by_ref[ref], service_order, at_ids, self.resources.clock())
+            for ref, service_order in listed.items()
         }
         misled = next(
-            (each for each in seen.values() if isinstance(each, Contradicted)), None
+            (proof for proof in proofs.values() if isinstance(proof, Contradicted)),
+            None,
         )
         account = await asyncio.to_thread(
-            account_of, self.resources.ledger, place, reading.rows, known
+            account_of, self.resources.ledger, marketplace, reading.rows, controls
         )
         for order in orders:
             if order.order_ref not in listed:
                 sent = self._sent(order, creates[order.order_ref][-1])
-                seen[order.order_ref] = misled or judge_absence(
+                proofs[order.order_ref] = misled or judge_absence(
                     sent, reading, account, asked_at
                 )
-        return seen
+        return proofs
 
     def _sent(self, order: OrderRecord, last: EffectRecord) -> Sent:
         until = clear_from(self.resources, last)
@@ -242,17 +257,17 @@ class CreateByReference(EffectKind):
         """
         ledger = self.resources.ledger
         last = [attempts[-1] for attempts in creates]
-        begun = [one.intent_at for one in last]
-        cleared = max(clear_from(self.resources, one) for one in last)
+        moments = [effect.intent_at for effect in last]
+        cleared = max(clear_from(self.resources, effect) for effect in last)
         look_back = timedelta(days=SEARCH_BACK_DAYS)
         listed = oldest_since(ledger, marketplace, cleared)
-        for at in {min(begun), max(begun)}:
+        for at in {min(moments), max(moments)}:
             until = at - CLOCKS_APART
             listed += newest_until(ledger, marketplace, until, since=at - look_back)
-        found = {control.order_ref: control for control in listed}
+        controls = {control.order_ref: control for control in listed}
         return [
-            found[ref]
-            for ref in sorted(found.keys() - {order.order_ref for order in orders})
+            controls[ref]
+            for ref in sorted(controls.keys() - {order.order_ref for order in orders})
         ]
 
 
@@ -266,55 +281,62 @@ def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
 
 
 def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[ReferenceField]:
-    both = frozenset(ReferenceField)
+    reference_fields = frozenset(ReferenceField)
     return (
-        both
-        if effect.request_hash == request_hash(order, both)
+        reference_fields
+        if effect.request_hash == request_hash(order, reference_fields)
         else frozenset({ReferenceField.REFERENCE})
     )
 
 
-def _is_since(shown: ServiceOrder, since: datetime) -> bool:
-    return shown.created_at is None or shown.created_at >= since - CLOCK_MARGIN
-
-
-def _alive(shown: Sequence[ServiceOrder]) -> list[ServiceOrder]:
-    return [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(
-        shown[:1]
+def _is_since(service_order: ServiceOrder, since: datetime) -> bool:
+    return (
+        service_order.created_at is None
+        or service_order.created_at >= since - CLOCK_MARGIN
     )
+
+
+def _alive(service_orders: Sequence[ServiceOrder]) -> list[ServiceOrder]:
+    return [
+        service_order
+        for service_order in service_orders
+        if service_order.status is not ServiceStatus.CLOSED
+    ] or list(service_orders[:1])
 
 
 def _found(
     order: OrderRecord,
-    alive: Sequence[ServiceOrder],
+    service_orders: Sequence[ServiceOrder],
     at_ids: Mapping[str, ServiceOrder],
-    now: datetime,
+    moment: datetime,
 ) -> Sighting:
     """What was found under our reference, as far as its id leads to it: a list may name
     a wrong one.
     """
     order_ref = order.order_ref
-    for one in alive:
-        there = at_ids.get(one.order_id)
-        if there is None or is_another_s(order_ref, there):
-            return two_ids(order_ref, Source.DETAIL, "", one.order_id)
-    if len(alive) > 1:
-        return _several(order_ref, [one.order_id for one in alive])
-    only = at_ids[alive[0].order_id]
+    for service_order in service_orders:
+        shown_order = at_ids.get(service_order.order_id)
+        if shown_order is None or is_another_s(order_ref, shown_order):
+            return two_ids(order_ref, Source.DETAIL, "", service_order.order_id)
+    if len(service_orders) > 1:
+        return _several(
+            order_ref, [service_order.order_id for service_order in service_orders]
+        )
+    only = at_ids[service_orders[0].order_id]
     return found(
         order,
         only,
         Statement(source=Source.DETAIL, value=only.total),
-        now,
+        moment,
         {"found": only.order_id},
     )
 
 
 def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:
-    why = because(
+    reason = because(
         ReasonCode.SEVERAL_ORDERS,
         count=len(order_ids),
         order_ref=order_ref,
         order_ids=order_ids or " ",
     )
-    return several(order_ref, order_ids, why)
+    return several(order_ref, order_ids, reason)

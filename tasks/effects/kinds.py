@@ -130,7 +130,7 @@ def _in_hand(resources: Resources, order_refs: Collection[str]) -> set[str]:
     waiting = resources.ledger.unsettled(order_refs) if order_refs else ()
     effects = resources.ledger.effects_of(waiting) if waiting else ()
     return {
-        one.order_ref
-        for one in effects
-        if one.status in OPEN and one.owner != resources.ledger.owner
+        effect.order_ref
+        for effect in effects
+        if effect.status in OPEN and effect.owner != resources.ledger.owner
     }

@@ -147,16 +147,16 @@ class Begun:
         if isinstance(proof, Absent) and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
-        why = refused_by_service(str(refusal))
+        reason = refused_by_service(str(refusal))
         return Outcome(
             claim=record.claim,
             status=EffectStatus.REFUSED,
-            why=why,
+            why=reason,
             change=change,
             proof=proof,
         )
 
-    def _in_doubt(self, record: EffectRecord, refusal: Refused, why: str) -> Outcome:
+    def _in_doubt(self, record: EffectRecord, refusal: Refused, reason: str) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a
         reading proves it absent.
         """
@@ -164,7 +164,7 @@ class Begun:
             **(record.answer or {}),
             REFUSED_AS: {"code": refusal.code, "words": refusal.message},
         }
-        return self.unknown(replace(record, answer=answer), why)
+        return self.unknown(replace(record, answer=answer), reason)
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
         often = f"sent {record.doubtful_sends} times without an answer, it is not sent again by itself"
@@ -181,14 +181,16 @@ class Begun:
             ask |= bool(repeats(record))
         asks = ask or not self.kind.may_be_repeated
         code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER
-        told = because(code, action=self.kind.action, why=why)
+        reason = because(code, action=self.kind.action, why=why)
         if asks:
-            told = told.but(**self.kind.asked(self.orders[record.order_ref], record))
-        change = _left(record, self.kind.state_while_unknown, told)
+            reason = reason.but(
+                **self.kind.asked(self.orders[record.order_ref], record)
+            )
+        change = _left(record, self.kind.state_while_unknown, reason)
         return Outcome(
             claim=record.claim,
             status=EffectStatus.UNKNOWN,
-            why=told,
+            why=reason,
             answer=record.answer,
             change=change,
         )
@@ -215,13 +217,15 @@ def repeats(record: EffectRecord) -> str:
 
 def refusal_of(record: EffectRecord) -> Refused | None:
     """The refusal that left the effect in doubt."""
-    told = (record.answer or {}).get(REFUSED_AS)
-    return Refused(told["words"], code=told["code"]) if told else None
+    refusal = (record.answer or {}).get(REFUSED_AS)
+    return Refused(refusal["words"], code=refusal["code"]) if refusal else None
 
 
 def _left(
-    record: EffectRecord, state: OrderState | None, why: Reason
+    record: EffectRecord, state: OrderState | None, reason: Reason
 ) -> OrderChange | None:
     return (
-        OrderChange(order_ref=record.order_ref, state=state, why=why) if state else None
+        OrderChange(order_ref=record.order_ref, state=state, why=reason)
+        if state
+        else None
     )

@@ -52,10 +52,10 @@ class ReportParcel(EffectKind):
             marketplace=order.marketplace,
             lines=order.lines if shipment.items else booked.lines or order.lines,
         )
-        told = OrderUpdate.parcel_reported(at=self.resources.clock())
-        change = OrderChange(order_ref=order.order_ref, writes=told)
+        order_update = OrderUpdate.parcel_reported(at=self.resources.clock())
+        change = OrderChange(order_ref=order.order_ref, writes=order_update)
         return Proof(
-            answer={"tracking_numbers": [one.tracking_number for one in parcels]},
+            answer={"tracking_numbers": [parcel.tracking_number for parcel in parcels]},
             change=change,
         )
 

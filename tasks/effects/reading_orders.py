@@ -44,11 +44,17 @@ async def read_each(
     There are also the orders whose id shows another's reference. A service that is away
     raises `ServiceAway`.
     """
-    shown, unread = await read_whatever(resources, orders)
+    service_orders, unread = await read_whatever(resources, orders)
     foreign = {
-        ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)
+        ref: another_s(ref, service_order)
+        for ref, service_order in service_orders.items()
+        if is_another_s(ref, service_order)
     }
-    return {ref: one for ref, one in shown.items() if ref not in foreign}, {
+    return {
+        ref: service_order
+        for ref, service_order in service_orders.items()
+        if ref not in foreign
+    }, {
         **unread,
         **foreign,
     }
@@ -71,13 +77,13 @@ async def read_whatever(
             lambda order: _read_one(resources, order),
             at_once=resources.concurrency,
         )
-    shown = {
-        ref: one
+    service_orders = {
+        ref: service_order
         for answer in alone
         if not isinstance(answer, tuple)
-        for ref, one in answer.items()
+        for ref, service_order in answer.items()
     }
-    return shown, dict(answer for answer in alone if isinstance(answer, tuple))
+    return service_orders, dict(answer for answer in alone if isinstance(answer, tuple))
 
 
 async def _read_one(
@@ -112,17 +118,25 @@ async def read_orders(
     """
     listed = list(orders)
     try:
-        shown = await _read(resources, listed)
+        service_orders = await _read(resources, listed)
     except (ContractMismatch, Refused):
         if len(listed) == 1:
             raise
         alone = await concurrently(
             listed,
-            lambda one: _if_readable(resources, one),
+            lambda order: _if_readable(resources, order),
             at_once=resources.concurrency,
         )
-        shown = {ref: one for answer in alone for ref, one in answer.items()}
-    return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
+        service_orders = {
+            ref: service_order
+            for answer in alone
+            for ref, service_order in answer.items()
+        }
+    return {
+        ref: service_order
+        for ref, service_order in service_orders.items()
+        if not is_another_s(ref, service_order)
+    }
 
 
 async def _if_readable(
@@ -136,25 +150,30 @@ async def _if_readable(
 async def _read(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
 ) -> dict[str, ServiceOrder]:
-    shown: dict[str, ServiceOrder] = {}
+    service_orders: dict[str, ServiceOrder] = {}
     for channel, group in by_channel(
         resources, (order for order in orders if order.order_id)
     ):
         by_id = await channel.read(
             [str(order.order_id) for order in group], may_lag=may_lag
         )
-        shown |= {
+        service_orders |= {
             o.order_ref: by_id[str(o.order_id)]
             for o in group
             if str(o.order_id) in by_id
         }
         for order in group:
-            one = shown.get(order.order_ref)
-            if one is not None and one.status is ServiceStatus.OTHER:
+            service_order = service_orders.get(order.order_ref)
+            if (
+                service_order is not None
+                and service_order.status is ServiceStatus.OTHER
+            ):
                 resources.unknown[
-                    UnknownWord(order.marketplace, Place.ORDER, one.state_word)
+                    UnknownWord(
+                        order.marketplace, Place.ORDER, service_order.state_word
+                    )
                 ].add(order.order_ref)
-    return shown
+    return service_orders
 
 
 def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:

@@ -60,8 +60,8 @@ def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
     and stays there.
     """
     refunds = {
-        one.effect_part: one
-        for one in resources.ledger.refunds.of_orders([effect.order_ref])
+        order.effect_part: order
+        for order in resources.ledger.refunds.of_orders([effect.order_ref])
     }
     return refunds[effect.part.partition("-")[0]]
 
@@ -131,18 +131,22 @@ class AskRefund(OnRefund):
         targets = await after_sale.targets(
             refund.order_id, attempt.order.lines, set(refund.lines)
         )
-        known = {
-            one.refund_id
-            for one in self.resources.ledger.refunds.of_orders([refund.order_ref])
+        known_refunds = {
+            order.refund_id
+            for order in self.resources.ledger.refunds.of_orders([refund.order_ref])
         }
-        shown = {refund_id for target in targets for refund_id in target.refund_ids}
-        new = sorted(shown - known - set(refund.earlier_refund_ids))
+        shown_refunds = {
+            refund_id for target in targets for refund_id in target.refund_ids
+        }
+        new = sorted(shown_refunds - known_refunds - set(refund.earlier_refund_ids))
         return _asked(refund, new[-1]) if new else None
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         refund = refund_of(self.resources, attempt.effect)
-        others = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
-        if any(other.state in UNDER_WAY for other in others if other.key != refund.key):
+        refunds = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
+        if any(
+            other.state in UNDER_WAY for other in refunds if other.key != refund.key
+        ):
             return OrderState.REFUNDING
         return after_refunding(
             refund.state_before, is_booked=attempt.order.shipment is not None
@@ -152,16 +156,16 @@ class AskRefund(OnRefund):
         order_ref = attempt.order.order_ref
         refund = refund_of(self.resources, attempt.effect)
         declined = RefundState.DECLINED
-        why = standing(replace(refund, state=declined, refusal=refusal.message))
+        reason = standing(replace(refund, state=declined, refusal=refusal.message))
         return OrderChange(
-            order_ref=order_ref, state=self.state_if_not_done(attempt), why=why
+            order_ref=order_ref, state=self.state_if_not_done(attempt), why=reason
         )
 
 
 def _asked(refund: Refund, refund_id: str) -> Proof:
-    why = standing(replace(refund, state=RefundState.ASKED))
+    reason = standing(replace(refund, state=RefundState.ASKED))
     change = OrderChange(
-        order_ref=refund.order_ref, state=OrderState.REFUNDING, why=why
+        order_ref=refund.order_ref, state=OrderState.REFUNDING, why=reason
     )
     return Proof(answer={"refund_id": refund_id}, change=change)
 
@@ -189,12 +193,12 @@ class ReturnParcel(OnRefund):
         return _named(self.parcel.carrier, self.parcel.number)
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(
+        service_refund = await after_sale_of(self.resources, refund.marketplace).read(
             refund.refund_id
         )
-        if shown.state not in ON_ITS_WAY:
+        if service_refund.state not in ON_ITS_WAY:
             return None
-        return _named(shown.company, shown.tracking_number)
+        return _named(service_refund.company, service_refund.tracking_number)
 
 
 def _named(carrier: str, number: str) -> Proof:

@@ -42,7 +42,7 @@ async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
 async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> None:
     resources = kind.resources
     dead = await asyncio.to_thread(resources.dead_owners, refs)
-    found = await asyncio.to_thread(
+    effects = await asyncio.to_thread(
         resources.ledger.take_over,
         refs,
         action=kind.action,
@@ -50,28 +50,28 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
         dead_owners=dead,
         in_hand=resources.in_hand,
     )
-    if not found:
+    if not effects:
         return
     # a reading from before the takeover may be older than the last holder's
-    now = await asyncio.to_thread(
-        resources.ledger.orders, [record.order_ref for record in found]
+    orders = await asyncio.to_thread(
+        resources.ledger.orders, [record.order_ref for record in effects]
     )
-    begun = Begun(kind, now)
+    begun = Begun(kind, orders)
     asked_at = resources.clock()
-    seen = await _read_back_unless(halted, begun, found)
-    outcomes = [_settled(begun, record, seen, asked_at) for record in found]
+    proofs = await _read_back_unless(halted, begun, effects)
+    outcomes = [_settled(begun, record, proofs, asked_at) for record in effects]
     await asyncio.to_thread(resources.ledger.record, outcomes)
 
 
 async def _read_back_unless(
-    halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]
+    halted: asyncio.Event, begun: Begun, effects: Sequence[EffectRecord]
 ) -> Seen:
     """A reading that does not wait for a service that is away, since a lease runs. It
     ends when the run is stopped.
     """
     with fail_fast():
-        seen = await run_or_cancel(halted, begun.read_back(found))
-    return Unanswered("the run was stopped") if seen is None else seen
+        proofs = await run_or_cancel(halted, begun.read_back(effects))
+    return Unanswered("the run was stopped") if proofs is None else proofs
 
 
 def _settled(
@@ -116,8 +116,8 @@ def _not_seen(
     absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
     if refusal := refusal_of(record):
         return begun.refused(record, refusal, absent)
-    why = NEVER_RECEIVED if begun.kind.absence_proves else SENT_AGAIN
-    return begun.unsent(record, absent, why)
+    reason = NEVER_RECEIVED if begun.kind.absence_proves else SENT_AGAIN
+    return begun.unsent(record, absent, reason)
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:

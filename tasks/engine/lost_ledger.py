@@ -76,9 +76,9 @@ async def maybe_booked(
         return {}
     effects = await resources.group_commit.effects_of(orders)
     paid = {
-        one.order_ref
-        for one in effects
-        if one.action is Action.PAY and one.intent_at > since
+        effect.order_ref
+        for effect in effects
+        if effect.action is Action.PAY and effect.intent_at > since
     }
     return await _not_denied(
         resources, orders.keys() - paid, since, "booked", ResolutionKind.NOT_BOOKED
@@ -99,8 +99,8 @@ async def maybe_paid(
         return {}
     new = {
         ref
-        for ref, one in shown.items()
-        if one.created_at and one.created_at > since + CLOCKS_APART
+        for ref, service_order in shown.items()
+        if service_order.created_at and service_order.created_at > since + CLOCKS_APART
     }
     return await _not_denied(
         resources, shown.keys() - new, since, "paid", ResolutionKind.NOT_PAID
@@ -118,14 +118,16 @@ async def _not_denied(
     not done.
     """
     answers = resources.ledger.resolutions
-    given = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
+    answers_of = {
+        ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful
+    }
     newer = {
-        ref: {one["answer"] for one in given[ref] if one["at"] > since}
+        ref: {answer["answer"] for answer in answers_of[ref] if answer["at"] > since}
         for ref in doubtful
     }
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
-    words = f"nothing was sent, since the ledger was put back at {at}, and it may have been {done} before"
-    return {ref: words for ref in doubtful if denial not in newer[ref]}
+    message = f"nothing was sent, since the ledger was put back at {at}, and it may have been {done} before"
+    return {ref: message for ref in doubtful if denial not in newer[ref]}
 
 
 def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:

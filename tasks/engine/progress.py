@@ -80,8 +80,8 @@ def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
     """
     head, _, cause = news.why.partition(" (")
     next_try_s = max(0.0, news.next_try_s - later_s)
-    said = f" ({cause}" if cause else ""
-    return f"{head} for {_span(news.for_s + later_s)}, next try in {_span(next_try_s)}{said}"
+    message = f" ({cause}" if cause else ""
+    return f"{head} for {_span(news.for_s + later_s)}, next try in {_span(next_try_s)}{message}"
 
 
 class Waiting:
@@ -110,23 +110,23 @@ class Waiting:
         """Take the news; answers the line to report, empty when that was reported a
         moment ago.
         """
-        now = time.monotonic()
+        seconds = time.monotonic()
         goes_on = self.is_waiting
         self._news = news
-        self._updated_at = now
+        self._updated_at = seconds
         if not news.why:
             since = self._since
             self._since = None
             return (
                 ""
                 if since is None
-                else f"the service is back after {_span(now - since)}"
+                else f"the service is back after {_span(seconds - since)}"
             )
         if not goes_on:
-            self._since = now - news.for_s
-        elif now - self._reported_at < self._report_every_s:
+            self._since = seconds - news.for_s
+        elif seconds - self._reported_at < self._report_every_s:
             return ""
-        self._reported_at = now
+        self._reported_at = seconds
         return self.words
 
     def _later_s(self) -> float:

@@ -85,9 +85,9 @@ class Alibaba1688AfterSale(AfterSale):
             )
         except Refused as refused:
             if word_of(refused) == TOO_FAST:
-                words = "the order is too young to be cancelled"
+                message = "the order is too young to be cancelled"
                 raise NotSent(
-                    words,
+                    message,
                     operation=refused.operation,
                     code=TOO_FAST,
                     retry_after_s=TOO_FAST_S,
@@ -99,18 +99,18 @@ class Alibaba1688AfterSale(AfterSale):
         self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
     ) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        ours = LinesByIds(lines, spec_ids)
-        told = [
-            (ours.take((item.product_id, item.spec_id)), item)
+        lines_by_ids = LinesByIds(lines, spec_ids)
+        told_lines = [
+            (lines_by_ids.take((item.product_id, item.spec_id)), item)
             for item in order.product_items
         ]
-        found = [
+        reason_options = [
             (line.line_no, item)
-            for line, item in told
+            for line, item in told_lines
             if line and line.line_no in wanted
         ]
-        if {line_no for line_no, _ in found} != set(wanted) or not all(
-            item.entry_id for _, item in found
+        if {line_no for line_no, _ in reason_options} != set(wanted) or not all(
+            item.entry_id for _, item in reason_options
         ):
             name = alibaba_order.ORDER_DETAIL.name
             raise ContractMismatch(
@@ -118,12 +118,16 @@ class Alibaba1688AfterSale(AfterSale):
                 operation=name,
                 field="productItems",
             )
-        whole = len(found) == len(order.product_items)
+        is_whole = len(reason_options) == len(order.product_items)
         target = Target(
-            lines=tuple(sorted(line_no for line_no, _ in found)),
-            entry_ids=() if whole else tuple(item.entry_id for _, item in found),
+            lines=tuple(sorted(line_no for line_no, _ in reason_options)),
+            entry_ids=()
+            if is_whole
+            else tuple(item.entry_id for _, item in reason_options),
             refund_ids=tuple(
-                dict.fromkeys(item.refund_id for _, item in found if item.refund_id)
+                dict.fromkeys(
+                    item.refund_id for _, item in reason_options if item.refund_id
+                )
             ),
         )
         return (target,)
@@ -133,16 +137,17 @@ class Alibaba1688AfterSale(AfterSale):
     ) -> tuple[RefundOption, ...]:
         order = await self._order(order_id)
         goods = [
-            one
-            for one in GOODS.get(order.base_info.status, ())
-            if kind is RefundKind.REFUND or one in RECEIVED
+            goods_item
+            for goods_item in GOODS.get(order.base_info.status, ())
+            if kind is RefundKind.REFUND or goods_item in RECEIVED
         ]
-        found = await concurrently(
-            goods, lambda one: self._reasons(order_id, target.entry_ids, one)
+        reason_options = await concurrently(
+            goods,
+            lambda goods_item: self._reasons(order_id, target.entry_ids, goods_item),
         )
         return tuple(
-            _option(reason, one, order, target.entry_ids)
-            for one, reasons in zip(goods, found, strict=True)
+            _option(reason, goods_item, order, target.entry_ids)
+            for goods_item, reasons in zip(goods, reason_options, strict=True)
             for reason in reasons
         )
 
@@ -188,7 +193,8 @@ class Alibaba1688AfterSale(AfterSale):
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         companies = await self._client.read(api.COMPANIES, Nothing())
         return tuple(
-            Carrier(code=one.company_no, name=one.company_name) for one in companies
+            Carrier(code=goods_item.company_no, name=goods_item.company_name)
+            for goods_item in companies
         )
 
     async def send_back(
@@ -207,22 +213,22 @@ class Alibaba1688AfterSale(AfterSale):
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown = await self._client.read(
+        refund = await self._client.read(
             api.REFUND, api.RefundRequest(refund_id=refund_id)
         )
-        require_same(refund_id, shown.refund_id, api.REFUND, "refundId")
-        return _service_refund(shown)
+        require_same(refund_id, refund.refund_id, api.REFUND, "refundId")
+        return _service_refund(refund)
 
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
-        shown = await self._client.read(alibaba_order.ORDER_DETAIL, request)
+        order = await self._client.read(alibaba_order.ORDER_DETAIL, request)
         require_same(
             order_id,
-            shown.base_info.id_text or shown.base_info.id,
+            order.base_info.id_text or order.base_info.id,
             alibaba_order.ORDER_DETAIL,
             "idOfStr",
         )
-        return shown
+        return order
 
 
 def _option(
@@ -245,7 +251,7 @@ def _option(
     postage = (order.base_info.shipping_fee or NOTHING) if not back.minor else NOTHING
     if goods == UNSHIPPED:
         exact = NOTHING if entry_ids else postage
-        least = worth
+        amount = worth
         most = worth
         least_postage = exact
         most_postage = exact
@@ -255,7 +261,7 @@ def _option(
             if not entry_ids
             else min(worth, _worth(order.product_items) - back)
         )
-        least = Money(1)
+        amount = Money(1)
         most = left
         least_postage = NOTHING
         most_postage = NOTHING if reason.no_refund_carriage or entry_ids else postage
@@ -263,7 +269,7 @@ def _option(
         reason_id=int(reason.id),
         name=reason.name,
         goods=goods,
-        least=least,
+        least=amount,
         most=most,
         least_postage=least_postage,
         most_postage=most_postage,

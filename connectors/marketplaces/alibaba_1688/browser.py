@@ -128,12 +128,12 @@ class AlibabaBrowser(Browser):
         request = alibaba_product.CategoryRequest(category_id=parent_id)
         return [
             Category(
-                category_id=one.category_id,
-                name=one.name,
-                level=one.level or 1,
-                is_leaf=one.is_leaf,
+                category_id=category.category_id,
+                name=category.name,
+                level=category.level or 1,
+                is_leaf=category.is_leaf,
             )
-            for one in await self._client.read(alibaba_product.CATEGORY, request)
+            for category in await self._client.read(alibaba_product.CATEGORY, request)
         ]
 
 
@@ -243,7 +243,7 @@ class AlibabaChannel(ABC):
             await self._from_list(ids) if may_lag and len(ids) >= WORTH_A_PAGE else {}
         )
         orders = await concurrently(
-            [one for one in ids if one not in listed], self._order
+            [order_id for order_id in ids if order_id not in listed], self._order
         )
         return listed | {order.order_id: order for order in orders if order is not None}
 
@@ -251,7 +251,7 @@ class AlibabaChannel(ABC):
         """Orders that the list shows, as long as each page saves calls; an order listed
         twice on a page is left out.
         """
-        shown: dict[str, ServiceOrder] = {}
+        service_orders: dict[str, ServiceOrder] = {}
         size = min(PAGE_SIZE, 4 * len(order_ids))
         for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
             try:
@@ -265,15 +265,15 @@ class AlibabaChannel(ABC):
                 order.order_id: order
                 for order in page.rows
                 if times[order.order_id] == 1
-            } | shown
-            shown, before = (
-                {one: new[one] for one in order_ids if one in new},
-                len(shown),
+            } | service_orders
+            service_orders, before = (
+                {order_id: new[order_id] for order_id in order_ids if order_id in new},
+                len(service_orders),
             )
-            is_last = len(page.rows) < size or len(shown) == len(order_ids)
-            if is_last or len(shown) - before < WORTH_A_PAGE:
+            is_last = len(page.rows) < size or len(service_orders) == len(order_ids)
+            if is_last or len(service_orders) - before < WORTH_A_PAGE:
                 break
-        return shown
+        return service_orders
 
     @abstractmethod
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:

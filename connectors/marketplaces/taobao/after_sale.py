@@ -87,27 +87,29 @@ class TaobaoAfterSale(AfterSale):
         order = await self._order(order_id)
         shop = LinesByIds(lines, sku_ids)
         distribution = LinesByIds(lines, distribution_ids)
-        told = [
+        told_lines = [
             (
-                shop.take((part.item_id, part.sku_id))
-                or distribution.take((part.item_id, part.sku_id)),
-                part,
+                shop.take((sub_order.item_id, sub_order.sku_id))
+                or distribution.take((sub_order.item_id, sub_order.sku_id)),
+                sub_order,
             )
-            for part in order.sub_purchase_orders
+            for sub_order in order.sub_purchase_orders
         ]
-        found = [
-            _target(line, part)
-            for line, part in told
+        reason_options = [
+            _target(line, sub_order)
+            for line, sub_order in told_lines
             if line and line.line_no in wanted
         ]
-        if {line_no for target in found for line_no in target.lines} != set(wanted):
+        if {line_no for target in reason_options for line_no in target.lines} != set(
+            wanted
+        ):
             name = taobao_order.ORDER_DETAIL.name
             raise ContractMismatch(
                 "the order does not show every line",
                 operation=name,
                 field="subPurchaseOrders",
             )
-        return tuple(found)
+        return tuple(reason_options)
 
     async def options(
         self, order_id: str, target: Target, kind: RefundKind
@@ -115,25 +117,28 @@ class TaobaoAfterSale(AfterSale):
         """The options for goods as the order shows them: not shipped while no part of
         the target has a parcel.
         """
-        shown = (await self._order(order_id)).sub_purchase_orders
+        sub_purchase_orders = (await self._order(order_id)).sub_purchase_orders
         sent = any(
-            part.is_sent
-            for part in shown
-            if part.sub_purchase_order_id in target.entry_ids
+            sub_order.is_sent
+            for sub_order in sub_purchase_orders
+            if sub_order.sub_purchase_order_id in target.entry_ids
         )
         states = SHIPPED[kind] if sent else (UNSHIPPED,)
-        found = await concurrently(
+        reason_options = await concurrently(
             states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods)
         )
-        return tuple(option for options in found for option in options)
+        return tuple(option for options in reason_options for option in options)
 
     async def _order(self, order_id: str) -> taobao_order.PurchaseOrder:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
-        shown = await self._client.read(taobao_order.ORDER_DETAIL, request)
+        purchase_order = await self._client.read(taobao_order.ORDER_DETAIL, request)
         require_same(
-            order_id, shown.purchase_id, taobao_order.ORDER_DETAIL, "purchaseId"
+            order_id,
+            purchase_order.purchase_id,
+            taobao_order.ORDER_DETAIL,
+            "purchaseId",
         )
-        return shown
+        return purchase_order
 
     async def _options(
         self, sub_order_id: str, refund_type: int, goods: str
@@ -149,11 +154,11 @@ class TaobaoAfterSale(AfterSale):
             if word_of(refused) in NOT_NOW:
                 return ()
             raise
-        most = template.max_refund_fee.refund_fee
+        amount = template.max_refund_fee.refund_fee
         least = (
             template.max_refund_fee.min_refund_fee
             if template.max_refund_fee.can_edit_refund_fee
-            else most
+            else amount
         )
         return tuple(
             RefundOption(
@@ -161,7 +166,7 @@ class TaobaoAfterSale(AfterSale):
                 name=reason.reason_desc,
                 goods=goods,
                 least=least or NOTHING,
-                most=most,
+                most=amount,
             )
             for reason in template.refund_reasons
         )
@@ -190,8 +195,11 @@ class TaobaoAfterSale(AfterSale):
             api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id)
         )
         return tuple(
-            Carrier(code=one.logistics_company_code, name=one.logistics_company_name)
-            for one in rendered.logistics_company_list
+            Carrier(
+                code=goods_item.logistics_company_code,
+                name=goods_item.logistics_company_name,
+            )
+            for goods_item in rendered.logistics_company_list
         )
 
     async def send_back(
@@ -210,10 +218,12 @@ class TaobaoAfterSale(AfterSale):
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown = (
+        refund_aggregate = (
             await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
         ).refund_order_aggregate
-        require_same(refund_id, shown.refund_order.refund_id, api.REFUND, "refundId")
+        require_same(
+            refund_id, refund_aggregate.refund_order.refund_id, api.REFUND, "refundId"
+        )
 
         async def messages(page_no: int) -> Sequence[api.Message]:
             request = api.MessagePageRequest(
@@ -221,8 +231,8 @@ class TaobaoAfterSale(AfterSale):
             )
             return (await self._client.read(api.MESSAGES, request)).data
 
-        told = await each_once(messages, lambda message: message.message_id)
-        return _service_refund(shown, tuple(map(_event, told)))
+        told_lines = await each_once(messages, lambda message: message.message_id)
+        return _service_refund(refund_aggregate, tuple(map(_event, told_lines)))
 
     async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
         async def refunds(page_no: int) -> list[ListedRefund]:
@@ -230,18 +240,18 @@ class TaobaoAfterSale(AfterSale):
                 page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since)
             )
             return [
-                _listed(one)
-                for one in (await self._client.read(api.PAGE, request)).data
+                _listed(goods_item)
+                for goods_item in (await self._client.read(api.PAGE, request)).data
             ]
 
         return await each_once(refunds, lambda refund: refund.refund_id)
 
 
-def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
-    refund_ids = (part.refund_id,) if part.refund_id else ()
+def _target(line: OrderLine, sub_order: taobao_order.SubPurchaseOrder) -> Target:
+    refund_ids = (sub_order.refund_id,) if sub_order.refund_id else ()
     return Target(
         lines=(line.line_no,),
-        entry_ids=(part.sub_purchase_order_id,),
+        entry_ids=(sub_order.sub_purchase_order_id,),
         refund_ids=refund_ids,
     )
 
@@ -258,10 +268,10 @@ def _listed(row: api.RefundAggregate) -> ListedRefund:
 
 
 def _service_refund(
-    shown: api.RefundAggregate, events: tuple[RefundEvent, ...]
+    refund_aggregate: api.RefundAggregate, events: tuple[RefundEvent, ...]
 ) -> ServiceRefund:
-    refund = shown.refund_order
-    logistics = shown.logistics
+    refund = refund_aggregate.refund_order
+    logistics = refund_aggregate.logistics
     state = refund_state(refund.refund_status, STATES, api.REFUND)
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
         state = RefundState.TO_RETURN

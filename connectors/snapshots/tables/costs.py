@@ -18,18 +18,18 @@ NO_RATE = "no rate was needed, or there is none: see `problem`"
 NO_LINE = "the tables have no line of this order: see `problem`"
 
 
-def _share(words: str, example: int) -> Column:
+def _share(message: str, example: int) -> Column:
     return count(
-        f"The line's share of {words}.",
+        f"The line's share of {message}.",
         unit=MINOR_UNITS,
         source=COMPUTED,
         example=example,
     )
 
 
-def _landed(words: str, example: int) -> Column:
+def _landed(message: str, example: int) -> Column:
     unit = "minor units of `landed_currency`"
-    return count(words, unit=unit, source=COMPUTED, example=example, null=NO_SUM)
+    return count(message, unit=unit, source=COMPUTED, example=example, null=NO_SUM)
 
 
 def _rate(what: str, on: str) -> dict[str, Column]:

@@ -121,13 +121,14 @@ OFFERS = Table(
             "Whether it is on sale, with the ids that an order needs. False when a crawl no longer finds it.",
             source="product answer: `status`",
             example=True,
-            get=lambda seen: seen.offer.active and seen.sku.active,
+            get=lambda offer_sku: offer_sku.offer.active and offer_sku.sku.active,
         ),
         **shared("spec_id", of="sku"),
         **shared("distribution_item_id", of="offer"),
         **shared("distribution_sku_id", of="sku"),
         "image_url": variant(
-            "image_url", get=lambda seen: seen.sku.image_url or seen.offer.image_url
+            "image_url",
+            get=lambda offer_sku: offer_sku.sku.image_url or offer_sku.offer.image_url,
         ),
         "image_urls": texts(
             "All pictures of the product.",
@@ -161,9 +162,9 @@ OFFERS = Table(
                 {"start_quantity": 50, "price_minor": 131},
             ],
             null="never",
-            get=lambda seen: [
+            get=lambda offer_sku: [
                 {"start_quantity": step.start_quantity, "price_minor": step.price.minor}
-                for step in volume_prices_of(seen.offer, seen.sku)
+                for step in volume_prices_of(offer_sku.offer, offer_sku.sku)
             ],
         ),
         "seen_at": moment(

@@ -50,18 +50,18 @@ def _lines(plan: PlannedOrder) -> Iterator[RequestedLine]:
 
 def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
     matches = {match.words: match for match in plan.matches}
-    for asked in _lines(plan):
-        if match := matches.get(asked.line.wanted):
-            for place, candidate in enumerate(match.candidates, start=1):
-                yield FoundOffer(asked, match, place, candidate)
+    for line in _lines(plan):
+        if match := matches.get(line.line.wanted):
+            for rank, candidate in enumerate(match.candidates, start=1):
+                yield FoundOffer(line, match, rank, candidate)
 
 
 def _cell(
-    column: str, words: str, example: str, of: str, *, personal: bool = True
+    column: str, message: str, example: str, of: str, *, personal: bool = True
 ) -> Column:
     source = f"request file: `{column}`"
     return text(
-        words,
+        message,
         source=source,
         example=example,
         null=NOT_GIVEN,
@@ -104,8 +104,8 @@ REQUESTS = Table(
             "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
             source="request file: `max_unit_price`",
             example=1250,
-            get=lambda asked: (
-                asked.line.max_unit_price.minor if asked.line.max_unit_price else 0
+            get=lambda record: (
+                record.line.max_unit_price.minor if record.line.max_unit_price else 0
             ),
         ),
         "currency": text(
@@ -113,9 +113,9 @@ REQUESTS = Table(
             source="request file: `max_unit_price` is in yuan",
             example="CNY",
             null="the line has no price limit",
-            get=lambda asked: (
-                asked.line.max_unit_price.currency
-                if asked.line.max_unit_price
+            get=lambda record: (
+                record.line.max_unit_price.currency
+                if record.line.max_unit_price
                 else None
             ),
         ),
@@ -154,7 +154,7 @@ REQUESTS = Table(
             source="request file: `own_sku`",
             example="FERN-1",
             null="the line names an item",
-            get=lambda asked: asked.line.own.sku if asked.line.own else None,
+            get=lambda record: record.line.own.sku if record.line.own else None,
         ),
     },
     each=_lines,
@@ -208,14 +208,14 @@ CANDIDATES = Table(
             "Whether this offer was taken for the words. When none was, the order waits for a person.",
             source="decision of the run: the first whose title holds every word",
             example=True,
-            get=lambda found: found.candidate.item_id == found.match.item_id,
+            get=lambda record: record.candidate.item_id == record.match.item_id,
         ),
         "why": text(
             "Why it was taken, or why none was; the same in every row of the line.",
             source="decision of the run",
             example="the only offer found; its title holds all the words",
             null="never",
-            get=lambda one: one.match.note,
+            get=lambda record: record.match.note,
         ),
         "decided_at": moment(
             "When the search was answered. Later runs keep the decision.",

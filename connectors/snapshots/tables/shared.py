@@ -55,7 +55,7 @@ COLUMNS: Mapping[str, Column] = {
         example=1,
     ),
     "marketplace": text(
-        f"Where it is bought: {', '.join(f'`{one}`' for one in _FIRST)} or `{_LAST}`.",
+        f"Where it is bought: {', '.join(f'`{marketplace}`' for marketplace in _FIRST)} or `{_LAST}`.",
         source="request file: `marketplace`",
         example="taobao",
     ),
@@ -202,8 +202,8 @@ def currency_of(
     """The currency of an amount, where it is not the row's own; one that may be absent
     says when (`null`).
     """
-    words = f"Currency of {what} (ISO 4217)."
-    return text(words, source=source, example=example, null=null, get=get)
+    message = f"Currency of {what} (ISO 4217)."
+    return text(message, source=source, example=example, null=null, get=get)
 
 
 def shared(*names: str, of: str = "") -> dict[str, Column]:

@@ -71,7 +71,7 @@ class Column:
         """The Arrow field; its metadata has the parts of this description that are not
         empty.
         """
-        told = {
+        metadata = {
             "description": self.words,
             "unit": self.unit,
             "example": self.shown_example,
@@ -83,7 +83,11 @@ class Column:
             name,
             self.dtype,
             bool(self.null),
-            {key: words for key, words in told.items() if words},
+            {
+                key: table_metadata
+                for key, table_metadata in metadata.items()
+                if table_metadata
+            },
         )
 
     @property
@@ -189,9 +193,9 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        words = {"table": self.name, "key": ",".join(self.key)}
+        table_metadata = {"table": self.name, "key": ",".join(self.key)}
         fields = [column.field(name) for name, column in self.columns.items()]
-        return pa.schema(fields, {**words, "description": self.words})
+        return pa.schema(fields, {**table_metadata, "description": self.words})
 
     @cached_property
     def _getters(self) -> Mapping[str, Getter]:

@@ -19,16 +19,24 @@ def catalogue() -> tuple[Operation, ...]:
     modules = [
         import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)
     ]
-    found = [
+    operations = [
         value
         for module in modules
         for value in vars(module).values()
         if isinstance(value, Operation)
     ]
     last = {
-        one.group: max(other.nav or 0 for other in found if other.group == one.group)
-        for one in found
+        operation.group: max(
+            other.nav or 0 for other in operations if other.group == operation.group
+        )
+        for operation in operations
     }
     return tuple(
-        sorted(found, key=lambda one: (one.nav or last[one.group], one.nav is None))
+        sorted(
+            operations,
+            key=lambda operation: (
+                operation.nav or last[operation.group],
+                operation.nav is None,
+            ),
+        )
     )

@@ -100,11 +100,13 @@ class Operation:
         effect may still write.
         """
         last = [
-            part for part in self.path.split("/") if part and not part.startswith("{")
+            segment
+            for segment in self.path.split("/")
+            if segment and not segment.startswith("{")
         ][-1]
         return (
             not self.effect
-            and not {word.lower() for word in WORD.findall(last)} & WRITES
+            and not {word_match.lower() for word_match in WORD.findall(last)} & WRITES
         )
 
     @property

@@ -21,12 +21,12 @@ def in_contract_shape(raw: Any) -> Any:
     shaped = inner if "orders" in inner or items is None else _rendered(items, inner)
     if not _refuses(inner):
         return shaped
-    words = _get(inner, "errorMsg") or _get(inner, "errorMessage")
+    error_message = _get(inner, "errorMsg") or _get(inner, "errorMessage")
     return {
         **shaped,
         "isRefused": True,
         "errorCode": _get(inner, "errorCode"),
-        "errorMessage": words,
+        "errorMessage": error_message,
     }
 
 
@@ -52,16 +52,16 @@ def _refuses(inner: Mapping[str, Any]) -> bool:
 
 
 def _rendered(items: Any, whole: Mapping[str, Any]) -> dict[str, Any]:
-    gone = _get(whole, "unavailableSkuList") or []
+    unavailable_skus = _get(whole, "unavailableSkuList") or []
     orders = [_order(item) for item in items if isinstance(item, Mapping)]
-    lacking = [_gone(sku) for sku in gone if isinstance(sku, Mapping)]
-    if lacking:
+    missing = [_gone(sku) for sku in unavailable_skus if isinstance(sku, Mapping)]
+    if missing:
         orders.append(
             {
                 "productAmount": 0,
                 "domesticPostFee": 0,
                 "purchaseAmount": 0,
-                "lines": lacking,
+                "lines": missing,
             }
         )
     return {"orders": orders, "realPay": _fen(_get(whole, "totalRealPayPrice"))}
@@ -115,12 +115,12 @@ def _sum(amounts: Sequence[Any]) -> Any:
     """The sum of whole numbers; none where one is missing or is another kind of
     number.
     """
-    known = [
-        int(one)
-        for one in amounts
-        if isinstance(one, int) or (isinstance(one, str) and one.isdigit())
+    known_ids = [
+        int(amount)
+        for amount in amounts
+        if isinstance(amount, int) or (isinstance(amount, str) and amount.isdigit())
     ]
-    return sum(known) if len(known) == len(amounts) else None
+    return sum(known_ids) if len(known_ids) == len(amounts) else None
 
 
 def _get(found: Mapping[str, Any], name: str) -> Any:
