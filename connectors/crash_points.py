@@ -16,7 +16,7 @@ not given) it sends itself SIGKILL, or SIGSTOP with `stop@`. Examples:
 | `after-answer` | the answer is read and judged; the outcome is not recorded | action |
 | `after-record` | the outcome and the move of its order | action |
 | `before-marks` | the tables' files are in their places; the orders are still marked as unwritten | snapshot id |
-| `during-forget` | a receiver is erased in so many places | `ledger`, `snapshots`, `files`, `runs`, `finished` |
+| `during-forget` | a receiver is erased in so many places | `runs`, `ledger`, `snapshots` |
 | `message-claimed` | that a message is tried at a recipient; it has not left | |
 | `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
 | `tracking-written` | a file of tracking numbers; that they are exported is not recorded | shop |

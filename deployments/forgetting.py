@@ -1,9 +1,8 @@
 """Erases receivers: at once from the ledger, snapshots, logs and Prefect's runs. Copies
 end by a day that is named.
 
-The ledger comes first: from then on no program writes the receiver into anything new.
-It keeps the texts to look for until all is done, so a second call finishes what a
-killed one began.
+The ledger comes after what is searched for the receiver's texts, which it has: so a
+second call finishes what a killed one began.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,8 @@ from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
 from connectors.inbox import RESULT, Folder, last_end
 from connectors.ledger.engine import sqlite_file
-from connectors.ledger.forgetting import StillNeeded
+from connectors.ledger.forgetting import StillNeeded, require_over
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -64,59 +64,49 @@ def forget(
     """
     erasure = Erased()
     records = server_folder(settings.data_dir) / "prefect.db"
-    with _server(settings, records, erasure) as url:
+    with _server(settings, records) as url:
         runs = (
             runs_with(url, order_refs, ledger.parts.wholes(order_refs)) if url else []
         )
-        named = set[str]().union(*(run.order_refs for run in runs))
-        for ref in order_refs:
-            if ref not in named and not _is_known(settings, ledger, ref):
-                raise StillNeeded(
-                    f"nothing is known of an order {ref}; see all with: sourcing status"
-                )
+        _require_over(settings, ledger, order_refs, runs)
+        orders = ledger.orders(order_refs)
         mentions = {
-            ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs
-        }
-        other_receivers = {
-            ref: ledger.forgotten.others_with(
-                ref, mentions[ref].identifying, besides=order_refs
+            ref: Mentions.of(
+                asdict(orders[ref].request.receiver) if ref in orders else {}
             )
             for ref in order_refs
         }
-        for ref in order_refs:
-            ledger.forgotten.erase(ref, mentions[ref], by=by)
-        reach(DURING_FORGET, "ledger")
-        erasure.erased += [
-            f"snapshot {erased_table}"
-            for erased_table in erase_orders(settings.snapshot_root, order_refs)
-        ]
-        _write_tables(settings, ledger)
-        reach(DURING_FORGET, "snapshots")
+        identifying = {
+            text for mention in mentions.values() for text in mention.identifying
+        }
+        others = ledger.forgotten.others_with(identifying, besides=order_refs)
+        needed = [part for receiver in others.values() for part in receiver.values()]
         texts = {
-            text
-            for ref in order_refs
-            for text in mentions[ref].without(
-                text
-                for erased_table in other_receivers[ref].values()
-                for text in erased_table.values()
-            )
+            text for mention in mentions.values() for text in mention.without(needed)
         }
         _erase_logs(settings.data_dir, texts, erasure)
         if url:
             erase_runs(url, runs, texts, erasure)
     reach(DURING_FORGET, "runs")
     for ref in order_refs:
-        ledger.forgotten.finish(ref)
-    reach(DURING_FORGET, "finished")
+        ledger.forgotten.erase(ref, mentions[ref], by=by)
+    reach(DURING_FORGET, "ledger")
+    erasure.erased += [
+        f"snapshot {snapshot}"
+        for snapshot in erase_orders(settings.snapshot_root, order_refs)
+    ]
+    _write_tables(settings, ledger)
+    reach(DURING_FORGET, "snapshots")
     _scrub(ledger, settings.data_dir / SENDS, records, erasure)
-    _list_rest(settings, ledger, order_refs, other_receivers, erasure)
+    erasure.left += [
+        f"order {ref} names the same receiver: sourcing forget {ref}" for ref in others
+    ]
+    _list_rest(settings, ledger, [*orders.values()], erasure)
     return erasure
 
 
 @contextmanager
-def _server(
-    settings: SourcingSettings, records: Path, erasure: Erased
-) -> Iterator[str]:
+def _server(settings: SourcingSettings, records: Path) -> Iterator[str]:
     """The address of the Prefect server that has the runs, started if need be; empty
     where there are none.
     """
@@ -128,16 +118,28 @@ def _server(
         yield url
 
 
+def _require_over(
+    settings: SourcingSettings,
+    ledger: Ledger,
+    order_refs: Sequence[str],
+    runs: Sequence[PastedRun],
+) -> None:
+    """Raise `StillNeeded` unless each order is over, or known from a dry run alone."""
+    asked = {*ledger.forgotten.known(order_refs)}
+    asked = asked.union(*(run.order_refs for run in runs))
+    for ref in order_refs:
+        if stands := ledger.forgotten.standing(ref):
+            require_over(stands)
+        elif ref not in asked and not knows_order(settings.snapshot_root, ref):
+            raise StillNeeded(
+                f"nothing is known of an order {ref}; see all with: sourcing status"
+            )
+
+
 def _write_tables(settings: SourcingSettings, ledger: Ledger) -> None:
     from tasks.snapshot import write_now  # loads Prefect
 
     write_now(settings.snapshot_root, ledger, "forgotten", ledger.clock())
-
-
-def _is_known(settings: SourcingSettings, ledger: Ledger, order_ref: str) -> bool:
-    """Whether the ledger or, for a dry run, a snapshot has the order."""
-    order = ledger.forgotten.of_order(order_ref) or ledger.forgotten.standing(order_ref)
-    return order is not None or knows_order(settings.snapshot_root, order_ref)
 
 
 def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:
@@ -146,30 +148,28 @@ def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:
         if path.parent.name == SENDS or not os.access(path, os.W_OK):
             continue  # send logs have nothing but references, and prove what was never sent
         with path.open("r+b") as file:
-            content = file.read()
+            content = kept = file.read()
             for text in {text.encode() for text in texts}:
-                at = content.find(text)
-                while at >= 0:
-                    file.seek(at)
-                    file.write(b"x" * len(text))
-                    at = content.find(text, at + len(text))
-                    erasure.erased.append(str(path))
-    erasure.erased = list(dict.fromkeys(erasure.erased))
+                kept = kept.replace(text, b"x" * len(text))
+            if kept != content:
+                file.seek(0)
+                file.write(kept)
+                erasure.erased.append(str(path))
 
 
 def _scrub(ledger: Ledger, send_logs: Path, records: Path, erasure: Erased) -> None:
-    """Remove old rows from the files. A large ledger is not written anew beside a run,
-    whose claims would wait.
+    """Remove old rows from SQLite's files; PostgreSQL's are its operator's. A large
+    ledger is not written anew beside a run, whose claims would wait.
     """
+    file = sqlite_file(ledger.url)
     try:
-        file = sqlite_file(ledger.url)
         if file and file.stat().st_size > MOST_BESIDE_A_RUN and living(send_logs):
             raise NotScrubbed(
                 f"{file} keeps old rows until no run is at work: to write it anew takes long"
             )
-        ledger.forgotten.scrub()
-        if records.exists():
-            scrub(records)
+        for database in (file, records):
+            if database and database.exists():
+                scrub(database)
     except NotScrubbed as error:
         erasure.left.append(f"{error}; {AGAIN}")
 
@@ -177,16 +177,9 @@ def _scrub(ledger: Ledger, send_logs: Path, records: Path, erasure: Erased) -> N
 def _list_rest(
     settings: SourcingSettings,
     ledger: Ledger,
-    order_refs: Sequence[str],
-    other_receivers: Mapping[str, Mapping[str, object]],
+    orders: Sequence[OrderRecord],
     erasure: Erased,
 ) -> None:
-    same = sorted(
-        {other_text for receiver in other_receivers.values() for other_text in receiver}
-    )
-    erasure.left += [
-        f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same
-    ]
     if runs := living(settings.data_dir / SENDS):
         erasure.left.append(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
@@ -202,57 +195,28 @@ def _list_rest(
         erasure.ends[
             "messages of the service, which by its contract name no receiver"
         ] = f"{datetime.now(zone) + KEPT_FOR:%Y-%m-%d}"
-    orders = ledger.orders(order_refs)
-    sources = ledger.sources_of({order.batch_id for order in orders.values()})
-    home = settings.data_dir.absolute()
-    files = {
-        path
-        for source in sources.values()
-        if (path := Path(source).absolute()).is_file() and home not in path.parents
-    }
-    files.update(
-        *(
-            _unfinished(Path(source), batch_id[-8:])
-            for batch_id, source in sources.items()
-        )
-    )
-    backups = sorted(
-        settings.data_dir.glob(
-            f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"
-        )
-    )
+    ledger_name = (sqlite_file(ledger.url) or Path("ledger")).stem
     erasure.elsewhere += [
         f"{path}: a backup; delete it, or forget again after a restore"
-        for path in backups
+        for path in sorted(settings.data_dir.glob(f"{ledger_name}-*Z.db"))
     ]
+    sources = ledger.sources_of({order.batch_id for order in orders})
     erasure.elsewhere += [
         f"{path}: your own file may still have the order's lines; take them out"
-        for path in sorted(files)
+        for path in sorted(_own_files(settings, map(Path, sources.values())))
     ]
 
 
-def _unfinished(source: Path, mark: str) -> set[Path]:
-    """The files of an inbox that are not over and are called as this one, and what such
-    ones keep: each may have it.
-    """
-    folders = (
-        [source.parent.parent / folder for folder in UNFINISHED]
-        if source.parent.name == Folder.WORKING
-        else []
-    )
-    paths = [
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.is_file()
-    ]
-    name = source.stem.removesuffix(f"-{mark}")
-    return {
-        path
-        for path in paths
-        if path.name.startswith(name) and not path.name.endswith(RESULT)
-    }
+def _own_files(settings: SourcingSettings, sources: Iterable[Path]) -> Iterator[Path]:
+    """Request files outside the data folder, and what an inbox has not finished."""
+    home = settings.data_dir.absolute()
+    for source in sources:
+        if source.is_file() and home not in source.absolute().parents:
+            yield source.absolute()
+        if source.parent.name == Folder.WORKING:
+            for folder in UNFINISHED:
+                files = (source.parent.parent / folder).glob("*")
+                yield from (path for path in files if not path.name.endswith(RESULT))
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
@@ -314,49 +278,29 @@ def erase_runs(
     with _asking(url) as client:
         for run in runs:
             if run.state not in ENDED:
-                message = (
+                words = (
                     f"run {run.name}: it is {run.state.lower()} with the order's lines"
                 )
                 erasure.left.append(
-                    f"{message}; give the same command again when it has ended"
+                    f"{words}; give the same command again when it has ended"
                 )
                 continue
             _send(client, "DELETE", f"/flow_runs/{run.id}")
             erasure.erased.append(f"run {run.name}")
         for artifact in list(_pages(client, "/artifacts/filter")) if texts else ():
             told_there = {name: artifact[name] for name in ("data", "description")}
-            kept_text = {
-                name: _without(value, texts) for name, value in told_there.items()
-            }
-            if kept_text != told_there:
-                _send(client, "PATCH", f"/artifacts/{artifact['id']}", kept_text)
+            kept = {name: _without(value, texts) for name, value in told_there.items()}
+            if kept != told_there:
+                _send(client, "PATCH", f"/artifacts/{artifact['id']}", kept)
                 erasure.erased.append(f"artifact {artifact['key']}")
 
 
 def _without(value: Any, texts: Iterable[str]) -> Any:
-    """A value without some texts: of JSON, also JSON within a text as tables have it,
-    the values alone.
-    """
+    """A text without some texts, also as JSON has them: a table is JSON in a text."""
     if isinstance(value, str):
-        try:
-            within = json.loads(value) if value[:1] in ("[", "{") else None
-        except ValueError:
-            within = None
-        if within is not None:
-            kept_text = _without(within, texts)
-            return (
-                value
-                if kept_text == within
-                else json.dumps(kept_text, ensure_ascii=False)
-            )
         for text in texts:
-            value = value.replace(text, FORGOTTEN)
-    elif isinstance(value, dict):
-        return {
-            key: _without(erased_table, texts) for key, erased_table in value.items()
-        }
-    elif isinstance(value, list):
-        return [_without(erased_table, texts) for erased_table in value]
+            for form in (text, json.dumps(text)[1:-1]):
+                value = value.replace(form, FORGOTTEN)
     return value
 
 

@@ -44,32 +44,15 @@ class Erased:
 
 @dataclass(frozen=True)
 class Mentions:
-    """What is known of a receiver, by every address that an order was ever asked for
-    with.
-    """
+    """What is known of a receiver, without the country and without what is empty."""
 
-    receivers: tuple[Receiver, ...]
+    receiver: Receiver
 
     @classmethod
-    def of(cls, receivers: Iterable[Receiver]) -> Mentions:
-        """Each address once, without the country and without what is empty."""
-        told = [
-            {
-                field: text
-                for field in PARTS
-                if (text := str(erased_table.get(field) or "").strip())
-            }
-            for erased_table in receivers
-        ]
-        return cls(
-            tuple(
-                {
-                    repr(erased_table): erased_table
-                    for erased_table in told
-                    if erased_table
-                }.values()
-            )
-        )
+    def of(cls, receiver: Receiver) -> Mentions:
+        """What points to a receiver in a text."""
+        parts = {part: receiver.get(part, "").strip() for part in PARTS}
+        return cls({part: text for part, text in parts.items() if text})
 
     def without(self, others: Iterable[str]) -> frozenset[str]:
         """What to look for everywhere, but for what stands in these texts, which other
@@ -83,15 +66,8 @@ class Mentions:
     @cached_property
     def identifying(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
-        texts = {
-            erased_table.get(field, "")
-            for erased_table in self.receivers
-            for field in CONTACT
-        }
-        texts |= {
-            "".join(filter(str.isdigit, erased_table.get("phone", "")))
-            for erased_table in self.receivers
-        }
+        texts = {self.receiver.get(part, "") for part in CONTACT}
+        texts.add("".join(filter(str.isdigit, self.receiver.get("phone", ""))))
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
     def erased(self, text: str) -> str:
@@ -105,34 +81,23 @@ class Mentions:
         """All of a receiver: what is whole in any case, a single name as it is written
         or in capitals.
         """
-        whole_names = {
-            text for erased_table in self.receivers for text in erased_table.values()
-        } - self.identifying
-        single = {
-            form
-            for erased_table in self.receivers
-            for name_word in erased_table.get("name", "").split()
-            for form in (name_word, name_word.upper())
+        names = self.receiver.get("name", "").split()
+        patterns = {
+            form: _as_word(form) for name in names for form in (name, name.upper())
         }
-        patterns = [
-            f"(?i:{re.escape(text)})"
-            for text in sorted(self.identifying, key=len, reverse=True)
-        ]
-        patterns += [
-            f"(?i:{_as_word(text)})"
-            for text in sorted(whole_names, key=len, reverse=True)
-            if _is_word(text)
-        ]
-        patterns += [
-            _as_word(text)
-            for text in sorted(single - whole_names, key=len, reverse=True)
-            if _is_word(text)
-        ]
-        return re.compile("|".join(patterns)) if patterns else None
-
-
-def _is_word(text: str) -> bool:
-    return len(text.encode()) >= LEAST_IN_WORDS
+        patterns |= {text: f"(?i:{_as_word(text)})" for text in self.receiver.values()}
+        found = {
+            text: pattern
+            for text, pattern in patterns.items()
+            if len(text.encode()) >= LEAST_IN_WORDS
+        }
+        found |= {text: f"(?i:{re.escape(text)})" for text in self.identifying}
+        longest_first = sorted(found, key=len, reverse=True)
+        return (
+            re.compile("|".join(found[text] for text in longest_first))
+            if found
+            else None
+        )
 
 
 def _as_word(text: str) -> str:
@@ -187,7 +152,7 @@ class Standing:
             return (
                 ""
                 if self.is_booked
-                else f"a refund that is refused leaves it to be booked. Follow it: {_REFUNDS}"
+                else "a refund that is refused leaves it to be booked. Follow it: sourcing refunds"
             )
         message = f" It says: {self.reason}." if self.reason else ""
         if self.is_booked:
@@ -196,6 +161,3 @@ class Standing:
             f"it is {self.state} and not booked, which needs the address.{message} It ends when it is booked (run its "
             f"request file) or taken back (sourcing cancel {ref}, or sourcing refund {ref})"
         )
-
-
-_REFUNDS = "sourcing refunds"

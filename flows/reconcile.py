@@ -383,8 +383,8 @@ def end_personal_data(inbox: Path) -> None:
     try:
         delete_old(settings, inbox, utc_now())
         with Ledger(settings.ledger_url, clock=utc_now, owner="upkeep") as ledger:
-            mentions = ledger.forgotten.mentions()
-            if mentions and erase_orders(settings.snapshot_root, mentions):
+            forgotten = ledger.forgotten.every()
+            if forgotten and erase_orders(settings.snapshot_root, forgotten):
                 rebuild(ledger, settings)
     except (OSError, SnapshotError, LedgerUnusable) as error:
         run_logger().warning(

@@ -380,17 +380,8 @@ switches = _table("switches", id=ID, name=str, at=datetime, by=str, why=str, **_
 contradicting amounts.
 """
 
-forgotten = _table(
-    "forgotten",
-    order_ref=KEY,
-    at=datetime,
-    by=str,
-    receivers=dict | None,
-    finished_at=datetime | None,
-)
-"""Orders whose receiver was erased. Until all copies are erased, `receivers` has the
-texts to search for.
-"""
+forgotten = _table("forgotten", order_ref=KEY, at=datetime, by=str)
+"""Orders whose receiver was erased."""
 
 moves = _table(
     "moves",

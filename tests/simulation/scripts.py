@@ -113,7 +113,7 @@ async def lose_the_ledger(scene: Scene) -> None:
 
 
 async def forget(scene: Scene) -> None:
-    scene.ledger.forgotten.erase("R-1", Mentions.of([]), by="mei")
+    scene.ledger.forgotten.erase("R-1", Mentions.of({}), by="mei")
 
 
 async def lay_aside(scene: Scene) -> None:

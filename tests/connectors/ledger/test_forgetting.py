@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, Connection, String, Text, event, insert, select
 
+from connectors.durable import scrub
 from connectors.ledger.forgetting import WORDS, StillNeeded
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.schema import (
     answers,
+    forgotten,
     messages,
     metadata,
     refund_events,
@@ -49,7 +51,7 @@ RECEIVER = {
     "zip": "97999",
     "address": "77 Quixote Lane",
 }
-MENTIONS = Mentions.of([RECEIVER])
+MENTIONS = Mentions.of(RECEIVER)
 SAID = "Signed by ZYLBERSTEIN at Xenopolis, 97999"
 LEASE = timedelta(seconds=60)
 ASKED = "SELECT order_ref FROM forgotten ORDER BY 1"
@@ -204,7 +206,6 @@ def test_every_row_is_erased_and_the_order_stays(ledger: Ledger) -> None:
     bought(ledger, "A-1")
     before = ledger.orders(["A-1"])["A-1"]
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
-    ledger.forgotten.finish("A-1")
     told = everything(ledger)
     for part in (
         "王小明",
@@ -250,11 +251,10 @@ def test_what_other_orders_say_stays(ledger: Ledger) -> None:
     )
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-2"])["A-2"].request.receiver.city == "Xenopolis"
-    assert list(ledger.forgotten.others_with("A-1", MENTIONS.identifying)) == ["A-2"]
-    assert (
-        ledger.forgotten.others_with("A-1", MENTIONS.identifying, besides=["A-2"]) == {}
-    )
-    assert ledger.forgotten.others_with("A-1", ()) == {}
+    others_with = ledger.forgotten.others_with
+    assert list(others_with(MENTIONS.identifying, besides=["A-1"])) == ["A-2"]
+    assert others_with(MENTIONS.identifying, besides=["A-1", "A-2"]) == {}
+    assert others_with((), besides=["A-1"]) == {}
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
@@ -277,8 +277,7 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(
         bought(ledger, "A-1")
         before = verify(ledger.url).faults
         ledger.forgotten.erase("A-1", MENTIONS, by="ann")
-        ledger.forgotten.finish("A-1")
-        ledger.forgotten.scrub()
+        scrub(tmp_path / "ledger.db")
         content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
         for part in (
             "王小明",
@@ -419,17 +418,15 @@ def test_what_carriers_and_sellers_write_later_is_not_taken_down(
     } == {("", "")}
 
 
-def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -> None:
-    """So a second call finishes what a killed one began."""
+def test_a_second_call_changes_nothing(ledger: Ledger) -> None:
+    """Who erased it first stays."""
     bought(ledger, "A-1")
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
-    assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == MENTIONS
-    ledger.forgotten.erase(
-        "A-1", Mentions.of(ledger.forgotten.receivers_of("A-1")), by="bob"
-    )
-    ledger.forgotten.finish("A-1")
-    assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == Mentions(())
-    assert (ledger.forgotten.of_order("A-1") or {})["by"] == "ann"
+    before = ledger.orders(["A-1"])["A-1"]
+    ledger.forgotten.erase("A-1", Mentions.of({}), by="bob")
+    assert ledger.orders(["A-1"])["A-1"] == before
+    (row,) = ledger.rows(select(forgotten))
+    assert (row["order_ref"], row["by"]) == ("A-1", "ann")
 
 
 def test_each_column_of_words_is_known() -> None:
@@ -488,8 +485,6 @@ def test_each_column_of_words_is_known() -> None:
             "role",
             "why",
             "cause",
-            "subject",
-            "body",
             "link",
             "failure",
             "address",
