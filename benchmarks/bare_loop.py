@@ -3,7 +3,7 @@ ledger, no Prefect, no safety.
 
 `python -m benchmarks.bare_loop FILE AT_ONCE`: plans everything, then takes orders of
 one marketplace, ten at a time, from create to book, every ten as fast as their answers
-come. Ten, because that many fit into a read or a payment.
+come. Ten, because that many fit into a read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.buying import Buying, order_lines
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.freight import addresses_of, estimate, warehouse_of
-from connectors.marketplaces.protocol import Channel, PaysMany
+from connectors.marketplaces.protocol import Channel
 from connectors.request_files import read_request_file
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.settings import XportcnSettings
@@ -114,7 +114,7 @@ class Loop:
         )
         ids = [order.order_id for order in orders]
         await self._read(channel, ids)
-        await self._paid(channel, orders, ids)
+        await self._paid(channel, orders)
         await self._read(channel, ids)
         await asyncio.gather(*(order.render(self._client) for order in orders))
         await self._read(channel, ids)
@@ -124,21 +124,10 @@ class Loop:
         shown = await channel.read(ids)
         assert len(shown) == len(ids)
 
-    async def _paid(
-        self, channel: Channel, orders: Sequence[Buying], ids: Sequence[str]
-    ) -> None:
-        if not isinstance(channel, PaysMany):
-            await asyncio.gather(
-                *(
-                    channel.pay(order.claim(Action.PAY), order.order_id)
-                    for order in orders
-                )
-            )
-            return
-        outcomes = await channel.pay_many(
-            [order.claim(Action.PAY) for order in orders], ids
+    async def _paid(self, channel: Channel, orders: Sequence[Buying]) -> None:
+        await asyncio.gather(
+            *(channel.pay(order.claim(Action.PAY), order.order_id) for order in orders)
         )
-        assert not any(outcomes.values())
 
 
 async def buy(file: Path, at_once: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -30,11 +30,6 @@ class PlainClient:
         return await self._made(call, request)
 
     async def effect(self, call: Call[Any, Any], request: Any, *, claim: Claim) -> Any:
-        return await self._made(call, request)
-
-    async def joint_effect(
-        self, call: Call[Any, Any], request: Any, *, claims: Sequence[Claim]
-    ) -> Any:
         return await self._made(call, request)
 
     async def _made(self, call: Call[Any, Any], request: Any) -> Any:

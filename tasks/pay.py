@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from connectors.concurrently import run_all_shielded
+from connectors.concurrently import wait_all_shielded
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.absence import is_as_created
 from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment, unread
 from domain.effects import Action, EffectStatus, ResolutionKind
-from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -39,8 +38,7 @@ from tasks.steps import MOST_TOGETHER, Batcher, Orders, Step
 
 CONFIRM_PAUSES_S = (0.0, 0.5, 2.0)
 CONFIRM_TOGETHER_S = 0.02
-PAY_TOGETHER_S = 0.1
-"""How long a reading, or a request to pay, waits for further orders."""
+"""How long a reading waits for further orders."""
 SEARCHES_BACK = timedelta(days=1)
 CLOSES_AFTER = timedelta(days=1)
 BEFORE_CLOSING = timedelta(hours=2)
@@ -66,18 +64,11 @@ async def pay_orders(step: Step, *, label: str) -> None:
 
 
 class PaymentBatcher:
-    """Payments of one try: those that one request can carry are made together, and read
-    back together.
-    """
+    """Payments of one try, which are read back together."""
 
     def __init__(self, resources: Resources, step: Step) -> None:
         self._resources = resources
         self._step = step
-        self._amounts: dict[str, Amount] = {}
-        self._read_at: dict[str, datetime] = {}
-        self._shown: dict[str, ServiceOrder] = {}
-        self._orders: dict[str, OrderRecord] = {}
-        self._batches: dict[Marketplace, Batcher] = {}
         self._confirmed = Batcher(
             step, self._confirm, most=MOST_TOGETHER, within_s=CONFIRM_TOGETHER_S
         )
@@ -86,73 +77,51 @@ class PaymentBatcher:
         """Read these orders, pay those that are to be paid, and read what was really
         taken.
         """
-        amounts, shown, read_at = await _read_payable(self._resources, orders)
-        self._read_at |= dict.fromkeys(amounts, read_at)
+        resources = self._resources
+        amounts, shown, read_at = await _read_payable(resources, orders)
         self._step.seen(*amounts)
-        self._amounts |= amounts
-        self._shown |= shown
-        self._orders |= orders
-
-        async def one(ref: str) -> None:
-            if ref in amounts:
-                await self._batch(orders[ref])(ref)
-            await self._confirmed(ref)
-
-        await run_all_shielded(orders, one, at_once=len(orders), until=lambda: False)
-
-    def _batch(self, order: OrderRecord) -> Batcher:
-        if order.marketplace not in self._batches:
-            _, size = Pay(self._resources).batch(order)
-            self._batches[order.marketplace] = Batcher(
-                self._step, self._pay, most=size, within_s=PAY_TOGETHER_S
-            )
-        return self._batches[order.marketplace]
-
-    async def _pay(self, refs: Sequence[str]) -> None:
-        amounts = {ref: self._amounts[ref] for ref in refs}
         pay = Pay(
-            self._resources,
-            amounts,
-            await self._maybe_paid(refs),
-            await self._tried(refs),
+            resources, amounts, await _maybe_paid(resources, amounts, orders, shown)
         )
-        read_at = min(self._read_at[ref] for ref in refs)
-        await perform(
-            pay,
-            pay.intents(self._orders),
-            self._orders,
-            limits=_limits(self._resources),
-            read_at=read_at,
-        )
+        waiting = list(orders)
+        confirming: list[asyncio.Task[None]] = []
 
-    async def _tried(self, refs: Sequence[str]) -> set[str]:
-        """Those of these orders with an earlier payment that was refused, or had no
-        clear answer.
-        """
-        effects = await self._resources.group_commit.effects_of(refs)
-        paying = [one for one in effects if one.action is Action.PAY]
-        return {
-            one.order_ref
-            for one in paying
-            if one.doubtful_sends or one.status is EffectStatus.REFUSED
-        }
+        def confirm(ref: str) -> None:
+            waiting.remove(ref)
+            confirming.append(asyncio.create_task(self._confirmed(ref)))
 
-    async def _maybe_paid(self, refs: Sequence[str]) -> Mapping[str, str]:
-        """An unpaid order proves that no payment was lost only where the service debits
-        at once.
-        """
-        settings = self._resources.client.settings
-        open_to_doubt = [
-            ref
-            for ref in refs
-            if not settings.debits_at_once(self._orders[ref].marketplace)
-        ]
-        return await maybe_paid(
-            self._resources, {ref: self._shown[ref] for ref in open_to_doubt}
-        )
+        for ref in [ref for ref in orders if ref not in amounts]:
+            confirm(ref)
+        try:
+            await perform(
+                pay,
+                pay.intents(orders),
+                orders,
+                limits=_limits(resources),
+                read_at=read_at,
+                then=confirm,
+            )
+            for ref in list(waiting):
+                confirm(ref)
+        finally:
+            await wait_all_shielded(confirming)
 
     async def _confirm(self, refs: Sequence[str]) -> None:
         await confirm_payments(self._resources, refs, then=self._step.through)
+
+
+async def _maybe_paid(
+    resources: Resources,
+    order_refs: Iterable[str],
+    orders: Orders,
+    shown: Mapping[str, ServiceOrder],
+) -> Mapping[str, str]:
+    """An unpaid order proves that no payment was lost only where the service debits at
+    once.
+    """
+    debits_at_once = resources.client.settings.debits_at_once
+    refs = [ref for ref in order_refs if not debits_at_once(orders[ref].marketplace)]
+    return await maybe_paid(resources, {ref: shown[ref] for ref in refs})
 
 
 async def read_back(resources: Resources, orders: Orders) -> set[str]:

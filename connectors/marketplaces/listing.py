@@ -71,16 +71,6 @@ def batches(ids: Sequence[str], size: int) -> list[list[str]]:
     return [distinct[start : start + size] for start in range(0, len(distinct), size)]
 
 
-def require_batch(ids: Sequence[str], most: int) -> None:
-    """Raises `ValueError` for a batch that the service would refuse as a whole: too
-    many ids, none, or one twice.
-    """
-    if not 1 <= len(ids) <= most or len(set(ids)) < len(ids):
-        raise ValueError(
-            f"a batch has 1 to {most} different order ids, not {len(ids)} with {len(set(ids))} different"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class OrderPage:
     """One page, the list's own count of all rows, and the rows of this page that do not

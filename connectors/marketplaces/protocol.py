@@ -11,8 +11,6 @@ from typing import Protocol, runtime_checkable
 
 from connectors.xportcn.errors import (
     ContractMismatch,
-    Refused,
-    Unanswered,
     UnknownRefundState,
 )
 from connectors.xportcn.operations.operation import Operation
@@ -133,35 +131,6 @@ class Channel(Protocol):
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
         """All events of all parcels of one order, domestic and international, oldest
         first.
-        """
-
-
-PayOutcome = Refused | Unanswered | None
-"""The outcome of an order in a payment request: paid or soon to be (None), refused, or
-unanswered.
-"""
-
-
-@runtime_checkable
-class PaysMany(Protocol):
-    """Half of a channel whose call to pay takes several orders: one is paid by it too,
-    as many are.
-    """
-
-    pay_batch_size: int
-
-    async def pay(self, claim: Claim, order_id: str) -> None:
-        if outcome := (await self.pay_many((claim,), (order_id,)))[order_id]:
-            raise outcome
-
-    async def pay_many(
-        self, claims: Sequence[Claim], order_ids: Sequence[str]
-    ) -> dict[str, PayOutcome]:
-        """Pay at most `pay_batch_size` orders; answers the outcome of each, by order
-        id.
-
-        `claims` are those of all these orders; a split order has one for several ids.
-        An exception is about the whole request.
         """
 
 

@@ -5,12 +5,20 @@ inside a create.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+    Set,
+)
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from connectors.marketplaces.protocol import Created, PayOutcome
+from connectors.marketplaces.protocol import Created
 from connectors.xportcn.errors import (
     NEVER_S,
     ContractMismatch,
@@ -61,8 +69,7 @@ not (inferred).
 
 # The envelope's own codes: a request's shape and ids are checked before any effect
 # (docs/contract/assumed-all.md 1).
-MALFORMED = "40001"
-CHECKED = frozenset({MALFORMED, "42001", *(str(code) for code in range(40401, 40409))})
+CHECKED = frozenset({"40001", "42001", *(str(code) for code in range(40401, 40409))})
 NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
 NOT_PAID = frozenset(
     {
@@ -95,6 +102,8 @@ NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
 Answer = TypeVar("Answer")
 
 PRICE_CHANGED = "PRICE_CHANGED"
+FAILED = "FAILED"
+"""The code of a payment that is listed as failed without one."""
 
 
 def refusal(
@@ -165,26 +174,19 @@ def created_orders(
     )
 
 
-def joint_outcome(
+def settle_listed(
     call: EffectCall[Any, Any],
     answer: EffectAnswer,
     order_id: str,
-    *,
-    is_paid: bool,
-    failure: tuple[str, str] | None,
-) -> PayOutcome:
-    """The outcome of one order in a payment of several; `Unanswered` when the answer
-    lists it as neither paid nor failed, or as both. A failure is its code and words.
+    paid_ids: Collection[str],
+    failures: Iterable[tuple[str, str]],
+) -> None:
+    """As `settle_payment`, of an answer that lists what is paid and what failed, with
+    codes and words of the order.
     """
-    if is_paid and failure is None:
-        return None
-    if failure is not None and not is_paid:
-        code, words = failure
-        return refusal(call, answer, words, code=code)
-    contradiction = "both that it is paid and that it failed" if is_paid else "nothing"
-    return unsettled(
-        call, answer, f"of order {order_id} the answer says {contradiction}"
-    )
+    code, words = next(((code or FAILED, words) for code, words in failures), ("", ""))
+    result = (order_id in paid_ids, code, words)
+    settle_payment(call, answer, order_id, result, about="")
 
 
 def settle_payment(

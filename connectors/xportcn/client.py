@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import TracebackType
@@ -98,29 +98,29 @@ memory.
 
 class Send:
     """The way of one request onto the wire. `written` is true once its first byte may
-    have left. A read, and a call by hand, have no claims.
+    have left. A read, and a call by hand, have no claim.
     """
 
     def __init__(
         self,
         operation: str,
-        claims: Sequence[Claim] = (),
+        claim: Claim | None = None,
         on_send: Callable[[Claim], None] = lambda _claim: None,
     ) -> None:
         self._operation = operation
-        self._claims = claims
+        self._claim = claim
         self._on_send = on_send
         self.written = False
 
     def before_first_byte(self) -> None:
-        """Note the claims. Raises `NotSent`, and on a second time `httpx.WriteError`:
+        """Note the claim. Raises `NotSent`, and on a second time `httpx.WriteError`:
         then nothing is to be written.
         """
         if self.written:
             raise httpx.WriteError("no request is written a second time")
         try:
-            for claim in self._claims:
-                self._on_send(claim)
+            if self._claim:
+                self._on_send(self._claim)
         except NotSent as error:
             error.operation = error.operation or self._operation
             raise
@@ -213,16 +213,11 @@ class XportcnClient:
         self, call: EffectCall[Req, Res], request: Req, *, claim: Claim
     ) -> Res:
         """Make a call with consequences: sent exactly once, or not at all."""
-        return await self.joint_effect(call, request, claims=(claim,))
-
-    async def joint_effect(
-        self, call: EffectCall[Req, Res], request: Req, *, claims: Sequence[Claim]
-    ) -> Res:
-        """One call with the consequences of several claims: `on_send` must let all of
-        them go, or nothing is sent.
-        """
-        _require_claims(call, claims)
-        return await self._send_once(call, request, claims)
+        if claim.action is not call.action:
+            raise ValueError(
+                f"{call.name} is sent under a claim to {call.action}, not to {claim.action}"
+            )
+        return await self._send_once(call, request, claim)
 
     async def by_hand(self, call: Call[Req, Res], request: Req) -> Res:
         """Make a call that a person asks for, under no claim: sent exactly once, or not
@@ -233,11 +228,11 @@ class XportcnClient:
         return await self._send_once(call, request)
 
     async def _send_once(
-        self, call: Call[Req, Res], request: Req, claims: Sequence[Claim] = ()
+        self, call: Call[Req, Res], request: Req, claim: Claim | None = None
     ) -> Res:
         await self._take_call()
         async with self.breaker.passing(holds_lease=call.effect):
-            send = Send(call.name, claims, self._on_send)
+            send = Send(call.name, claim, self._on_send)
             result = await self._attempt(call, request, send)
         if isinstance(result, FailedCall):
             raise error_of(result)
@@ -479,19 +474,6 @@ def _address(settings: XportcnSettings) -> str:
             "XPORTCN_ACCESS_KEY, _ACCESS_SECRET or _USER_ID holds a blank, a line break or worse"
         )
     return f"{parts.scheme}://{parts.hostname}{port}"
-
-
-def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
-    name = call.name
-    keys = {claim.key for claim in claims}
-    if not claims or len(keys) < len(claims):
-        raise ValueError(
-            f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys"
-        )
-    if wrong := [claim.action for claim in claims if claim.action is not call.action]:
-        raise ValueError(
-            f"{name} is sent under a claim to {call.action}, not to {wrong[0]}"
-        )
 
 
 def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:

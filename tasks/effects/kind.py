@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.refusals import means_no
-from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from domain.absence import Unseen
 from domain.decisions import unread
 from domain.effects import ANSWERED_WITH, Action, Claim, ResolutionKind
@@ -36,8 +36,6 @@ Sighting = Proof | Unseen | Open | Contradicted | Reason
 the witnesses), which witness is missing or which two disagree, or why the read can't
 tell.
 """
-
-Reply = Proof | Refused | Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +97,6 @@ class EffectKind(ABC):
 
         Raises `XportcnError` when the service can't be asked.
         """
-
-    def batch(self, order: OrderRecord) -> tuple[str, int]:
-        """The name and size of the request that the order may share with others of that
-        name; alone it shares none.
-        """
-        return "", 1
-
-    async def send_many(
-        self, claims: Sequence[Claim], orders: Sequence[OrderRecord]
-    ) -> Mapping[str, Reply]:
-        """Send one request for several orders; the outcome of each, by `order_ref`."""
-        raise NotImplementedError
 
     @property
     def may_be_repeated(self) -> bool:

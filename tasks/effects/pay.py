@@ -8,9 +8,8 @@ from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
-from connectors.marketplaces.protocol import PaysMany
-from connectors.marketplaces.refusals import MALFORMED, NOT_PAID
-from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
+from connectors.marketplaces.refusals import NOT_PAID
+from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.decisions import (
     NOT_SHOWN,
@@ -39,23 +38,17 @@ from domain.witnessed import (
     contradiction,
     money_of,
 )
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.reading_orders import read_orders
 from tasks.engine.resources import Resources
 
 
 @dataclass(frozen=True)
 class Pay(EffectKind):
-    """Paying orders, many with one request where the marketplace can; only for amounts
-    that two readings agree on.
-
-    Those `alone` share no request: an earlier one of theirs was refused, or had no
-    clear answer.
-    """
+    """Paying orders, only for amounts that two readings agree on."""
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     maybe_paid: Mapping[str, str] = field(default_factory=dict)
-    alone: Set[str] = frozenset()
 
     action: ClassVar[Action] = Action.PAY
     before: ClassVar[OrderState | None] = OrderState.ORDERED
@@ -94,66 +87,6 @@ class Pay(EffectKind):
             claim, str(order.order_id)
         )
         return _accepted(order)
-
-    def batch(self, order: OrderRecord) -> tuple[str, int]:
-        if order.order_ref in self.maybe_paid:
-            return f"{order.marketplace}, not sent", 1
-        if (
-            order.order_ref in self.alone
-            or order.marketplace in self.resources.pays_alone
-        ):
-            return f"{order.marketplace}, {order.order_ref}", 1
-        channel = self.resources.offerings[order.marketplace].channel
-        return order.marketplace, channel.pay_batch_size if isinstance(
-            channel, PaysMany
-        ) else 1
-
-    async def send_many(
-        self, claims: Sequence[Claim], orders: Sequence[OrderRecord]
-    ) -> Mapping[str, Reply]:
-        channel = self.resources.offerings[orders[0].marketplace].channel
-        assert isinstance(channel, PaysMany)
-        try:
-            outcomes = await channel.pay_many(
-                claims, [str(order.order_id) for order in orders]
-            )
-        except Refused as refused:
-            raise await self._refused_together(orders, refused) from refused
-        return {
-            order.order_ref: outcomes[str(order.order_id)] or _accepted(order)
-            for order in orders
-        }
-
-    async def _refused_together(
-        self, orders: Sequence[OrderRecord], refused: Refused
-    ) -> NotSent | Unanswered:
-        """The refusal of a request for several orders: one may be the cause, after
-        others were paid.
-
-        From now on each payment of the run there goes alone, so that a dry wallet is a
-        known no to all others; these at once where the request was malformed, and all
-        are shown as unpaid after it.
-        """
-        self.resources.pays_alone.add(orders[0].marketplace)
-        words = f"the payment of {len(orders)} orders together was refused: {refused.message}"
-        is_nothing = refused.code == MALFORMED and await self._are_unpaid(orders)
-        kind = NotSent if is_nothing else Unanswered
-        return kind(
-            words,
-            operation=refused.operation,
-            request_id=refused.request_id,
-            status=refused.status,
-        )
-
-    async def _are_unpaid(self, orders: Sequence[OrderRecord]) -> bool:
-        try:
-            shown = await read_orders(self.resources, orders)
-        except XportcnError:
-            return False
-        found = [shown.get(order.order_ref) for order in orders]
-        return all(
-            one is not None and _is_unpaid(one) and not one.payment for one in found
-        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         shown = await read_orders(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from connectors.concurrently import (
     run_all_shielded,
@@ -47,20 +46,18 @@ from connectors.xportcn.errors import (
 )
 from connectors.xportcn.failures import is_of_account, not_allowed
 from domain.absence import Harmless, NeverLeft
-from domain.effects import Claim, EffectStatus
+from domain.effects import EffectStatus
 from domain.holds import Pause, buying_paused
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Source
 from domain.wording import pluralize
-from tasks.effects.kind import EffectKind, Proof, Reply
+from tasks.effects.kind import EffectKind, Proof
 from tasks.effects.outcomes import Begun
 from tasks.effects.settling import settle
 from tasks.engine.gathering import ignore
 from tasks.engine.tries import TryAgain, may_try_again, this_try
-
-Wanted = TypeVar("Wanted", Intent, EffectRecord)
 
 log = logging.getLogger("sourcing")
 
@@ -148,15 +145,14 @@ class _Chunk(Begun):
         )
         return outcome
 
-    def through(self, batch: Sequence[EffectRecord]) -> None:
-        """These are recorded: their slot is free, and those that were not turned away
-        go on.
+    def through(self, record: EffectRecord) -> None:
+        """It is recorded: its slot is free, and its order goes on unless it was turned
+        away.
         """
-        self.recorded |= {record.key for record in batch}
+        self.recorded.add(record.key)
         self.leave_places(1)
-        for record in batch:
-            if record.order_ref not in self.turned_away:
-                self.work.then(record.order_ref)
+        if record.order_ref not in self.turned_away:
+            self.work.then(record.order_ref)
 
     def leave_places(self, most: int) -> None:
         places = min(most, self.places)
@@ -221,29 +217,28 @@ async def _in_portions(
 ) -> None:
     """Claim no more than can leave now; what can leave waits for no other."""
     resources = kind.resources
-    requests = _batches(kind, orders, intents)
+    waiting = list(intents)
     fresh_until = (work.read_at or resources.clock()) + resources.lease
     portions: list[asyncio.Task[None]] = []
     try:
-        while requests and not work.is_over and not work.again:
-            here = resources.slots.take_now(len(requests))
+        while waiting and not work.is_over and not work.again:
+            here = resources.slots.take_now(len(waiting))
             if not (
                 places := here
                 or await run_or_cancel(
-                    work.cancelled, resources.slots.take(len(requests))
+                    work.cancelled, resources.slots.take(len(waiting))
                 )
             ):
                 break
             if kind.rests_on_a_reading and resources.clock() >= fresh_until:
                 resources.slots.release(places)
-                await _leave_for_later(
-                    work, kind, [intent for request in requests for intent in request]
-                )
+                await _leave_for_later(work, kind, waiting)
                 break
-            portion = [intent for request in requests[:places] for intent in request]
             chunk = _Chunk(kind=kind, orders=orders, work=work, places=places)
-            portions.append(asyncio.create_task(_in_rounds(chunk, portion, limits)))
-            requests = requests[places:]
+            portions.append(
+                asyncio.create_task(_in_rounds(chunk, waiting[:places], limits))
+            )
+            waiting = waiting[places:]
     finally:
         await wait_all_shielded(portions)
     if work.trouble:
@@ -371,13 +366,12 @@ def _require_none_passed_over(
 
 
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
-    batches = _batches(chunk.kind, chunk.orders, records)
-    if len(batches) == 1 and not chunk.work.is_over:
-        await _send(chunk, batches[0])
+    if len(records) == 1 and not chunk.work.is_over:
+        await _send(chunk, records[0])
         return
     await run_all_shielded(
-        batches,
-        lambda batch: _send(chunk, batch),
+        records,
+        lambda record: _send(chunk, record),
         at_once=chunk.resources.concurrency,
         until=lambda: chunk.halt or chunk.work.is_over,
     )
@@ -459,53 +453,27 @@ def _ask_for_another_try(chunk: _Chunk) -> None:
         )
 
 
-def _batches(
-    kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterable[Wanted]
-) -> list[list[Wanted]]:
-    """The effects that one request can carry together, in their order."""
-    full: list[list[Wanted]] = []
-    filling: dict[str, list[Wanted]] = {}
-    for one in wanted:
-        name, size = kind.batch(orders[one.order_ref])
-        batch = filling.setdefault(name, [])
-        batch.append(one)
-        if len(batch) >= size:
-            full.append(filling.pop(name))
-    return full + list(filling.values())
-
-
-async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
-    """Send one request, once, and record the outcome of each effect in it."""
-    orders = [chunk.orders[record.order_ref] for record in batch]
-    keys = {record.key for record in batch}
-    chunk.begun |= keys
+async def _send(chunk: _Chunk, record: EffectRecord) -> None:
+    """Send one request, once, and record the outcome."""
+    chunk.begun.add(record.key)
     try:
-        replies = await _request(chunk.kind, [record.claim for record in batch], orders)
+        proof = await chunk.kind.send(record.claim, chunk.orders[record.order_ref])
+        outcome = chunk.done(record, proof)
     except Misconfigured as error:
         chunk.work.trouble.append(error)
         why = because(ReasonCode.ACCOUNT_REFUSED, failure=str(error))
-        outcomes = [
-            chunk.unsent(record, NeverLeft(by=Source.CALL), why) for record in batch
-        ]
+        outcome = chunk.unsent(record, NeverLeft(by=Source.CALL), why)
     except NotSent as error:
         chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
-        outcomes = [chunk.turn_away(record, error) for record in batch]
+        outcome = chunk.turn_away(record, error)
     except (Refused, Unanswered) as error:
-        outcomes = [await _concluded(chunk, record, error) for record in batch]
-        if is_of_account(error) and any(
-            one.status is EffectStatus.UNKNOWN for one in outcomes
-        ):
-            chunk.work.trouble.append(
-                not_allowed(error)
-            )  # else each further one would be a doubt of its own
-    else:
-        outcomes = [
-            await _concluded(chunk, record, replies[record.order_ref])
-            for record in batch
-        ]
+        outcome = await _concluded(chunk, record, error)
+        if is_of_account(error) and outcome.status is EffectStatus.UNKNOWN:
+            # else each further one would be a doubt of its own
+            chunk.work.trouble.append(not_allowed(error))
     reach(AFTER_ANSWER, chunk.kind.action)
-    await _record(chunk, outcomes)
-    chunk.through(batch)
+    await _record(chunk, [outcome])
+    chunk.through(record)
     reach(AFTER_RECORD, chunk.kind.action)
 
 
@@ -528,17 +496,9 @@ async def _record(chunk: _Chunk, outcomes: Iterable[Outcome]) -> None:
             raise error
 
 
-async def _request(
-    kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]
-) -> Mapping[str, Reply]:
-    if len(orders) > 1:
-        return await kind.send_many(claims, orders)
-    return {orders[0].order_ref: await kind.send(claims[0], orders[0])}
-
-
-async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outcome:
-    if isinstance(reply, Proof):
-        return chunk.done(record, reply)
+async def _concluded(
+    chunk: _Chunk, record: EffectRecord, reply: Refused | Unanswered
+) -> Outcome:
     if chunk.kind.repeatable:
         return chunk.unsent(record, Harmless(), nothing_sent(str(reply)))
     try:

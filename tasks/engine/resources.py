@@ -76,8 +76,7 @@ class Resources:
     claim, has on the wire or has yet to record. `paused` is the pause of all buying
     that it has met, `unknown` has the orders of each word without a meaning here,
     `scans` the rows of tracking events that this run has recorded. From `done_by` on it
-    begins nothing more. Where it `pays_alone`, a request for several payments was
-    refused.
+    begins nothing more.
     """
 
     settings: SourcingSettings
@@ -94,7 +93,6 @@ class Resources:
     done_by: datetime | None = None
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
-    pays_alone: set[Marketplace] = field(default_factory=set)
     unknown: defaultdict[UnknownWord, set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )

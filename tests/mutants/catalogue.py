@@ -221,16 +221,6 @@ seen: Seen = {record.key: unread for record in found}""",
                 "tests/tasks/test_effects.py::test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read",
             ),
             Mutant(
-                "a-joint-no-is-each-one-s",
-                "an order that was paid before the wallet ended within a request is paid again once it is filled",
-                rewrite(
-                    "tasks/effects/pay.py::Pay.send_many",
-                    "_refused_together()",
-                    "return dict.fromkeys([order.order_ref for order in orders], refused)",
-                ),
-                "tests/tasks/test_joint_payments.py::test_where_paying_may_be_a_submission_each_is_a_question",
-            ),
-            Mutant(
                 "a-code-429-is-never-sent",
                 "a create whose last upstream call is throttled is sent again, and bought twice",
                 replace(

@@ -4,7 +4,6 @@ message.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,12 +17,9 @@ from connectors.marketplaces.listing import (
     CLOCK_MARGIN,
     OrderPage,
     order_page,
-    require_batch,
 )
 from connectors.marketplaces.protocol import (
     Created,
-    PayOutcome,
-    PaysMany,
     Warehouse,
 )
 from connectors.marketplaces.refusals import (
@@ -44,13 +40,12 @@ from domain.orders import SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 
-class Alibaba1688Channel(AlibabaChannel, PaysMany):
+class Alibaba1688Channel(AlibabaChannel):
     """Implements `Channel` (see `marketplaces.protocol`)."""
 
     marketplace = Marketplace.ALIBABA_1688
     product_detail = alibaba_product.DETAIL
     order_list = alibaba_order.ORDER_PAGE
-    pay_batch_size = 10  # thirty are taken, ten recommended: more time out, and then all of them are unknown
 
     def __init__(self, client: XportcnClient) -> None:
         super().__init__(client)
@@ -94,23 +89,15 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             )
         return reading.created(answer, order.lines)
 
-    async def pay_many(
-        self, claims: Sequence[Claim], order_ids: Sequence[str]
-    ) -> dict[str, PayOutcome]:
-        require_batch(order_ids, self.pay_batch_size)
-        request = alibaba_batch.PayRequest(order_ids=tuple(order_ids))
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = alibaba_batch.PayRequest(order_ids=(order_id,))
         try:
-            answer = await self._client.joint_effect(
-                alibaba_batch.PAY, request, claims=claims
-            )
+            answer = await self._client.effect(alibaba_batch.PAY, request, claim=claim)
         except Refused as refused:
             raise replace(
                 refused, code=reading.pay_code(refused.code, refused.message)
             ) from refused
-        return {
-            order_id: reading.payment_outcome(answer, order_id)
-            for order_id in order_ids
-        }
+        reading.require_paid(answer, order_id)
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         """A page of orders created since then. Raises `Refused` with the setting that

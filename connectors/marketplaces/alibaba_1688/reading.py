@@ -22,13 +22,13 @@ from connectors.marketplaces.lines import (
     unknown_sale,
     unmentioned,
 )
-from connectors.marketplaces.protocol import Created, PayOutcome
+from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import (
     ORDER_NOT_EXIST,
     ORDER_NOT_FOUND,
     ORDER_STATUS_ERROR,
-    joint_outcome,
     refusal,
+    settle_listed,
     unsettled,
 )
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
@@ -335,20 +335,15 @@ def pay_code(code: str, words: str) -> str:
     return ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
 
 
-def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order in a payment of several."""
+def require_paid(answer: alibaba_batch.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid, or soon to be; raises as `settle_payment`."""
     failures = (
         (pay_code(failed.error_code, failed.error_message), failed.error_message)
         for failed in answer.failed_order_list
         if failed.order_id == order_id
     )
-    return joint_outcome(
-        alibaba_batch.PAY,
-        answer,
-        order_id,
-        is_paid=order_id in answer.success_order_ids,
-        failure=next(failures, None),
-    )
+    paid_ids = answer.success_order_ids
+    settle_listed(alibaba_batch.PAY, answer, order_id, paid_ids, failures)
 
 
 def service_order(order: alibaba_order.Order) -> ServiceOrder:

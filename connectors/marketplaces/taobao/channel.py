@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first, plain_problem
 from connectors.marketplaces.listing import (
@@ -11,12 +9,9 @@ from connectors.marketplaces.listing import (
     OrderPage,
     OrderQuery,
     order_page,
-    require_batch,
 )
 from connectors.marketplaces.protocol import (
     Created,
-    PayOutcome,
-    PaysMany,
     Warehouse,
 )
 from connectors.marketplaces.refusals import (
@@ -44,13 +39,12 @@ wants it in Chinese.
 """
 
 
-class TaobaoChannel(FilteredOrders, PaysMany):
+class TaobaoChannel(FilteredOrders):
     """Implements `Channel` (see `marketplaces.protocol`)."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
     order_list = taobao_order.ORDER_PAGE
     most_references = 1
-    pay_batch_size = 10
 
     async def offer(self, item_id: str) -> Offer | None:
         request = taobao_product.ProductRequest(item_id=item_id)
@@ -112,18 +106,10 @@ class TaobaoChannel(FilteredOrders, PaysMany):
             )
         return reading.created(answer)
 
-    async def pay_many(
-        self, claims: Sequence[Claim], order_ids: Sequence[str]
-    ) -> dict[str, PayOutcome]:
-        require_batch(order_ids, self.pay_batch_size)
-        request = taobao_order.PayRequest(purchase_order_id_list=tuple(order_ids))
-        answer = await self._client.joint_effect(
-            taobao_order.PAY, request, claims=claims
-        )
-        return {
-            order_id: reading.payment_outcome(answer, order_id)
-            for order_id in order_ids
-        }
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = taobao_order.PayRequest(purchase_order_id_list=(order_id,))
+        answer = await self._client.effect(taobao_order.PAY, request, claim=claim)
+        reading.require_paid(answer, order_id)
 
     async def _page(self, asked: OrderQuery) -> OrderPage:
         request = taobao_order.OrderPageRequest(

@@ -22,12 +22,12 @@ from connectors.marketplaces.lines import (
     unknown_sale,
     unmentioned,
 )
-from connectors.marketplaces.protocol import Created, PayOutcome
+from connectors.marketplaces.protocol import Created
 from connectors.marketplaces.refusals import (
     created_orders,
-    joint_outcome,
     no_quote,
     refused_create,
+    settle_listed,
 )
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
@@ -234,8 +234,8 @@ def created(answer: taobao_order.CreateAnswer) -> Created:
     )
 
 
-def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order in a payment of several."""
+def require_paid(answer: taobao_order.PayAnswer, order_id: str) -> None:
+    """Return if the order is paid, or soon to be; raises as `settle_payment`."""
     failures = [
         (result.error_code, result.error_message)
         for result in answer.pay_failed_results
@@ -243,13 +243,8 @@ def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome
     ]
     if order_id in answer.pay_failure_purchase_order_ids:
         failures.append(("", ""))
-    return joint_outcome(
-        taobao_order.PAY,
-        answer,
-        order_id,
-        is_paid=order_id in answer.will_pay_purchase_order_ids,
-        failure=next(iter(failures), None),
-    )
+    paid_ids = answer.will_pay_purchase_order_ids
+    settle_listed(taobao_order.PAY, answer, order_id, paid_ids, failures)
 
 
 def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:

@@ -65,7 +65,7 @@ PAYMENTS: dict[
             Refused,
             "ORDER_STATUS_ERROR",
         ),
-        ({"payFailurePurchaseOrderIds": ["7"]}, Refused, ""),
+        ({"payFailurePurchaseOrderIds": ["7"]}, Refused, "FAILED"),
         ({"willPayPurchaseOrderIds": ["8"]}, Unanswered, ""),
         (
             {"willPayPurchaseOrderIds": ["7"], "payFailurePurchaseOrderIds": ["7"]},
