@@ -787,7 +787,7 @@ for ref in shown:
             Mutant(
                 "put-back-forgets-submissions",
                 "a payment that a restored ledger has forgotten, and that the service shows hours later, is made again",
-                replace("tasks/pay.py::PaymentBatcher._pay", "_maybe_paid()", "{}"),
+                replace("tasks/pay.py::PaymentBatcher.take", "_maybe_paid()", "{}"),
                 "tests/simulation/test_put_back.py::test_a_payment_that_shows_only_hours_later_is_asked_about",
             ),
             Mutant(
