@@ -62,8 +62,8 @@ class CheckResult:
     ok: bool = True
 
 
-def unwell(check: str, found: str, remedy: str) -> CheckResult:
-    return CheckResult(check, found, remedy, ok=False)
+def unwell(check: str, finding: str, remedy: str) -> CheckResult:
+    return CheckResult(check, finding, remedy, ok=False)
 
 
 def judged(

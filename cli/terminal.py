@@ -90,11 +90,11 @@ def note(words: str) -> None:
     console.print(Text(words, style="yellow"))
 
 
-def show_markdown(words: str, where: Console = console) -> None:
+def show_markdown(message: str, where: Console = console) -> None:
     """Print what the Prefect UI shows."""
     from rich.markdown import Markdown  # takes longer than all help
 
-    where.print(Markdown(words))
+    where.print(Markdown(message))
 
 
 def print_json(document: object) -> None:

@@ -324,9 +324,9 @@ def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
     return newest and newest + COPIES_KEPT_FOR
 
 
-def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
+def delete_old(settings: SourcingSettings, inbox: Path, moment: datetime) -> int:
     """Delete the copies whose days are over; returns their number."""
-    before = now - COPIES_KEPT_FOR
+    before = moment - COPIES_KEPT_FOR
     copies = _copies(settings, inbox)
     old = [path for path, since in copies.items() if since < before]
     for path in old:

@@ -458,15 +458,20 @@ def could_be_ours(
 
 
 def is_as_created(
-    shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime
+    service_order: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime
 ) -> bool:
     """Whether an order has exactly the goods and the total of our create, and its time.
     What is not shown differs.
     """
     is_then = (
-        shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
+        service_order.created_at is not None
+        and abs(service_order.created_at - at) <= CLOCKS_APART
     )
-    return is_then and pieces(shown.goods) == pieces(lines) and shown.total == total
+    return (
+        is_then
+        and pieces(service_order.goods) == pieces(lines)
+        and service_order.total == total
+    )
 
 
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:

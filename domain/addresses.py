@@ -157,18 +157,18 @@ LEAST_DIGITS = 6
 LEAST_NAME = 3
 
 
-def without_receiver(words: str, receiver: Receiver) -> str:
+def without_receiver(text: str, receiver: Receiver) -> str:
     """The words with the receiver's data replaced by the names of its columns: `no
     delivery to [address]`.
 
     Whole words only, in whatever case; each part of a name too, and a phone number
     however its digits are grouped. The country stays.
     """
-    if not words:
-        return words
+    if not text:
+        return text
     for pattern, column in _patterns(receiver):
-        words = pattern.sub(f"[{column}]", words)
-    return words
+        text = pattern.sub(f"[{column}]", text)
+    return text
 
 
 @lru_cache(maxsize=256)

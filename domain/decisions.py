@@ -122,8 +122,8 @@ def closed_after_payment(close_reason: str) -> Reason:
     return because(ReasonCode.CLOSED_AFTER_PAYMENT, why=close_reason)
 
 
-def postponed(why: Reason) -> Verdict:
-    return Verdict(state=OrderState.PLANNED, why=why, is_postponed=True)
+def postponed(reason: Reason) -> Verdict:
+    return Verdict(state=OrderState.PLANNED, why=reason, is_postponed=True)
 
 
 def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
@@ -461,7 +461,7 @@ class Left:
     why: Reason
 
 
-def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
+def judge_paid(service_order: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     """Whether an order is paid: by its status, or by its facts where a payment of ours
     (`by_us`) was begun.
 
@@ -469,26 +469,30 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     For a payment that the service calls under way, or refused by finance, they may be
     from when it was submitted.
     """
-    submitted = shown.status in (
+    submitted = service_order.status in (
         ServiceStatus.PAYMENT_PENDING,
         ServiceStatus.PAYMENT_REFUSED,
     )
-    by_fact = by_us and shown.payment is not None and not submitted
-    if not (shown.status.is_paid or by_fact):
+    by_fact = by_us and service_order.payment is not None and not submitted
+    if not (service_order.status.is_paid or by_fact):
         return None
-    statement = Statement(source=Source.DETAIL, value=shown.payment or shown.status)
+    statement = Statement(
+        source=Source.DETAIL, value=service_order.payment or service_order.status
+    )
     return Paid(order=statement, ours=Statement(source=Source.LEDGER, value=owed))
 
 
-def unknown_state(shown: ServiceOrder) -> Reason | None:
+def unknown_state(service_order: ServiceOrder) -> Reason | None:
     """Why an order in a state without a meaning here waits; None for all others."""
-    if shown.status is not ServiceStatus.OTHER:
+    if service_order.status is not ServiceStatus.OTHER:
         return None
-    return because(ReasonCode.UNKNOWN_STATE, state=shown.state_word or "none told")
+    return because(
+        ReasonCode.UNKNOWN_STATE, state=service_order.state_word or "none told"
+    )
 
 
 def judge_payment(
-    shown: ServiceOrder | None,
+    service_order: ServiceOrder | None,
     approved: Money,
     payable: Money | None = None,
     *,
@@ -502,26 +506,26 @@ def judge_payment(
     granted. `is_ours`: the order carries our reference, or needs none; an order without
     a reference may be foreign. `by_us`: a payment of this ledger was begun for it.
     """
-    if shown is None:
+    if service_order is None:
         return Left(how=Payment.STOP, why=NOT_SHOWN)
-    if paid := judge_paid(shown, approved, by_us=by_us):
+    if paid := judge_paid(service_order, approved, by_us=by_us):
         return (
             paid
-            if by_us or shown.taken
+            if by_us or service_order.taken
             else Left(how=Payment.WAIT, why=PAID_FOR_NOTHING)
         )
-    if left := _under_way(shown, by_us=by_us):
+    if left := _under_way(service_order, by_us=by_us):
         return left
     if verdict := _against_paying(
-        shown, approved, approved if payable is None else payable
+        service_order, approved, approved if payable is None else payable
     ):
         return verdict
     if not is_ours:
         return Left(
             how=Payment.WAIT,
-            why=because(ReasonCode.NO_REFERENCE_YET, order_id=shown.order_id),
+            why=because(ReasonCode.NO_REFERENCE_YET, order_id=service_order.order_id),
         )
-    return agreed_total(_approved(approved), _total(shown))
+    return agreed_total(_approved(approved), _total(service_order))
 
 
 def _under_way(service_order: ServiceOrder, *, by_us: bool) -> Left | None:
@@ -565,12 +569,14 @@ def _against_paying(
     return Left(how=Payment.STOP, why=reason) if reason else None
 
 
-def refused_by_finance(shown: ServiceOrder) -> Reason:
+def refused_by_finance(service_order: ServiceOrder) -> Reason:
     """Why an order waits whose payment was taken in, and refused by the service's
     finance.
     """
     return because(
-        ReasonCode.FINANCE_REFUSED, order_id=shown.order_id, amount=shown.total
+        ReasonCode.FINANCE_REFUSED,
+        order_id=service_order.order_id,
+        amount=service_order.total,
     )
 
 
@@ -582,20 +588,22 @@ def _total(service_order: ServiceOrder) -> Statement:
     return Statement(source=Source.DETAIL, value=service_order.total)
 
 
-def judge_booking(shown: ServiceOrder) -> Left | None:
+def judge_booking(service_order: ServiceOrder) -> Left | None:
     """Why an order that we paid must not be booked now; None when it may be.
 
     An order in an unknown state waits until the state is known, or until a parcel is on
     its way.
     """
-    if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
+    if service_order.status.is_paid or (
+        service_order.status is ServiceStatus.OTHER and service_order.parcels
+    ):
         return None
-    if unknown := unknown_state(shown):
+    if unknown := unknown_state(service_order):
         return Left(how=Payment.WAIT, why=unknown)
-    if shown.status is ServiceStatus.CLOSED:
-        reason = closed_after_payment(shown.close_reason)
+    if service_order.status is ServiceStatus.CLOSED:
+        reason = closed_after_payment(service_order.close_reason)
     else:
-        reason = paid_shown_otherwise(shown.status)
+        reason = paid_shown_otherwise(service_order.status)
     return Left(how=Payment.STOP, why=reason)
 
 

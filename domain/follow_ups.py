@@ -192,12 +192,12 @@ parcels.
 
 
 def next_poll(
-    now: datetime, booked_at: datetime, last_scan: datetime | None
+    moment: datetime, booked_at: datetime, last_scan: datetime | None
 ) -> datetime:
     """When a parcel is due again that was read just now.
 
     One without any scan is quiet, however lately it was booked.
     """
-    quiet = now - (last_scan or min(booked_at, now - STEPS[0][0]))
+    quiet = moment - (last_scan or min(booked_at, moment - STEPS[0][0]))
     pause = next((pause for within, pause in STEPS if quiet < within), LONGEST)
-    return now + pause - EARLY
+    return moment + pause - EARLY

@@ -83,11 +83,11 @@ def by_whom(name: str) -> str:
     return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY
 
 
-def why_in_words(words: str) -> str:
+def why_in_words(text: str) -> str:
     """A reason as every message shows it: one line, bounded, without the full stop that
     follows it there.
     """
-    return " ".join(words.split())[:LONGEST_WHY].rstrip(".")
+    return " ".join(text.split())[:LONGEST_WHY].rstrip(".")
 
 
 def first_goes_alone(first: str, marketplace: Marketplace) -> Reason:
@@ -141,10 +141,12 @@ def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
     )
 
 
-def waits_for(order_ref: str, marketplace: Marketplace, why: Reason | None) -> Reason:
+def waits_for(
+    order_ref: str, marketplace: Marketplace, reason: Reason | None
+) -> Reason:
     """Why an order is not created yet: the canary was not read back."""
     return because(
-        ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why
+        ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=reason
     )
 
 
@@ -216,13 +218,13 @@ def over_budget(
     return over
 
 
-def start_of_day(now: datetime, timezone: str) -> datetime:
+def start_of_day(moment: datetime, timezone: str) -> datetime:
     """The first instant, in UTC, of the day of `now` in the merchant's time zone.
 
     Where clocks go back at midnight the day begins with the first of the two; where
     they skip it, with the jump.
     """
-    midnight = now.astimezone(ZoneInfo(timezone)).replace(
+    midnight = moment.astimezone(ZoneInfo(timezone)).replace(
         hour=0, minute=0, second=0, microsecond=0, fold=0
     )
     return midnight.astimezone(

@@ -131,14 +131,14 @@ def choose(
     )
 
 
-def missing_words(words: str, title: str, *, plurals: bool = True) -> list[str]:
+def missing_words(query: str, title: str, *, plurals: bool = True) -> list[str]:
     """The words that a title lacks; case and width of letters don't count, 50 is not in
     350, nor XL in XXL.
     """
     message = _plain(title)
     return [
         token
-        for token in words.split()
+        for token in query.split()
         if not re.search(_alone(_plain(token), plurals=plurals), message)
     ]
 

@@ -78,9 +78,9 @@ def because(code: ReasonCode, /, **facts: object) -> Reason:
     return Reason(code, _known(facts))
 
 
-def going_along(why: Reason | None) -> Reason | None:
+def going_along(reason: Reason | None) -> Reason | None:
     """The reason of an order that goes on with it."""
-    return why if why and why.code in GOES_ALONG else None
+    return reason if reason and reason.code in GOES_ALONG else None
 
 
 def outranking(reasons: Iterable[Reason | None]) -> Reason:

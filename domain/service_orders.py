@@ -247,7 +247,9 @@ def arrived(events: Iterable[TrackingEvent]) -> set[str]:
 
 
 def state_from_parcels(
-    shown: ServiceOrder, events: Sequence[TrackingEvent], international: Iterable[str]
+    service_order: ServiceOrder,
+    events: Sequence[TrackingEvent],
+    international: Iterable[str],
 ) -> OrderState | None:
     """The furthest state that the service's order and events prove; None when they
     prove nothing beyond booking.
@@ -264,14 +266,16 @@ def state_from_parcels(
         return OrderState.DELIVERED
     if abroad:
         return OrderState.IN_TRANSIT
-    parcels = {parcel.tracking_number for parcel in shown.parcels}
-    is_partly_sent = shown.is_partly_sent or shown.status is ServiceStatus.PAID
+    parcels = {parcel.tracking_number for parcel in service_order.parcels}
+    is_partly_sent = (
+        service_order.is_partly_sent or service_order.status is ServiceStatus.PAID
+    )
     if parcels and parcels <= arrived(domestic) and not is_partly_sent:
         return OrderState.IN_WAREHOUSE
     if (
         parcels
         or domestic
-        or shown.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
+        or service_order.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
     ):
         return OrderState.SHIPPED
     return None

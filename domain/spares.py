@@ -86,7 +86,7 @@ def _short_of_stock(plan: PlannedOrder) -> set[int]:
 
 
 def spare_matches(
-    plan: PlannedOrder, why: Mapping[str, Reason], at: datetime
+    plan: PlannedOrder, reasons: Mapping[str, Reason], at: datetime
 ) -> tuple[Match, ...]:
     """A match for each own SKU in whose place a spare offer was taken, with why the one
     before could not be bought.
@@ -113,7 +113,7 @@ def spare_matches(
                 item_id=line.item_id,
                 sku_id=line.sku_id,
                 note=f"number {own.rank + 1} in the SKU book, since the one before can't be "
-                f"bought: {why.get(own.sku) or 'not known why'}",
+                f"bought: {reasons.get(own.sku) or 'not known why'}",
                 decided_at=at,
             )
     return tuple(matches.values())

@@ -287,9 +287,9 @@ def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
     return because(ReasonCode.READINGS_DIFFER, both=verdict_text)
 
 
-def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
+def marketplace_held(marketplace: Marketplace, reason: str) -> Reason:
     """Why an order waits whose marketplace is held, for reasons of that very order."""
-    return because(ReasonCode.MARKETPLACE_HELD, marketplace=marketplace, why=why)
+    return because(ReasonCode.MARKETPLACE_HELD, marketplace=marketplace, why=reason)
 
 
 UNIT_FROM = 50
@@ -314,19 +314,19 @@ def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
     )
 
 
-def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted:
+def agreed_total(approved: Statement, statement: Statement) -> Amount | Contradicted:
     """Compare a total with the approved one. A limit decides about one that is higher
     and within reason.
     """
     amount = money_of(approved)
-    now = money_of(shown)
+    now = money_of(statement)
     gap = _gap(amount, now)
     if gap is not Gap.UNIT and now * LEAST_PART < amount:
         gap = Gap.HALF
-    return _amount_or_contradicted(approved, shown, gap)
+    return _amount_or_contradicted(approved, statement, gap)
 
 
-def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contradicted:
+def agreed_taken(owed: Money, amount: Money, *, is_ours: bool) -> Amount | Contradicted:
     """Compare what is shown as taken with what was owed; what is counted is the owed
     amount where they contradict.
 
@@ -335,17 +335,17 @@ def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contra
     is no other unit was taken.
     """
     first = Statement(source=Source.LEDGER, value=owed)
-    second = Statement(source=Source.TAKEN, value=shown)
+    second = Statement(source=Source.TAKEN, value=amount)
     verdict = agreed_total(first, second)
     if isinstance(verdict, Contradicted):
         return (
             verdict
-            if verdict.gap is Gap.UNIT or shown < owed
+            if verdict.gap is Gap.UNIT or amount < owed
             else Amount(first=first, second=second)
         )
     return (
         Contradicted(kind=Kind.AMOUNT, first=first, second=second)
-        if is_ours and shown < owed
+        if is_ours and amount < owed
         else verdict
     )
 

@@ -172,11 +172,11 @@ def _is_older(file: Path, oldest: float) -> bool:
     return False
 
 
-def of_left_files(inbox: Path, now: datetime) -> list[Message]:
+def of_left_files(inbox: Path, moment: datetime) -> list[Message]:
     """The message of request files that no night has taken for a day, once a day: the
     nights may take another folder.
     """
-    oldest = (now - TAKEN_WITHIN).timestamp()
+    oldest = (moment - TAKEN_WITHIN).timestamp()
     left_files = [
         file.name
         for file in inbox.glob("[!.~]*")
@@ -186,7 +186,7 @@ def of_left_files(inbox: Path, now: datetime) -> list[Message]:
         return []
     return [
         Message(
-            cause=f"left-files:{inbox}:{now:%Y-%m-%d}",
+            cause=f"left-files:{inbox}:{moment:%Y-%m-%d}",
             subject=f"No night takes {pluralize(len(left_files), 'request file')}",
             body=f"{shorten(sorted(left_files))} in {inbox}. What to do: let *Inbox* of "
             "the deployment buy-from-inbox be that folder, and its schedule active.",
@@ -200,7 +200,9 @@ OneBatch = Annotated[
 
 
 @sourcing_flow("finish what is open")
-async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepReport:
+async def finish_open(
+    batch: OneBatch = "", part_of_batch: PartOfBatch = ""
+) -> SweepReport:
     """Settle what got no answer, go on with what was approved, read parcels and refunds
     that are due, and send messages.
 
@@ -209,7 +211,7 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
     `batch` that alone is gone on with, also where it is not due.
     """
     if batch:
-        return SweepReport(batches=[await finish_batch(batch, part=part)])
+        return SweepReport(batches=[await finish_batch(batch, part=part_of_batch)])
     settings = SourcingSettings()
     send_logs = settings.data_dir / "sends"
     with (

@@ -170,11 +170,13 @@ def _sum(amounts: tuple[Money, ...]) -> str:
     return " and ".join(map(str, amounts)) or "nothing"
 
 
-def to_send_back(arrived: Mapping[str, datetime], now: datetime) -> str:
+def to_send_back(arrived: Mapping[str, datetime], moment: datetime) -> str:
     """The goods in the last two days in which sellers take them back."""
     window = timedelta(days=RETURN_DAYS)
     ends = {ref: at + window for ref, at in arrived.items()}
-    soon = sorted(ref for ref, end in ends.items() if now < end <= now + REMIND_AHEAD)
+    soon = sorted(
+        ref for ref, end in ends.items() if moment < end <= moment + REMIND_AHEAD
+    )
     if not soon:
         return ""
     return (

@@ -50,7 +50,7 @@ OF_THE_SOURCE = (
 DAY = re.compile(r"\d{4}\D?\d\d\D?\d\d")
 
 
-def backup(url: str, target: Path, now: datetime) -> Path:
+def backup(url: str, target: Path, moment: datetime) -> Path:
     """Write a backup, consistent while runs go on, and return its file.
 
     In a folder the file is named by ledger and time. Nothing is overwritten. A
@@ -58,7 +58,7 @@ def backup(url: str, target: Path, now: datetime) -> Path:
     """
     if target.is_dir():
         name = (sqlite_file(url) or Path("ledger.db")).stem
-        target = target / f"{name}-{now:%Y%m%dT%H%M%SZ}.db"
+        target = target / f"{name}-{moment:%Y%m%dT%H%M%SZ}.db"
     if target.exists():
         raise LedgerUnusable(
             f"{target} is there already, and no folder: give the backup another name"

@@ -70,11 +70,13 @@ class OpenBatch:
     follow_ups: int
     waits_for_resume: bool
 
-    def is_abandoned(self, now: datetime, is_dead: IsDead) -> bool:
+    def is_abandoned(self, moment: datetime, is_dead: IsDead) -> bool:
         """Whether its run has ended without a word."""
         if self.worked_until is None:
             return False
-        is_over = self.worked_until <= now or self.worked_until > now + 2 * WORKED_FOR
+        is_over = (
+            self.worked_until <= moment or self.worked_until > moment + 2 * WORKED_FOR
+        )
         return is_over or (self.worker is not None and is_dead(self.worker))
 
     def is_due(self, now: datetime, is_dead: IsDead, *, is_paused: bool) -> bool:

@@ -95,7 +95,7 @@ def claim_each(
         intent.slot: intent for intent in intents
     }  # PostgreSQL refuses a statement that meets a row twice
     rows = [
-        intent_row(intent, last, owner=ledger.owner, now=now, lease=lease)
+        intent_row(intent, last, owner=ledger.owner, moment=now, lease=lease)
         for slot, intent in asked.items()
         if not _is_over((last := latest.get(slot)), ledger.owner)
     ]
@@ -134,7 +134,7 @@ def won_unheard(
     ledger: Transactions,
     connection: Connection,
     intents: Sequence[Intent],
-    now: datetime,
+    moment: datetime,
 ) -> list[EffectRecord]:
     """What an earlier try of this very claim has won: its commit succeeded, but the
     confirmation was lost.
@@ -144,7 +144,7 @@ def won_unheard(
         effects.c.action.in_({intent.action for intent in intents}),
         effects.c.status == EffectStatus.SENDING,
         effects.c.owner == ledger.owner,
-        effects.c.intent_at == now,
+        effects.c.intent_at == moment,
     )
     slots = {intent.slot for intent in intents}
     return [
@@ -200,7 +200,7 @@ def _without(
 def still_valid(
     intents: Sequence[Intent],
     now: Mapping[str, Any],
-    begun: Sequence[EffectRecord],
+    effects: Sequence[EffectRecord],
     batch_id: str,
 ) -> Sequence[Intent]:
     """The intents whose order has the plan and state that were seen, and no open effect
@@ -217,7 +217,7 @@ def still_valid(
     opposite = _OPPOSED.get(action, ())
     opposed = {
         effect.order_ref
-        for effect in begun
+        for effect in effects
         if effect.action in opposite and effect.may_have_happened
     }
     return [
@@ -266,7 +266,7 @@ def intent_row(
     latest: EffectRecord | None,
     *,
     owner: str,
-    now: datetime,
+    moment: datetime,
     lease: timedelta,
 ) -> dict[str, Any]:
     """The row of an intent: a new attempt after a refused one, else the key of the
@@ -290,10 +290,10 @@ def intent_row(
         "request_hash": intent.request_hash,
         "fence": 1,
         "owner": owner,
-        "lease_until": now + lease,
+        "lease_until": moment + lease,
         "sender": owner,
-        "intent_at": now,
-        "leaves_by": now + lease,
+        "intent_at": moment,
+        "leaves_by": moment + lease,
         **stored(None),
         "doubtful_sends": 1 + (latest.doubtful_sends if latest else 0),
     }

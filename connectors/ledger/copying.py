@@ -76,7 +76,7 @@ def damage_in(file: Path) -> str:
         return words_of(error)
 
 
-def sound_since(file: Path, now: datetime) -> datetime | None:
+def sound_since(file: Path, moment: datetime) -> datetime | None:
     """When this very file was last found sound, if that was lately and since the
     machine has started.
     """
@@ -86,7 +86,7 @@ def sound_since(file: Path, now: datetime) -> datetime | None:
         if (
             kept_record["file"] == _identity(file)
             and kept_record["boot"] == boot_id()
-            and timedelta() <= now - at < CHECKED_EVERY
+            and timedelta() <= moment - at < CHECKED_EVERY
         ):
             return at
     return None
@@ -112,14 +112,14 @@ def note_backup(file: Path) -> None:
         _backed_up(file).touch()
 
 
-def last_backup(url: str, now: datetime) -> str:
+def last_backup(url: str, moment: datetime) -> str:
     """How long ago this program backed a ledger up, in words; empty for one on
     PostgreSQL, which has its own tools.
     """
     if (file := sqlite_file(url)) is None:
         return ""
     try:
-        days = int(now.timestamp() - _backed_up(file).stat().st_mtime) // 86_400
+        days = int(moment.timestamp() - _backed_up(file).stat().st_mtime) // 86_400
     except OSError:
         return "never"
     return f"{pluralize(days, 'day')} ago" if days > 0 else "within a day"

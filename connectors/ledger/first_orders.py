@@ -123,7 +123,7 @@ def behind_first(
     connection: Connection,
     intents: Sequence[Intent],
     standing: Mapping[str, Any],
-    begun: Collection[EffectRecord],
+    effects: Collection[EffectRecord],
 ) -> dict[str, Verdict]:
     """Why some of these orders may not be created or paid: another one is the first at
     their marketplace.
@@ -136,7 +136,7 @@ def behind_first(
         return {}
     own = {
         effect.order_ref
-        for effect in begun
+        for effect in effects
         if effect.action is action and effect.status in COUNTS_AS_SPENT
     }
     at = defaultdict[Marketplace, list[str]](list)

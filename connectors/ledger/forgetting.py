@@ -134,11 +134,11 @@ class ForgottenRows(LedgerRows):
             _erase(connection, messages.c.cause.in_(causes), messages, mentions)
 
 
-def require_over(stands: Standing) -> None:
+def require_over(standing: Standing) -> None:
     """Raise `StillNeeded` for an order that needs its receiver yet."""
-    if why := stands.why_needed():
+    if why := standing.why_needed():
         raise StillNeeded(
-            f"the receiver of {stands.order_ref} is still needed: {why}. Nothing was changed"
+            f"the receiver of {standing.order_ref} is still needed: {why}. Nothing was changed"
         )
 
 

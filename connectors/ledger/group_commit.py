@@ -41,11 +41,11 @@ a few orders while it is busy.
 """
 
 
-def nothing_sent(why: str) -> Reason:
+def nothing_sent(reason: str) -> Reason:
     """The reason of an order whose effect provably did not leave; it may be claimed
     again.
     """
-    return because(ReasonCode.NOTHING_SENT, failure=why)
+    return because(ReasonCode.NOTHING_SENT, failure=reason)
 
 
 STOPPED = nothing_sent("the run was stopped before that")

@@ -136,10 +136,10 @@ class MarkRows(LedgerRows):
         with ledger.transaction() as connection:
             note(connection, name, words, by=by or ledger.owner, at=ledger.clock())
 
-    def is_noted(self, name: str, words: str, *, since: datetime = EVER) -> bool:
+    def is_noted(self, name: str, message: str, *, since: datetime = EVER) -> bool:
         """Whether a value was recorded under a name after `since`."""
         noted = select(marks.c.id).where(
-            marks.c.name == name, marks.c.words == words, marks.c.at > since
+            marks.c.name == name, marks.c.words == message, marks.c.at > since
         )
         return bool(self._ledger.rows(noted.limit(1)))
 
@@ -211,8 +211,10 @@ def newest(connection: Connection, name: str) -> str | None:
     return mark
 
 
-def mark_restored(connection: Connection, words: str, *, by: str, at: datetime) -> None:
-    connection.execute(insert(marks).values(name=RESTORED, at=at, by=by, words=words))
+def mark_restored(
+    connection: Connection, message: str, *, by: str, at: datetime
+) -> None:
+    connection.execute(insert(marks).values(name=RESTORED, at=at, by=by, words=message))
 
 
 def require_settled(connection: Connection, url: str, now: datetime) -> None:
@@ -237,6 +239,6 @@ class StillArriving(LedgerUnusable):
         self.until = until
 
 
-def refused_for(words: str, url: str) -> LedgerUnusable:
+def refused_for(message: str, url: str) -> LedgerUnusable:
     """The error of a restored ledger: why it buys nothing, and the remedy."""
-    return LedgerUnusable(f"the ledger {url} {words}. {REMEDY}")
+    return LedgerUnusable(f"the ledger {url} {message}. {REMEDY}")

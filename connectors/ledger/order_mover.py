@@ -128,16 +128,16 @@ class OrderMover:
         return self._locked[order_ref][1]
 
     def audit(
-        self, order_ref: str, old: str | None, new: str, why: Reason | None
+        self, order_ref: str, old: str | None, new: str, reason: Reason | None
     ) -> None:
         """Add a move to the audit trail, by this run or by a person."""
-        if old != new or why:
+        if old != new or reason:
             row = {
                 "order_ref": order_ref,
                 "at": self._now,
                 "old_state": old,
                 "new_state": new,
-                **stored(why),
+                **stored(reason),
             }
             self._trail.append({**row, "by": self._by})
 

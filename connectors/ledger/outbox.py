@@ -154,25 +154,27 @@ class Outbox(LedgerRows):
         )
 
 
-def put_messages(connection: Connection, new: Iterable[Message], now: datetime) -> None:
+def put_messages(
+    connection: Connection, new: Iterable[Message], moment: datetime
+) -> None:
     """Enqueue the messages whose causes are new, within a transaction."""
     for message in new:
-        inserted = [_insert(connection, _row(cause, now)) for cause in message.about]
+        inserted = [_insert(connection, _row(cause, moment)) for cause in message.about]
         if not inserted or any(inserted):
-            row = _row(message.cause, now) | {
+            row = _row(message.cause, moment) | {
                 "subject": clean(message.subject),
                 "body": "\n".join(map(clean, message.body.splitlines())),
                 "link": clean(message.link),
-                "next_try_at": now,
+                "next_try_at": moment,
                 "sent_at": None,
             }
             _insert(connection, row)
 
 
-def end_unsent(connection: Connection, now: datetime) -> None:
+def end_unsent(connection: Connection, moment: datetime) -> None:
     """Take all messages for sent."""
     unsent = update(messages).where(messages.c.next_try_at.is_not(None))
-    connection.execute(unsent.values(sent_at=now, next_try_at=None))
+    connection.execute(unsent.values(sent_at=moment, next_try_at=None))
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:

@@ -148,7 +148,11 @@ class ResolutionRows(LedgerRows):
         latest = latest_attempts(connection, [intent]).get(intent.slot)
         row = {
             **intent_row(
-                intent, latest, owner=self._ledger.owner, now=moment, lease=timedelta(0)
+                intent,
+                latest,
+                owner=self._ledger.owner,
+                moment=moment,
+                lease=timedelta(0),
             ),
             **settled,
         }

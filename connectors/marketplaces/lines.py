@@ -117,11 +117,11 @@ PLAIN_PROBLEMS = {
 """What Taobao's and Poizon's codes say of a line or an order."""
 
 
-def plain_problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+def plain_problem(code: str, remark: str, line_no: int = 0) -> LineProblem:
     """The problem of a code that names it in plain words, as Taobao's and Poizon's."""
     return LineProblem(
         problem=PLAIN_PROBLEMS.get(code, Problem.OTHER),
-        message=words or code,
+        message=remark or code,
         line_no=line_no,
     )
 
@@ -216,7 +216,10 @@ def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
 
 
 def status_of(
-    word: str, known: Mapping[str, ServiceStatus], *, is_paid: bool = False
+    status_word: str,
+    service_statuses: Mapping[str, ServiceStatus],
+    *,
+    is_paid: bool = False,
 ) -> ServiceStatus:
     """The meaning of a marketplace's word, in any capitals, with or without
     underscores; `OTHER` for an unknown word.
@@ -224,9 +227,9 @@ def status_of(
     `known` has plain words: lower case, without underscores. `is_paid`: the order shows
     when it was paid.
     """
-    plain = _plain(word)
+    plain = _plain(status_word)
     return (
-        known.get(plain)
+        service_statuses.get(plain)
         or (OF_PAID_ORDERS.get(plain) if is_paid else None)
         or ServiceStatus.OTHER
     )
@@ -236,16 +239,16 @@ def _plain(text: str) -> str:
     return text.replace("_", "").strip().lower()
 
 
-def unknown_sale(on_sale: str, *words: str) -> str:
+def unknown_sale(on_sale: str, *remark: str) -> str:
     """The first state of an offer, then of its variants, that means neither on nor off
     sale; or "".
     """
-    if _plain(words[0]) in OFF_SALE:
+    if _plain(remark[0]) in OFF_SALE:
         return ""
     return next(
         (
             text or "none told"
-            for text in words
+            for text in remark
             if text != on_sale and _plain(text) not in OFF_SALE
         ),
         "",

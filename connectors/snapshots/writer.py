@@ -73,12 +73,16 @@ def _file(root: Path, path: Path, table: str) -> Iterator[Growing]:
 
 
 def write_history(
-    root: Path, snapshot_id: str, parts: Parts, written_at: datetime, batch: str | None
+    root: Path,
+    snapshot_id: str,
+    row_parts: Parts,
+    written_at: datetime,
+    batch: str | None,
 ) -> None:
     """Write rows that the ledger does not have. Raises `SnapshotError`."""
     place = partial(history_path, root, snapshot_id, written_at.date())
     with writing(root), files_at(root, place) as file:
-        for order_refs in parts:
+        for order_refs in row_parts:
             for name, rows in order_refs.items():
                 for old_rows in _arrow(name, rows, snapshot_id, written_at, batch):
                     file(name).take(old_rows)
@@ -87,15 +91,15 @@ def write_history(
 def write_whole(
     root: Path,
     table: str,
-    parts: Iterable[Sequence[Row]],
+    row_parts: Iterable[Sequence[Row]],
     snapshot_id: str,
-    now: datetime,
+    moment: datetime,
 ) -> None:
     """Replace all rows of a table. Raises `SnapshotError`."""
     with writing(root), files_at(root, partial(part_path, root, None)) as file:
         whole_file = file(table)
-        for rows in parts:
-            for old_rows in _arrow(table, rows, snapshot_id, now):
+        for rows in row_parts:
+            for old_rows in _arrow(table, rows, snapshot_id, moment):
                 whole_file.take(old_rows)
 
 
@@ -173,12 +177,12 @@ def _arrow(
         yield to_arrow(table, [envelope | row for row in rows])
 
 
-def end_history(root: Path, now: datetime, keep_days: int) -> None:
+def end_history(root: Path, moment: datetime, keep_days: int) -> None:
     """Delete the history of days that are over for so long.
 
     Of a table that has nothing else its newest rows stay, in one file.
     """
-    first = f"{now.astimezone(UTC) - timedelta(days=keep_days):%Y-%m-%d}"
+    first = f"{moment.astimezone(UTC) - timedelta(days=keep_days):%Y-%m-%d}"
     with writing(root):
         for table in TABLES.values():
             files = history_files(root, table.name)

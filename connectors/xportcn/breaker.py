@@ -249,7 +249,7 @@ class CircuitBreaker:
             self._grows_at = self._clock() + GROW_S
             self._admit()
 
-    def on_failure(self, words: str) -> None:
+    def on_failure(self, message: str) -> None:
         """Record a call without an answer, or answered only by a proxy before the
         service.
         """
@@ -257,7 +257,7 @@ class CircuitBreaker:
             return
         self._begin_trouble()
         self._failures += 1
-        self._trouble = f"the service is away ({words})"
+        self._trouble = f"the service is away ({message})"
         is_suspect = self._failures >= SUSPECT_FAILURES and self._watch is None
         if is_suspect and self._probes and not self._is_over:
             self._changed.clear()

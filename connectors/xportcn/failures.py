@@ -135,10 +135,10 @@ class Failure:
         )
 
 
-def problem_in(words: str) -> Problem | None:
+def problem_in(message: str) -> Problem | None:
     """The problem that words of a no tell of; None where they are not known."""
     return next(
-        (problem for pattern, problem in NOES.items() if pattern.search(words)), None
+        (problem for pattern, problem in NOES.items() if pattern.search(message)), None
     )
 
 

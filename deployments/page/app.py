@@ -120,13 +120,13 @@ def to(text: object, path: str, **query: str) -> Markup:
 
 
 def forms_of(
-    known: Mapping[str, UUID], filled: Mapping[str, dict[str, Any]]
+    id_of: Mapping[str, UUID], filled: Mapping[str, dict[str, Any]]
 ) -> list[Markup]:
     """Links to the forms of these deployments, with what is filled in."""
     return anchors(
-        (FORMS[name], run_form(known[name], values))
+        (FORMS[name], run_form(id_of[name], values))
         for name, values in filled.items()
-        if name in known
+        if name in id_of
     )
 
 

@@ -78,18 +78,18 @@ def _cells(rows: Sequence[Mapping[str, Any]], *names: str) -> list[tuple[Any, ..
     return [tuple(row[name] for name in names) for row in told]
 
 
-def meant_by(ledger: Ledger, words: str) -> list[OrderRecord]:
+def meant_by(ledger: Ledger, query: str) -> list[OrderRecord]:
     """The orders with this reference, order id, shipment, or parcel abroad; else young
     ones whose reference has it.
     """
-    found = list((ledger.orders([words]) | ledger.orders_with_ids([words])).values())
-    if not found and NUMBER.fullmatch(words):
+    found = list((ledger.orders([query]) | ledger.orders_with_ids([query])).values())
+    if not found and NUMBER.fullmatch(query):
         found = ledger.shipment_owners(
-            words, [words], since=datetime.min.replace(tzinfo=UTC)
+            query, [query], since=datetime.min.replace(tzinfo=UTC)
         )
     young = (
         one
         for one in ledger.newest(AMONG)
-        if words.casefold() in one.order_ref.casefold()
+        if query.casefold() in one.order_ref.casefold()
     )
     return found or list(islice(young, MOST_ALIKE))

@@ -338,20 +338,20 @@ async def _require_order(case: Case) -> ServiceOrder:
     return shown
 
 
-def _approved_by(case: Case, shown: ServiceOrder) -> Money:
+def _approved_by(case: Case, service_order: ServiceOrder) -> Money:
     """The amount that a person lets an order cost that this ledger has no approval for,
     or one for more.
     """
     amount = case.answer.amount
     if amount is None:
         raise ResolutionRefused(
-            f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} "
-            f"costs {shown.total}: say how much it may cost with --up-to {shown.total.major}"
+            f"nothing is approved for {case.order.order_ref}, and order {service_order.order_id} "
+            f"costs {service_order.total}: say how much it may cost with --up-to {service_order.total.major}"
         )
-    taken = shown.costs if shown.status.is_paid else Money(0)
+    taken = service_order.costs if service_order.status.is_paid else Money(0)
     if amount < taken:
         raise ResolutionRefused(
-            f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at "
+            f"order {service_order.order_id} is paid with {taken} already: --up-to {taken.major} at "
             "least"
         )
     return amount
@@ -391,13 +391,13 @@ async def _paid(case: Case) -> ResolutionRecord:
     return case.record(EffectStatus.DONE, state, facts, proof=proof, why=why)
 
 
-def _believed_taken(owed: Money, shown: ServiceOrder | None) -> Money | None:
+def _believed_taken(owed: Money, service_order: ServiceOrder | None) -> Money | None:
     """What the service shows as taken; None where it contradicts what was owed, so that
     a person answers.
     """
-    if shown is None or judge_paid(shown, owed, by_us=True) is None:
+    if service_order is None or judge_paid(service_order, owed, by_us=True) is None:
         return None
-    taken = shown.taken
+    taken = service_order.taken
     is_agreed = taken and isinstance(agreed_taken(owed, taken, is_ours=False), Amount)
     return taken if is_agreed else None
 
@@ -417,7 +417,7 @@ async def _booked(case: Case) -> ResolutionRecord:
     )
 
 
-def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
+def _shipment_named(case: Case, shipments: Sequence[Shipment]) -> Shipment:
     """The shipment that a person names: what the service shows of it, else as it was
     typed. It is no other order's, and neither are its parcels.
     """
@@ -431,7 +431,7 @@ def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
                 f"{other.order_ref} in this ledger already"
             )
     typed = Shipment(shipment_order_id=named, tracking_numbers=numbers)
-    listed = {shipment.shipment_order_id: shipment for shipment in shown} or {
+    listed = {shipment.shipment_order_id: shipment for shipment in shipments} or {
         named: typed
     }
     if named not in listed:

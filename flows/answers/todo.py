@@ -222,14 +222,16 @@ def alike(found: Iterable[ToDo]) -> list[tuple[Sequence[ToDo], str]]:
     each has an answer of its own.
     """
 
-    def treated(one: ToDo) -> object:
-        own = {command for command in one.commands if one.order_ref in command.split()}
-        if own and not one.is_dispensable:
-            return one.order_ref
+    def treated(to_do: ToDo) -> object:
+        own = {
+            command for command in to_do.commands if to_do.order_ref in command.split()
+        }
+        if own and not to_do.is_dispensable:
+            return to_do.order_ref
         return (
-            one.batch_id,
-            one.advice,
-            tuple(command for command in one.commands if command not in own),
+            to_do.batch_id,
+            to_do.advice,
+            tuple(command for command in to_do.commands if command not in own),
         )
 
     return grouped(found, treated)

@@ -71,10 +71,10 @@ def _price(plan: PlannedOrder) -> tuple[bool, int, int]:
     return plan.pays_goods, plan.total.minor if plan.pays_goods else 0, freight
 
 
-def counted_in_one(cost: PlanCost, settings: SourcingSettings, now: datetime) -> Sum:
+def counted_in_one(cost: PlanCost, settings: SourcingSettings, moment: datetime) -> Sum:
     """All of it in the currency of the merchant's books, at today's rates."""
     into = settings.currency or cost.total.currency
-    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    today = moment.astimezone(ZoneInfo(settings.timezone)).date()
     return in_one([cost.total, *cost.freight.values()], into, rates_of(settings), today)
 
 
@@ -114,14 +114,14 @@ def question_words(
     question: ApprovalRequest,
     plan: AskedPlan,
     settings: SourcingSettings,
-    now: datetime,
+    moment: datetime,
 ) -> list[str]:
     """The question with its sum, its cost and the reason for asking: three paragraphs
     of Markdown.
 
     A further one while paused, and where more was taken than was approved.
     """
-    counted = counted_in_one(plan.cost, settings, now)
+    counted = counted_in_one(plan.cost, settings, moment)
     costs = [cost_words(plan.cost, counted), no_limit_words(plan.cost)]
     deed = action_words(plan.cost)
     if not counted.lacks:

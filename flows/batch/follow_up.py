@@ -278,14 +278,14 @@ def explain_unfinished(
     return in_all(why, states)
 
 
-def in_all(why: Cause, left: Counter[str]) -> str:
+def in_all(cause: Cause, left: Counter[str]) -> str:
     """`The service is away (…), and this run waits no longer: 213 orders are left, 140
     planned, 73 ordered`.
     """
-    if not why[1] or not left:
-        return why[1]
+    if not cause[1] or not left:
+        return cause[1]
     verb = "is" if left.total() == 1 else "are"
-    return f"{why[1]}: {pluralize(left.total(), 'order')} {verb} left, {counted(left.elements())}"
+    return f"{cause[1]}: {pluralize(left.total(), 'order')} {verb} left, {counted(left.elements())}"
 
 
 def with_cause(plans: Sequence[PlannedOrder], cause: str) -> list[PlannedOrder]:

@@ -50,7 +50,7 @@ from tasks.engine.resources import Resources
 def batch_report(
     resources: Resources,
     batch_id: str,
-    asked: Mapping[str, Marketplace],
+    marketplace_of: Mapping[str, Marketplace],
     *,
     taken: Mapping[str, Reason],
     snapshot_id: str | None,
@@ -69,10 +69,10 @@ def batch_report(
     orders = deque[ReportLine]()
     bought = list[int]()
     planned = {plan.order_ref: plan for plan in plans}
-    for refs in chunked(asked):
+    for refs in chunked(marketplace_of):
         lines, paid = lines_of(resources.ledger, refs)
         orders += (
-            _line(ref, asked[ref], lines, planned, taken, dry_run=dry_run)
+            _line(ref, marketplace_of[ref], lines, planned, taken, dry_run=dry_run)
             for ref in refs
         )
         bought += paid

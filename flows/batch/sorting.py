@@ -45,7 +45,7 @@ is known all the same.
 
 
 async def find_unrecorded(
-    resources: Resources, asked: Mapping[str, Marketplace]
+    resources: Resources, marketplace_of: Mapping[str, Marketplace]
 ) -> Mapping[str, Verdict]:
     """Why not to order what the service may have and this ledger has not ordered, by
     `order_ref`.
@@ -56,7 +56,7 @@ async def find_unrecorded(
     """
     reasons: dict[str, Verdict] = {}
     for marketplace, offering in resources.offerings.items():
-        refs = [ref for ref, where in asked.items() if where is marketplace]
+        refs = [ref for ref, where in marketplace_of.items() if where is marketplace]
         if not refs or marketplace.create_is_idempotent:
             continue
         try:
@@ -130,10 +130,10 @@ def _known_by_name(reading: Reading) -> dict[str, Reason]:
     }
 
 
-def _taking_over(order_ref: str, alive: Sequence[ServiceOrder]) -> str:
+def _taking_over(order_ref: str, service_orders: Sequence[ServiceOrder]) -> str:
     order_id, most = (
-        (alive[0].order_id, alive[0].total.major)
-        if len(alive) == 1
+        (service_orders[0].order_id, service_orders[0].total.major)
+        if len(service_orders) == 1
         else ("ORDER_ID", "AMOUNT_CNY")
     )
     return f"sourcing resolve {order_ref} ordered {order_id} --up-to {most}"
@@ -306,7 +306,7 @@ def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
 
 
 def at_held_marketplaces(
-    ledger: Ledger, asked: Mapping[str, Marketplace]
+    ledger: Ledger, marketplace_of: Mapping[str, Marketplace]
 ) -> dict[str, Verdict]:
     """The verdicts on orders at marketplaces that are held or wait for an answer, where
     claims would be refused.
@@ -315,25 +315,25 @@ def at_held_marketplaces(
     first = ledger.first_orders.goes_alone()
     behind = {
         ref: held(first_goes_alone(first[where], where))
-        for ref, where in (asked.items() if first else ())
+        for ref, where in (marketplace_of.items() if first else ())
         if first.get(where, ref) != ref
     }
     return behind | {
         ref: held(
             marketplace_held(where, shorten([why for why, _ in held_ones[where]]))
         )
-        for ref, where in (asked.items() if held_ones else ())
+        for ref, where in (marketplace_of.items() if held_ones else ())
         if where in held_ones
     }
 
 
 def first_payments_ahead(
-    ledger: Ledger, asked: Mapping[str, Marketplace], to_buy: Collection[str]
+    ledger: Ledger, marketplace_of: Mapping[str, Marketplace], to_buy: Collection[str]
 ) -> Sequence[Remark]:
     """Where only one of several orders to buy will be bought, since the question about
     its payment is open.
     """
-    counts = Counter(where for ref, where in asked.items() if ref in to_buy)
+    counts = Counter(where for ref, where in marketplace_of.items() if ref in to_buy)
     several = {one: count for one, count in counts.items() if count > 1}
     return [
         Remark(

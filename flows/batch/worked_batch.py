@@ -81,15 +81,15 @@ class WorkedBatch:
 
 
 def asked_batch(
-    asked: RequestBatch, options: BatchOptions, settings: SourcingSettings
+    batch: RequestBatch, options: BatchOptions, settings: SourcingSettings
 ) -> WorkedBatch:
     """Return the batch as a person or a schedule asks for it, with a copy of its
     file.
     """
-    batch_id = asked.batch_id
-    source = asked.source
-    digest = digest_of(asked.content)
-    copy = keep_copy(settings.data_dir, batch_id, asked.content, asked.suffix)
+    batch_id = batch.batch_id
+    source = batch.source
+    digest = digest_of(batch.content)
+    copy = keep_copy(settings.data_dir, batch_id, batch.content, batch.suffix)
 
     def start(ledger: Ledger) -> None:
         ledger.batches.begin(

@@ -198,7 +198,7 @@ def parcel_silent(days: int) -> Reason:
 
 
 def stalled(
-    ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime
+    ledger: Ledger, orders: Mapping[str, OrderRecord], moment: datetime
 ) -> list[Event]:
     """`sourcing.tracking.stalled`: booked orders without any scan for
     `STALLED_AFTER`.
@@ -212,8 +212,8 @@ def stalled(
             filter(None, (heard.get(order.order_ref), order.booked_at)),
             default=order.updated_at,
         )
-        if now - last >= STALLED_AFTER:
-            days = (now - last).days
+        if moment - last >= STALLED_AFTER:
+            days = (moment - last).days
             payload = {
                 "batch_id": order.batch_id,
                 **_about(order),
@@ -248,30 +248,32 @@ def _news_of(before: _Known | None, current_reason: _Known) -> list[str]:
 
 
 def event_of_effect(
-    now: EffectRecord, batch_id: str, *, was_unknown: bool
+    effect: EffectRecord, batch_id: str, *, was_unknown: bool
 ) -> Event | None:
     """The event of an effect that became unknown, or is known again."""
-    if now.status is EffectStatus.UNKNOWN and not was_unknown:
+    if effect.status is EffectStatus.UNKNOWN and not was_unknown:
         name = "sourcing.effect.unknown"
-    elif was_unknown and now.status not in OPEN:
+    elif was_unknown and effect.status not in OPEN:
         name = "sourcing.effect.settled"
     else:
         return None
     payload = {
-        "order_ref": now.order_ref,
-        "action": str(now.action),
-        "status": str(now.status),
-        "amount_minor": now.amount_minor,
-        "currency": now.currency,
-        "sent_at": now.intent_at.isoformat(),
-        "reason": now.reason[:LONGEST_REASON],
-        "reason_code": now.reason_code,
+        "order_ref": effect.order_ref,
+        "action": str(effect.action),
+        "status": str(effect.status),
+        "amount_minor": effect.amount_minor,
+        "currency": effect.currency,
+        "sent_at": effect.intent_at.isoformat(),
+        "reason": effect.reason[:LONGEST_REASON],
+        "reason_code": effect.reason_code,
     }
     resource = {
-        "prefect.resource.id": f"sourcing.effect.{now.key}",
-        "prefect.resource.name": now.key,
+        "prefect.resource.id": f"sourcing.effect.{effect.key}",
+        "prefect.resource.name": effect.key,
     }
-    return _event(name, resource, payload, batch_id=batch_id, order_ref=now.order_ref)
+    return _event(
+        name, resource, payload, batch_id=batch_id, order_ref=effect.order_ref
+    )
 
 
 def service_waits(news: BreakerNews) -> Event:
@@ -287,9 +289,9 @@ def service_waits(news: BreakerNews) -> Event:
     return _event(f"sourcing.service.{name}", SERVICE, payload)
 
 
-def service_back(words: str) -> Event:
+def service_back(message: str) -> Event:
     """`sourcing.service.back`: calls go on."""
-    return _event("sourcing.service.back", SERVICE, {"reason": words})
+    return _event("sourcing.service.back", SERVICE, {"reason": message})
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:

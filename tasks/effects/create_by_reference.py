@@ -73,16 +73,16 @@ def found(
     return ordered(order, shown.order_id, total, shown.created_at or now, answer)
 
 
-def in_part(order: OrderRecord, shown: ServiceOrder) -> Reason | None:
+def in_part(order: OrderRecord, service_order: ServiceOrder) -> Reason | None:
     """Why an order is not paid as the whole that shows fewer goods than its lines; None
     for all others.
     """
-    if not (lacks := left_out(shown, order.lines)):
+    if not (lacks := left_out(service_order, order.lines)):
         return None
     lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
     ref = order.order_ref
-    order_id = shown.order_id
-    cost = str(shown.total.major)
+    order_id = service_order.order_id
+    cost = str(service_order.total.major)
     return because(
         ReasonCode.ORDERED_IN_PART,
         order_id=order_id,
@@ -271,9 +271,11 @@ class CreateByReference(EffectKind):
         ]
 
 
-def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
+def request_hash(
+    order: OrderRecord, reference_fields: frozenset[ReferenceField]
+) -> str:
     """A hash of a create's order and of where it puts our reference."""
-    if ReferenceField.OWN_ID not in places:
+    if ReferenceField.OWN_ID not in reference_fields:
         return order.fingerprint
     return hashlib.sha256(
         f"{order.fingerprint} {ReferenceField.OWN_ID}".encode()

@@ -171,17 +171,17 @@ class Begun:
         return self.unknown(record, often, ask=True)
 
     def unknown(
-        self, record: EffectRecord, why: str = "", *, ask: bool = False
+        self, record: EffectRecord, cause: str = "", *, ask: bool = False
     ) -> Outcome:
         """It may have happened: never sent again on that alone. `ask` a person where
         nothing else can answer.
         """
         if refusal := refusal_of(record):
-            why = "; ".join(filter(None, [f"refused ({refusal.message})", why]))
+            cause = "; ".join(filter(None, [f"refused ({refusal.message})", cause]))
             ask |= bool(repeats(record))
         asks = ask or not self.kind.may_be_repeated
         code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER
-        reason = because(code, action=self.kind.action, why=why)
+        reason = because(code, action=self.kind.action, why=cause)
         if asks:
             reason = reason.but(
                 **self.kind.asked(self.orders[record.order_ref], record)

@@ -176,16 +176,19 @@ async def _read(
     return service_orders
 
 
-def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
+def is_another_s(order_ref: str, service_order: ServiceOrder) -> bool:
     """Whether the order that the service shows carries a reference, and not this
     one.
     """
-    return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref
+    return (
+        service_order.reference.strip() not in ("", order_ref)
+        and service_order.own_id != order_ref
+    )
 
 
-def another_s(order_ref: str, shown: ServiceOrder) -> Reason:
-    order_id = shown.order_id
-    reference = shown.reference
+def another_s(order_ref: str, service_order: ServiceOrder) -> Reason:
+    order_id = service_order.order_id
+    reference = service_order.reference
     return because(
         ReasonCode.ANOTHERS_REFERENCE,
         order_id=order_id,

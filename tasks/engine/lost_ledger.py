@@ -86,7 +86,7 @@ async def maybe_booked(
 
 
 async def maybe_paid(
-    resources: Resources, shown: Mapping[str, ServiceOrder]
+    resources: Resources, service_orders: Mapping[str, ServiceOrder]
 ) -> dict[str, str]:
     """Why not to pay some of these: the ledger was restored, and may lack a payment
     that shows only hours later.
@@ -99,11 +99,11 @@ async def maybe_paid(
         return {}
     new = {
         ref
-        for ref, service_order in shown.items()
+        for ref, service_order in service_orders.items()
         if service_order.created_at and service_order.created_at > since + CLOCKS_APART
     }
     return await _not_denied(
-        resources, shown.keys() - new, since, "paid", ResolutionKind.NOT_PAID
+        resources, service_orders.keys() - new, since, "paid", ResolutionKind.NOT_PAID
     )
 
 

@@ -47,11 +47,11 @@ DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
 
 
 def keyword_request(
-    words: str, filters: Filters, *, sort: str | None = None
+    query: str, filters: Filters, *, sort: str | None = None
 ) -> alibaba_product.SearchRequest:
     """A query by words, by category, or both."""
     return alibaba_product.SearchRequest(
-        keyword=words, category_id=filters.category_id or None, **paged(filters, sort)
+        keyword=query, category_id=filters.category_id or None, **paged(filters, sort)
     )
 
 

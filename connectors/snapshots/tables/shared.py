@@ -28,7 +28,7 @@ A_MOMENT = datetime(2026, 11, 2, 16, 0, 0, tzinfo=UTC)
 
 
 def moment(
-    words: str,
+    description: str,
     *,
     source: str,
     null: str = "",
@@ -37,7 +37,13 @@ def moment(
 ) -> Column:
     """A time by this `clock`; one that may be absent says when (`null`)."""
     return Column(
-        MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get
+        MOMENT,
+        description,
+        unit=clock,
+        source=source,
+        example=A_MOMENT,
+        null=null,
+        get=get,
     )
 
 
