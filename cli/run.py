@@ -103,6 +103,9 @@ def run(  # noqa: PLR0913 - the options of the main job
     require_batch_name(batch)
     require_encoding(encoding)
     require_time(done_by)
+    for name, given in (("CHUNK_SIZE", chunk_size), ("CONCURRENCY", concurrency)):
+        if given:
+            os.environ[f"SOURCING_{name}"] = str(given)
 
     def read_file() -> None:
         nonlocal path
@@ -117,12 +120,7 @@ def run(  # noqa: PLR0913 - the options of the main job
     def flow() -> Coroutine[Any, Any, BatchReport]:
         requests = parameters.Requests(file=str(path), encoding=encoding)
         limits = parameters.Limits(budget_cny=budget, done_by=done_by)
-        speed = parameters.Speed(
-            chunk_size=chunk_size or 0, concurrency=concurrency or 0
-        )
-        return buy_from_file.buy_from_file(
-            requests, dry_run, yes, batch or "", limits, speed
-        )
+        return buy_from_file.buy_from_file(requests, dry_run, yes, batch or "", limits)
 
     looking = running.with_follow_ups(flow) if wait else flow
     return buy(looking, as_json=json, first=read_file, asks=not (yes or json))

@@ -138,8 +138,7 @@ async def preview_again(
         to_hold = [plan.with_verdict(waits) for plan in run.within_budget(changed)]
         await asyncio.to_thread(resources.ledger.put_plans, to_hold, batch)
 
-    chunk_size = resources.settings.chunk_size
-    await plan_each(resources, requests, take, chunk_size=chunk_size, match_anew=False)
+    await plan_each(resources, requests, take, match_anew=False)
 
 
 def _is_covered(plan: PlannedOrder, order: OrderRecord) -> bool:

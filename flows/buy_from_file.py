@@ -56,10 +56,9 @@ from flows.prefect_ui.parameters import (
     DryRun,
     Limits,
     LimitsParameter,
+    Parts,
     Requests,
     RequestsParameter,
-    Speed,
-    SpeedParameter,
     Yes,
     asked,
     in_words,
@@ -68,7 +67,6 @@ from flows.prefect_ui.runs import is_deployed
 from tasks.engine.resources import Resources, utc_now
 
 NO_LIMITS = Limits()
-AS_SET = Speed()
 
 
 def run_name() -> str:
@@ -89,7 +87,7 @@ async def buy_from_file(
     yes: Yes = False,  # noqa: FBT002
     batch: BatchName = "",
     limits: LimitsParameter = NO_LIMITS,
-    speed: SpeedParameter = AS_SET,
+    parts: Parts = 0,
 ) -> BatchReport:
     """Buy and ship what a request file asks for: plan, ask, create, pay, book, report.
 
@@ -100,7 +98,7 @@ async def buy_from_file(
     settings = SourcingSettings()
     asked = await read_shown(requests, batch, settings)
     if dry_run:
-        return await _plan(asked, limits, speed)
+        return await _plan(asked, limits)
     options = options_of(
         settings,
         yes=yes,
@@ -110,24 +108,19 @@ async def buy_from_file(
     )
     worked = asked_batch(asked, options, settings)
     async with opened(
-        concurrency=speed.concurrency,
-        begins_orders=True,
-        done_by=options.done_by,
-        batch=worked,
+        begins_orders=True, done_by=options.done_by, batch=worked
     ) as resources:
         source, asked = await _source_of(resources, asked)
         if of_a_night.get(None) is not None:
             source.of_batch = worked.batch_id
-        report = await _buy(resources, source, worked, options, speed)
+        report = await _buy(resources, source, worked, options, parts)
         note_missing(report, settings.data_dir)
     answer: BatchReport = ended(report)
     return answer
 
 
-async def _plan(asked: RequestBatch, limits: Limits, speed: Speed) -> BatchReport:
-    async with opened(
-        concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by
-    ) as resources:
+async def _plan(asked: RequestBatch, limits: Limits) -> BatchReport:
+    async with opened(begins_orders=True, done_by=limits.done_by) as resources:
         orders = await asyncio.to_thread(
             orders_to_buy, resources.ledger, asked.orders, dry_run=True
         )
@@ -136,7 +129,6 @@ async def _plan(asked: RequestBatch, limits: Limits, speed: Speed) -> BatchRepor
             asked.batch_id,
             FromRequests(orders, asked.source, asked.warnings),
             budget=limits.budget,
-            chunk_size=speed.chunk_size,
         )
         report = await run.followed(dry_run=True, ask=False)
         note_missing(report, resources.settings.data_dir)
@@ -162,16 +154,11 @@ async def _buy(
     source: PlanSource,
     batch: WorkedBatch,
     options: BatchOptions,
-    speed: Speed = AS_SET,
+    parts: int = 0,
 ) -> BatchReport:
     """Buy what a source has, and return the report with the next look at the batch."""
     run = BatchRun(
-        resources,
-        batch.batch_id,
-        source,
-        budget=options.budget,
-        chunk_size=speed.chunk_size,
-        parts=speed.parts,
+        resources, batch.batch_id, source, budget=options.budget, parts=parts
     )
     async with notifies_when_stopped(resources.ledger, batch.batch_id):
         report = await run.followed(dry_run=False, ask=source.asks and not options.yes)

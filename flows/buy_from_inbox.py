@@ -46,7 +46,7 @@ from flows.prefect_ui.expected_errors import (
     sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of
-from flows.prefect_ui.parameters import Limits, Requests, Speed
+from flows.prefect_ui.parameters import Limits, Requests
 from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 
@@ -137,13 +137,10 @@ async def _hold_contested(ledger: Ledger, file: str, parsed: ParsedRequests) -> 
 class Night:
     """One run over an inbox."""
 
-    def __init__(
-        self, folder: Inbox, *, yes: bool, limits: Limits, speed: Speed
-    ) -> None:
+    def __init__(self, folder: Inbox, *, yes: bool, limits: Limits) -> None:
         self.folder = folder
         self.yes = yes
         self.limits = limits
-        self.speed = speed
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
@@ -190,7 +187,6 @@ class Night:
                     yes=self.yes and not working.name.casefold().startswith(ASKS),
                     batch=batch_id,
                     limits=self.limits,
-                    speed=self.speed,
                 )
         except (BadRequests, UnreadableFile) as error:
             return await self._back(working, content) or await self._failed(
@@ -361,8 +357,6 @@ async def buy_from_inbox(
     inbox: form.InboxFolder = "inbox",
     yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form
     budget_cny: form.BudgetCny = "",
-    chunk_size: form.ChunkSize = 0,
-    concurrency: form.Concurrency = 0,
     quiet_s: form.QuietSeconds = 10,
     done_by: form.DoneBy = "",
 ) -> InboxReport:
@@ -380,12 +374,7 @@ async def buy_from_inbox(
     limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
     limits.check()
     limits = limits.model_copy(update={"done_by": await absolute(done_by)})
-    run = Night(
-        folder,
-        yes=yes,
-        limits=limits,
-        speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency),
-    )
+    run = Night(folder, yes=yes, limits=limits)
     of_a_night.set({})
     files = list[FileResult]()
     if new := [path for path in found if path.parent == folder.root]:

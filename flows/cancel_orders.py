@@ -128,7 +128,7 @@ async def _would(
 
 
 async def cancel(
-    resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int
+    resources: Resources, order_refs: Sequence[str], reason: str
 ) -> list[Trouble]:
     known = resources.ledger.orders(order_refs).values()
     wanted_back = [
@@ -139,7 +139,8 @@ async def cancel(
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
-    for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
+    size = resources.settings.chunk_size
+    for label, refs in chunks_with_progress("cancel", list(unpaid), size):
         chunk = {ref: unpaid[ref] for ref in refs}
         await cancel_chunk(chunk, reason=reason, label=label)
     before = [ref for ref, way in ways.items() if way is CancelWay.IS_DONE]
@@ -330,8 +331,6 @@ async def cancel_orders(
                 resources, await dry_run_of(resources, order_refs, reason)
             )
         async with progress_shown("orders"):
-            troubles = await cancel(
-                resources, order_refs, reason, resources.settings.chunk_size
-            )
+            troubles = await cancel(resources, order_refs, reason)
         await feed.emit(order_refs)
         return await after_sale_report(resources, order_refs, troubles=troubles)

@@ -92,12 +92,10 @@ class Reconciliation:
         resources: Resources,
         since_days: int | None,
         marketplaces: Sequence[Marketplace],
-        chunk_size: int,
     ) -> None:
         days = SEARCH_BACK_DAYS if since_days is None else since_days
         self.resources = resources
         self.marketplaces = list(dict.fromkeys(marketplaces))
-        self.chunk_size = chunk_size
         self.now = resources.clock()
         self.since = start_of_day(
             self.now - timedelta(days=days), resources.settings.timezone
@@ -168,7 +166,7 @@ class Reconciliation:
         }
         listener.start("settle", sum(map(len, mine.values())))
         for marketplace, refs in mine.items():
-            for _, chunk in chunks(refs, self.chunk_size):
+            for _, chunk in chunks(refs, self.resources.settings.chunk_size):
                 try:
                     await settle_open(self.resources, chunk)
                 except XportcnError as error:
@@ -433,7 +431,7 @@ async def reconcile_ledger(
     ):  # which proves the clock: one that is far ahead would end all that is kept
         await asyncio.to_thread(end_personal_data, resources.settings.inbox)
         await asyncio.to_thread(end_old_history)
-        run = Reconciliation(resources, days, asked, resources.settings.chunk_size)
+        run = Reconciliation(resources, days, asked)
         async with progress_shown("reconciliation"):
             report = await run.report(
                 left_wallet, dict.fromkeys(foreign_ids, by_whom(said_by))

@@ -172,7 +172,6 @@ class _Followed:
 
 async def track(
     resources: Resources,
-    chunk_size: int = 0,
     only: Collection[str] | None = None,
     *,
     due_only: bool = False,
@@ -180,9 +179,9 @@ async def track(
     """Read every order on its way, or `only` those that a callback names; or those due
     (`domain/follow_ups.py`).
 
-    What travels and was quiet for long is not due each time; everything else is. A task
-    run is for so many orders; 0: there are few task runs, however many orders. Raises
-    `Misconfigured`, unless `only` some are asked about, once all else is done.
+    What travels and was quiet for long is not due each time; everything else is. There
+    are few task runs, however many orders. Raises `Misconfigured`, unless `only` some
+    are asked about, once all else is done.
     """
     ledger = resources.ledger
     begun = resources.clock()
@@ -206,7 +205,7 @@ async def track(
     await best_effort(
         "the run's name", rename_run(f"track {pluralize(len(orders), 'order')}")
     )
-    asked = await _follow(resources, orders, chunk_size, followed)
+    asked = await _follow(resources, orders, followed)
     followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
     troubles = [f"{ref}: {why}" for ref, why in unread.items()]
@@ -268,7 +267,7 @@ async def _settled(
 
 
 async def _follow(
-    resources: Resources, orders: Sequence[str], chunk_size: int, followed: _Followed
+    resources: Resources, orders: Sequence[str], followed: _Followed
 ) -> Mapping[str, Reason | None]:
     """Read the orders in chunks, until the service is away; answers why some could not
     be read, None for the others.
@@ -283,9 +282,8 @@ async def _follow(
 
     listener = progress.get()
     listener.start("track", len(orders))
-    for label, refs in chunks(
-        orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)
-    ):
+    size = orders_a_task(len(orders), resources.settings.chunk_size)
+    for label, refs in chunks(orders, size):
         if not resources.breaker.is_over:
             with followed.passing_over(), suppress(ServiceAway):
                 await sync_chunk(refs, asked, take, label=label)

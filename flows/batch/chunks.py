@@ -50,7 +50,6 @@ def chunks_with_progress(
 async def work_on_chunks(
     resources: Resources,
     items: list[T],
-    chunk_size: int,
     work: Callable[[Sequence[T], str, Callable[..., None]], Awaitable[object]],
 ) -> None:
     """Do the work on labelled chunks, many at once, until patience or time is used up.
@@ -83,7 +82,7 @@ async def work_on_chunks(
 
     async with task_group() as running:
         while items and not resources.breaker.is_over:
-            chunk = items[:chunk_size]
+            chunk = items[: resources.settings.chunk_size]
             if under_way and under_way + len(chunk) / 2 > max_under_way:
                 progress_made.clear()
                 await progress_made.wait()

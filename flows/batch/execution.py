@@ -210,7 +210,6 @@ async def execute(
     approved: Mapping[str, str],
     *,
     limits: SpendLimits,
-    chunk_size: int,
     feed: EventFeed,
     canaries: Canaries,
     asks: bool,
@@ -237,7 +236,7 @@ async def execute(
         )
         run_logger().info("Orders %s: %s", label, counts)
 
-    await work_on_chunks(resources, [*order_refs], chunk_size, take)
+    await work_on_chunks(resources, [*order_refs], take)
 
 
 class Steps:

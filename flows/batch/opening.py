@@ -66,7 +66,6 @@ async def _meant(done_by: str, now: datetime, timezone: str) -> datetime | None:
 @asynccontextmanager
 async def opened(
     *,
-    concurrency: int = 0,
     begins_orders: bool = False,
     done_by: str = "",
     batch: WorkedBatch | None = None,
@@ -76,16 +75,13 @@ async def opened(
     account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have
-    forgotten earlier ones. `concurrency` calls go to the service at once; 0: as the
-    settings say. A service that is away is waited for until `done_by`, and for a minute
-    where that is over: a run that comes too late ends in order too. A `batch` is
-    stored as this run's before all that.
+    forgotten earlier ones. A service that is away is waited for until `done_by`, and
+    for a minute where that is over: a run that comes too late ends in order too. A
+    `batch` is stored as this run's before all that.
     """
     settings = settings or SourcingSettings()
     async with (
-        open_resources(
-            settings, XportcnSettings(), concurrency=concurrency
-        ) as resources,
+        open_resources(settings, XportcnSettings()) as resources,
         worked_on(resources.ledger, batch) if batch else nullcontext(),
     ):
         now = resources.clock()

@@ -100,7 +100,6 @@ class PlanSource:
         requests: list[OrderRequest],
         take: Take,
         *,
-        chunk_size: int,
         anew: bool,
     ) -> None:
         """Pass the plans of these requests to `take` as they are made, in no order,
@@ -171,7 +170,6 @@ class FromRequests(PlanSource):
         requests: list[OrderRequest],
         take: Take,
         *,
-        chunk_size: int,
         anew: bool,
     ) -> None:
         looking = asyncio.create_task(
@@ -190,9 +188,7 @@ class FromRequests(PlanSource):
             )
 
         try:
-            await plan_each(
-                resources, requests, checked, chunk_size=chunk_size, match_anew=anew
-            )
+            await plan_each(resources, requests, checked, match_anew=anew)
             await looking
         finally:
             looking.cancel()

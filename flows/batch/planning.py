@@ -37,7 +37,6 @@ async def match_requests(
     resources: Resources,
     requests: Sequence[OrderRequest],
     *,
-    chunk_size: int,
     anew: bool,
 ) -> dict[tuple[str, str], Match]:
     """A match for each line with words. A match of an earlier run stands, unless it is
@@ -68,7 +67,7 @@ async def match_requests(
         found.update(matched)
         listener.advance("match words", len(chunk))
 
-    await work_on_chunks(resources, [*items], chunk_size, match)
+    await work_on_chunks(resources, [*items], match)
     unasked = {
         item: Match(marketplace=item[0], words=item[1], note="the service was away")
         for item in items
@@ -96,7 +95,6 @@ async def plan_each(
     requests: list[OrderRequest],
     take: Take,
     *,
-    chunk_size: int,
     match_anew: bool,
 ) -> None:
     """Plan these requests, which leave the list; `take` gets the plans of each chunk
@@ -104,9 +102,7 @@ async def plan_each(
 
     `match_anew` searches for words again that an earlier run matched.
     """
-    matches = await match_requests(
-        resources, requests, chunk_size=chunk_size, anew=match_anew
-    )
+    matches = await match_requests(resources, requests, anew=match_anew)
     planning = Planning(resources, requests, matches)
 
     async def one(
@@ -114,7 +110,7 @@ async def plan_each(
     ) -> None:
         await take(await planning.plan(chunk, label, through))
 
-    await work_on_chunks(resources, requests, chunk_size, one)
+    await work_on_chunks(resources, requests, one)
     for rest in chunked(requests):
         await take([unplanned(request) for request in rest])
 

@@ -81,7 +81,6 @@ class BatchRun:
         source: PlanSource,
         *,
         budget: Money | None = None,
-        chunk_size: int = 0,
         parts: int = 0,
     ) -> None:
         settings = resources.settings
@@ -95,7 +94,6 @@ class BatchRun:
         self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
-        self.chunk_size = chunk_size or settings.chunk_size
         self.parts = parts
         self._remember(source.requests)
         self.plans: dict[str, PlannedOrder] = {}
@@ -260,7 +258,6 @@ class BatchRun:
             refs,
             self.approved,
             limits=self.limits,
-            chunk_size=self.chunk_size,
             feed=self.feed,
             canaries=self.canaries,
             asks=self.source.asks,
@@ -394,9 +391,7 @@ class BatchRun:
                     ]
             await take(plans)
 
-        await self.source.plan(
-            self.resources, requests, made, chunk_size=self.chunk_size, anew=anew
-        )
+        await self.source.plan(self.resources, requests, made, anew=anew)
 
     def _limits(self) -> BudgetLimits:
         """The limits with the sums that are committed by now."""

@@ -102,26 +102,6 @@ ApprovedOrders = Annotated[
         "For only and all but: references as the plan has them, one a line or with commas between them",
     ),
 ]
-ChunkSize = Annotated[
-    int,
-    asked(
-        "Orders per step",
-        "How many orders one step handles, each step a task run. 0: as the settings say",
-        ge=0,
-        le=1000,
-    ),
-]
-Concurrency = Annotated[
-    int,
-    asked(
-        "Calls at once",
-        "Calls to the service at once. 0: as the settings say",
-        ge=0,
-        le=200,
-    ),
-]
-
-
 DueOnly = Annotated[
     bool,
     asked(
@@ -239,14 +219,6 @@ class Limits(FormSection):
         in_words("Done by", lambda: moment_of(self.done_by, datetime.now(UTC), "UTC"))
 
 
-class Speed(FormSection):
-    """The size and number of parallel tasks. The defaults are good."""
-
-    chunk_size: ChunkSize = 0
-    concurrency: Concurrency = 0
-    parts: Parts = 0
-
-
 RequestsParameter = Annotated[Requests, asked("What to buy")]
 DryRun = Annotated[
     bool,
@@ -272,7 +244,6 @@ BatchName = Annotated[
     ),
 ]
 LimitsParameter = Annotated[Limits, asked("Limits of this run")]
-SpeedParameter = Annotated[Speed, asked("Chunks and speed")]
 InboxFolder = Annotated[
     str,
     asked(

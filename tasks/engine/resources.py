@@ -185,7 +185,6 @@ async def open_resources(
     settings: SourcingSettings,
     xportcn: XportcnSettings,
     *,
-    concurrency: int = 0,
     clock: Clock = utc_now,
     is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
@@ -222,7 +221,7 @@ async def open_resources(
                 before=clock() - settings.arrives_within,
             )
 
-        at_once = concurrency or settings.concurrency
+        at_once = settings.concurrency
         leave = _leave_of(ledger, log, clock)
         breaker = _breaker(settings, xportcn, at_once)
         calls = DailyCalls(

@@ -207,6 +207,7 @@ def _main(job: Job, barrier: Barrier | None) -> None:
         del os.environ[name]
     os.environ |= {"XPORTCN_BASE_URL": job.url, "XPORTCN_PAY_IS": "debit"}
     os.environ |= {"SOURCING_DATA_DIR": str(job.folder / "data"), **job.settings}
+    os.environ["SOURCING_CHUNK_SIZE"] = str(job.chunk_size)
     if job.crash_at:
         os.environ[VARIABLE] = job.crash_at
     _without_prefect(job.clock)
@@ -257,7 +258,7 @@ async def _source(job: Job) -> dict[str, Any]:
         plans = flows.batch.plan_sources.FromRequests(
             orders_to_buy(resources.ledger, asked, dry_run=False), str(job.file)
         )
-        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size)
+        batch = BatchRun(resources, job.batch, plans)
         report = await batch.buy(ask=False)
     return report.to_json()
 
@@ -292,7 +293,6 @@ async def _plan(job: Job) -> dict[str, Any]:
             resources,
             [*requests],
             take,
-            chunk_size=job.chunk_size,
             match_anew=False,
         )
     job.plans.write_bytes(pickle.dumps(plans))

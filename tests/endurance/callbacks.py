@@ -455,7 +455,7 @@ async def _ask_refunds(_: Path) -> set[str]:
 
 async def _track(_: Path) -> set[str]:
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
-        report = await track(resources, resources.settings.chunk_size)
+        report = await track(resources)
         refunds = resources.ledger.refunds.in_states(FOLLOWED)
         troubles = [
             *report.troubles,

@@ -111,6 +111,7 @@ def _one(case: Case) -> Seen:
             "port": free_port(),
             "sandbox_port": int(sandbox.url.rpartition(":")[2]),
             "alerts": alerts,
+            "environment": {"SOURCING_CHUNK_SIZE": "2", "SOURCING_CONCURRENCY": "1"},
         }
         (folder / "settings.json").write_text(json.dumps(settings))
         place = LostPlace(Served(folder), url)
@@ -196,7 +197,6 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     run_id = shop.start(
         "buy-from-file/buy-from-file",
         **wanted,
-        speed={"chunk_size": 2, "concurrency": 1},
     )
     if case.answers:
         shop.await_state(run_id, "WaitsForApproval")

@@ -75,7 +75,7 @@ def _bought(
         dry_run=False,
         yes=True,
         batch=BATCH,
-        speed={"parts": parts},
+        parts=parts,
     )
     place.shop.await_state(run_id, "Completed", seconds=1800)
     seconds = time.monotonic() - began

@@ -74,7 +74,11 @@ def _strike(blow: Blow) -> tuple[str, list[str]]:
             "port": free_port(),
             "sandbox_port": int(sandbox.url.rpartition(":")[2]),
             "alerts": alerts,
-            "environment": {"SOURCING_PAGE_PORT": str(free_port())},
+            "environment": {
+                "SOURCING_PAGE_PORT": str(free_port()),
+                "SOURCING_CHUNK_SIZE": "5",
+                "SOURCING_CONCURRENCY": "1",
+            },
         }
         (folder / "settings.json").write_text(json.dumps(settings))
         place = LostPlace(Served(folder), None)
@@ -140,7 +144,6 @@ def _buy(shop: Served, sandbox: RunningSandbox) -> str:
         dry_run=False,
         yes=True,
         batch="struck",
-        speed={"chunk_size": 5, "concurrency": 1},
     )
 
 

@@ -32,7 +32,7 @@ from flows.batch.plan_sources import summary_of
 from flows.batch.request_batches import read_requests
 from flows.batch.sorting import sort_requests
 from flows.buy_from_inbox import hold_contested
-from flows.prefect_ui.parameters import Limits, Requests, Speed
+from flows.prefect_ui.parameters import Limits, Requests
 from tasks.engine.resources import utc_now
 from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
@@ -61,9 +61,7 @@ async def taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]
 
     monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(folder / "data"))
-    night = flows.buy_from_inbox.Night(
-        Inbox(folder), yes=True, limits=Limits(), speed=Speed()
-    )
+    night = flows.buy_from_inbox.Night(Inbox(folder), yes=True, limits=Limits())
     result = await night.take(folder / "a.csv")
     assert result is not None
     assert result.place == "failed"
@@ -102,9 +100,9 @@ async def test_a_file_whose_name_says_so_is_asked_about_also_where_it_was_moved(
     folder = Inbox(tmp_path)
     (tmp_path / name).write_bytes(CHINESE)
     (tmp_path / "working" / name).write_bytes(b"other")
-    await flows.buy_from_inbox.Night(
-        folder, yes=True, limits=Limits(), speed=Speed()
-    ).take(tmp_path / name)
+    await flows.buy_from_inbox.Night(folder, yes=True, limits=Limits()).take(
+        tmp_path / name
+    )
     assert given == [yes]
 
 
@@ -179,9 +177,7 @@ async def test_a_file_that_grew_while_its_half_was_read_goes_back_to_the_inbox(
     monkeypatch.setattr(flows.buy_from_inbox, "enqueue", tell)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / name).write_text(half)
-    night = flows.buy_from_inbox.Night(
-        Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed()
-    )
+    night = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits())
     result = await night.take(tmp_path / name)
     assert result is not None
     assert (result.place, result.note) == (
@@ -203,9 +199,7 @@ async def test_a_file_that_was_taken_away_while_it_was_worked_on_is_told_so(
     monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", source)
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "a.csv").write_bytes(csv_bytes(GOOD))
-    run = flows.buy_from_inbox.Night(
-        Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed()
-    )
+    run = flows.buy_from_inbox.Night(Inbox(tmp_path), yes=True, limits=Limits())
     result = await run.take(tmp_path / "a.csv")
     assert result is not None
     assert (result.place, result.note) == (
@@ -252,7 +246,7 @@ async def night(folder: Path, dropped: bytes = b"") -> list[tuple[str, str]]:
     if dropped:
         (folder / "a.csv").write_bytes(dropped)
     inbox = Inbox(folder)
-    run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits(), speed=Speed())
+    run = flows.buy_from_inbox.Night(inbox, yes=True, limits=Limits())
     done = [done for path in inbox.waiting(quiet_s=0) if (done := await run.take(path))]
     return [(one.place, one.note.rpartition("; ")[2]) for one in done]
 
@@ -303,7 +297,7 @@ async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
 
     async def night(file: str) -> None:
         assert await flows.buy_from_inbox.Night(
-            Inbox(tmp_path), yes=True, limits=Limits(), speed=Speed()
+            Inbox(tmp_path), yes=True, limits=Limits()
         ).take(tmp_path / file)
 
     def killed(file: str) -> None:

@@ -151,7 +151,6 @@ class World:
         known: dict[str, Any] = {
             "since_days": 30,
             "marketplaces": list(Marketplace),
-            "chunk_size": 50,
         }
         run = Reconciliation(self.resources, *(known | options).values())
         with as_current(self.resources):

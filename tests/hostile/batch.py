@@ -150,8 +150,7 @@ class HostileEpisode(Episode):
         scenario = Scenario(
             requests=batch.requests,
             budget=Money(batch.total_fen * 2),
-            settings=_settings(made, LEASE_S, 16, 0),
-            chunk_size=25,
+            settings=_settings(made, LEASE_S, 16, 0, 25),
             day_limit_fen=None,
             hides_bookings=False,
         )

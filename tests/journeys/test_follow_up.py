@@ -54,7 +54,7 @@ class Deployments:
         """One run over the inbox; answers its report."""
         deployment = await self.deploy(buy_from_inbox, "buy-from-inbox")
         run = await self.client.create_flow_run_from_deployment(deployment)
-        given = {"yes": True, "budget_cny": "900", "chunk_size": 0, "concurrency": 0}
+        given = {"yes": True, "budget_cny": "900"}
         return await self.carry_out(
             buy_from_inbox, run, inbox=inbox, quiet_s=0, **given
         )

@@ -142,7 +142,6 @@ class Scenario:
     requests: tuple[OrderRequest, ...]
     budget: Money | None
     settings: SourcingSettings
-    chunk_size: int
     day_limit_fen: int | None
     hides_bookings: bool
 
@@ -174,8 +173,8 @@ class Scenario:
                 dice.choice((20, 60, 120)),
                 dice.choice((1, 4)),
                 tight_fen * (limited == "day"),
+                dice.choice((1, 2, 50)),
             ),
-            chunk_size=dice.choice((1, 2, 50)),
             day_limit_fen=tight_fen if limited == "day" else None,
             hides_bookings=dice.random() < 0.2,
         )
@@ -210,28 +209,32 @@ def one_order(made: Stage, marketplace: Marketplace) -> Scenario:
         requests=(request,),
         budget=None,
         settings=_settings(made, 120, 4, 0),
-        chunk_size=50,
         day_limit_fen=None,
         hides_bookings=False,
     )
 
 
 def _settings(
-    made: Stage, lease_s: int, concurrency: int, day_limit_fen: int
+    made: Stage,
+    lease_s: int,
+    concurrency: int,
+    day_limit_fen: int,
+    chunk_size: int = 50,
 ) -> SourcingSettings:
     day_limit = str(Money(day_limit_fen).minor / 100) if day_limit_fen else ""
-    return _known_settings(made, lease_s, concurrency, day_limit)
+    return _known_settings(made, lease_s, concurrency, day_limit, chunk_size)
 
 
 @lru_cache(maxsize=100)
 def _known_settings(
-    made: Stage, lease_s: int, concurrency: int, day_limit: str
+    made: Stage, lease_s: int, concurrency: int, day_limit: str, chunk_size: int
 ) -> SourcingSettings:
     return SourcingSettings(
         data_dir=made.folder,
         lease_s=lease_s,
         settle_s=SETTLE_S,
         concurrency=concurrency,
+        chunk_size=chunk_size,
         day_limit_cny=day_limit,
         timezone="UTC",
     )
@@ -646,22 +649,15 @@ class Episode:
     ) -> Coroutine[Any, Any, None]:
         scenario = self.scenario
         if kind == "look":
-            limits: dict[str, Any] = {
-                "budget": scenario.budget,
-                "chunk_size": scenario.chunk_size,
-            }
-            return follow_up(process, scenario.settings, self.clock, **limits)
+            return follow_up(
+                process, scenario.settings, self.clock, budget=scenario.budget
+            )
         if kind == "track":
-            return track(scenario.settings, self.clock, chunk_size=scenario.chunk_size)
+            return track(scenario.settings, self.clock)
         if kind == "cancel":
             if not self.misfortune.calm:
                 self.taken_back.append(self.dice.choice(scenario.requests).order_ref)
-            return cancel(
-                scenario.settings,
-                self.clock,
-                self.taken_back,
-                chunk_size=scenario.chunk_size,
-            )
+            return cancel(scenario.settings, self.clock, self.taken_back)
         if kind == "answer":
             return self._answered(process, says_yes=says_yes)
         return source(
@@ -670,7 +666,6 @@ class Episode:
             self.clock,
             scenario.requests,
             budget=scenario.budget,
-            chunk_size=scenario.chunk_size,
             says_yes=says_yes,
             beforehand=bool(
                 self.nights and not self.misfortune.calm and self.nights.random() < 0.5
@@ -697,7 +692,6 @@ class Episode:
             shown,
             approved=refs if says_yes else (),
             budget=self.scenario.budget,
-            chunk_size=self.scenario.chunk_size,
         )
 
     async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:

@@ -115,7 +115,6 @@ async def source(
     requests: Sequence[OrderRequest],
     *,
     budget: Money | None,
-    chunk_size: int,
     says_yes: bool,
     beforehand: bool = False,
     waits: bool = False,
@@ -140,9 +139,7 @@ async def source(
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
         plans = Judged(requests, process)
-        run = BatchRun(
-            resources, process.batch, plans, budget=budget, chunk_size=chunk_size
-        )
+        run = BatchRun(resources, process.batch, plans, budget=budget)
         await run.buy(ask=not beforehand)
         if waits:
             show_plan(process, resources)
@@ -167,7 +164,6 @@ async def answer_plan(
     *,
     approved: Collection[str],
     budget: Money | None,
-    chunk_size: int,
 ) -> None:
     """`flows.approve_batch`: a person answers about a plan as it was shown, which may
     be an old one by now.
@@ -197,9 +193,7 @@ async def answer_plan(
         else:
             process.approved.clear()
         goes_on = FromLedger(ledger, shown.batch)
-        run = BatchRun(
-            resources, shown.batch, goes_on, budget=budget, chunk_size=chunk_size
-        )
+        run = BatchRun(resources, shown.batch, goes_on, budget=budget)
         await run.buy(ask=False)
 
 
@@ -209,38 +203,35 @@ async def follow_up(
     clock: Clock,
     *,
     budget: Money | None,
-    chunk_size: int,
 ) -> None:
     """`flows.buy_from_file`, which asks nobody."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
         if resources.ledger.knows_batch(process.batch):
             approved = FromLedger(resources.ledger, process.batch)
-            await BatchRun(
-                resources, process.batch, approved, chunk_size=chunk_size, budget=budget
-            ).buy(ask=False)
+            await BatchRun(resources, process.batch, approved, budget=budget).buy(
+                ask=False
+            )
 
 
-async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:
+async def track(settings: SourcingSettings, clock: Clock) -> None:
     """`flows.sync_tracking`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
-        await track_parcels(resources, chunk_size)
+        await track_parcels(resources)
 
 
 async def cancel(
     settings: SourcingSettings,
     clock: Clock,
     order_refs: Sequence[str],
-    *,
-    chunk_size: int,
 ) -> None:
     """`flows.cancel_orders`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
         before = resources.ledger.orders(order_refs)
         await settle_open(resources, before)
-        await cancel_chunks(resources, order_refs, CHANGED_MY_MIND, chunk_size)
+        await cancel_chunks(resources, order_refs, CHANGED_MY_MIND)
         await write_tables(resources, "after-sale")
 
 

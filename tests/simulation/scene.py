@@ -299,7 +299,6 @@ class Scene(Shop):
                 shown,
                 approved=[ref for ref in approved if ref in shown.plans],
                 budget=None,
-                chunk_size=self.scenario.chunk_size,
             ),
         )
 

@@ -52,8 +52,7 @@ class Shop(Episode):
                 for n, one in enumerate(marketplaces, start=1)
             ),
             budget=None,
-            settings=_settings(made, 120, 4, 0),
-            chunk_size=chunk_size,
+            settings=_settings(made, 120, 4, 0, chunk_size),
             day_limit_fen=None,
             hides_bookings=False,
         )

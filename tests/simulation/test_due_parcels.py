@@ -47,7 +47,7 @@ class Hours(Journey):
         self, name: str, options: Mapping[str, Any]
     ) -> Callable[[Resources], Awaitable[object]]:
         async def tracks(resources: Resources) -> None:
-            self.followed[name] = (await track(resources, 50, **options)).followed
+            self.followed[name] = (await track(resources, **options)).followed
 
         return tracks
 

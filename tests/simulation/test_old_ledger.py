@@ -201,7 +201,7 @@ class OldInstallation(Journey):
     async def _does_daily_work(self, resources: Resources) -> None:
         ledger = resources.ledger
         now = resources.clock()
-        await Reconciliation(resources, None, list(Marketplace), 50).report(None)
+        await Reconciliation(resources, None, list(Marketplace)).report(None)
         happened(ledger, now - DAY)
         to_do(ledger, refused_for=WEEK)
         ledger.outbox.put(

@@ -24,8 +24,6 @@ from tasks.engine.resources import Resources
 from tests.simulation.scene import Scene
 from tests.simulation.scripts import Script
 
-CHUNK = 50
-
 
 def flow_run(flow: Any, **asked: Any) -> Script:
     """A flow as Prefect runs it, with the scene's resources and the code of its
@@ -71,9 +69,7 @@ async def restored(scene: Scene) -> None:
 
 async def cancelled(scene: Scene) -> None:
     """Cancel the order, and tell what did not go as asked."""
-    await scene.does(
-        lambda resources: cancel(resources, ["R-1"], CHANGED_MY_MIND, CHUNK)
-    )
+    await scene.does(lambda resources: cancel(resources, ["R-1"], CHANGED_MY_MIND))
 
 
 async def cancelled_as_it_is_paid(scene: Scene) -> None:
@@ -93,4 +89,4 @@ async def paid_soon(scene: Scene) -> None:
 
 
 async def tracked(scene: Scene) -> None:
-    await scene.does(lambda resources: track(resources, CHUNK))
+    await scene.does(track)

@@ -203,16 +203,16 @@ async def test_a_refund_that_was_settled_without_its_rows_is_told_by_the_next_tr
     """
     refunding(resources, channel)
     root = resources.settings.snapshot_root
-    await track(resources, 10)
+    await track(resources)
     assert sql(root, CAME_BACK).rows == (("asked", 0),)
     clock.advance(60)
     await follow_refunds(resources.ledger.refunds.of_orders(["B-1"]), label="B-1")
     clock.advance(60)
-    await track(resources, 10)
+    await track(resources)
     assert sql(root, CAME_BACK).rows == (("refunded", 500),)
     clock.advance(60)
     written = len(list(snapshots_below(root)))
-    await track(resources, 10)
+    await track(resources)
     assert len(list(snapshots_below(root))) == written
 
 
@@ -381,7 +381,7 @@ async def test_a_parcel_with_an_exception_is_told_once(
             description=words_of_it,
         )
         channel.events.append(scan)
-        report = await track(resources, 50)
+        report = await track(resources)
         assert report.stuck == ["B-1"]
     assert summary_of(report) == "1 order: 0 moved, 1 new event, 1 stuck"
     (body,) = told(resources)

@@ -212,11 +212,11 @@ async def by_resolve(shop: Shop) -> None:
 
 
 async def by_reconcile(shop: Shop) -> None:
-    await Reconciliation(shop.resources, 7, [Marketplace.TAOBAO], 10).report(None)
+    await Reconciliation(shop.resources, 7, [Marketplace.TAOBAO]).report(None)
 
 
 async def by_track(shop: Shop) -> None:
-    await track(shop.resources, 10)
+    await track(shop.resources)
 
 
 async def by_dry_run(_shop: Shop) -> None:

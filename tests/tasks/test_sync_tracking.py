@@ -104,11 +104,11 @@ async def test_parcels_are_followed_while_money_is_asked_back(
     booked(resources, OrderState.REFUNDING)
     shown(channel, "SF1")
     channel.events = [scan("SF1", clock)]
-    report = await track(resources, 10)
+    report = await track(resources)
     assert (reports, report.new_events) == ({"71": [["SF1"]]}, 1)
     assert order(resources).state is OrderState.REFUNDING
     shown(channel, "SF1", status=ServiceStatus.CLOSED)  # its refund says so soon
-    await track(resources, 10)
+    await track(resources)
     assert order(resources).state is OrderState.REFUNDING
 
 
@@ -144,7 +144,7 @@ async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tell
         [OrderChange(order_ref="B-1", writes=OrderUpdate({"paid_minor": 1000}))]
     )
     shown(channel, status=ServiceStatus.CLOSED)
-    await track(resources, 10)
+    await track(resources)
     assert order(resources).reason_code is ReasonCode.CLOSED_AFTER_PAYMENT
     resources.ledger.change(
         [
@@ -154,7 +154,7 @@ async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tell
             )
         ]
     )
-    await track(resources, 10)
+    await track(resources)
     assert (order(resources).why == told) is ends
 
 
@@ -176,7 +176,7 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
     why = because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["S-1", "S-2"])
     resources.ledger.change([order(resources).held(why)])
     shown(channel, shipments=both)
-    await track(resources, 10)
+    await track(resources)
     assert (order(resources).state, order(resources).why) == (OrderState.HELD, why)
     if has_refund:
         resources.ledger.change(
@@ -186,18 +186,18 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
             ReasonCode.REFUND_CAME_BACK, refunded=Money(50), what="refund of 0.50 CNY"
         )
         resources.ledger.change([order(resources).held(back)])
-        await track(resources, 10)
+        await track(resources)
         assert (order(resources).state, order(resources).why) == (
             OrderState.HELD,
             why,
         ), "its question is back"
     before = order(resources)
     shown(channel, shipments=both[::-1])
-    await track(resources, 10)
+    await track(resources)
     assert order(resources) == before, "in another order they are no news"
     [left] = both[:1] if is_first_left else both[1:]
     shown(channel, shipments=(left,))
-    await track(resources, 10)
+    await track(resources)
     now = order(resources)
     assert (now.state, now.why, now.shipment_order_id) == (
         OrderState.BOOKED,
@@ -227,7 +227,7 @@ async def test_what_was_charged_beyond_the_approved_stays_with_the_order_on_its_
     booked(resources)
     resources.ledger.change([order(resources).stays(why)])
     shown(channel, "SF1", shipments=(BOOKED,))
-    await track(resources, 10)
+    await track(resources)
     assert (order(resources).state, order(resources).why) == (OrderState.SHIPPED, why)
 
 
@@ -237,7 +237,7 @@ async def test_a_payment_that_was_counted_with_another_amount_keeps_its_note_unt
     ordered(resources, "B-1", "71", OrderState.PAID)
     resources.ledger.change([order(resources).stays(COUNTED)])
     shown(channel, status=ServiceStatus.PAID)
-    await track(resources, 10)
+    await track(resources)
     assert (order(resources).state, order(resources).why) == (OrderState.PAID, COUNTED)
     change = Book(resources).seen(
         order(resources), (replace(BOOKED, fee=Money(9900, "USD")),)
@@ -254,10 +254,10 @@ async def test_each_report_names_all_parcels_of_the_order(
     """
     booked(resources)
     shown(channel, "SF1")
-    await track(resources, 10)
+    await track(resources)
     shown(channel, "SF2", "SF1")
-    await track(resources, 10)
-    await track(resources, 10)
+    await track(resources)
+    await track(resources)
     assert reports == {"71": [["SF1"], ["SF2", "SF1"]]}
 
 
@@ -290,7 +290,7 @@ async def test_a_line_that_is_in_no_booking_is_told_to_no_warehouse(
         [OrderChange(order_ref="B-1", writes=OrderUpdate({"lines": two}))]
     )
     shown(channel, "SF1")
-    await track(resources, 10)
+    await track(resources)
     assert named == [told]
 
 
@@ -317,7 +317,7 @@ async def test_numbers_that_come_after_the_booking_or_change_are_taken(
         ((Shipment(shipment_order_id="S-1", tracking_numbers=("FAR2",)),), ["FAR2"]),
     ):
         shown(channel, "SF1", shipments=shipments)
-        await track(resources, 10)
+        await track(resources)
         assert order(resources).tracking_numbers == numbers
     found = order(resources)
     assert found.shipment is not None
@@ -355,12 +355,12 @@ async def test_a_marketplace_that_can_not_be_asked_keeps_no_other_from_being_fol
     )
     shown(channel, "SF1")
     with pytest.raises(Misconfigured, match="the module is not open"):
-        await track(resources, 10)
+        await track(resources)
     assert (order(resources).state, order(resources, "A-3").state) == (
         OrderState.SHIPPED,
         OrderState.BOOKED,
     )
-    report = await track(resources, 10, only=["A-3", "B-1"])
+    report = await track(resources, only=["A-3", "B-1"])
     assert (report.unasked, report.troubles) == (
         ["A-3"],
         ["A-3: the module is not open; the next run asks about them"],
@@ -389,7 +389,7 @@ async def test_one_order_that_the_service_has_not_any_more_keeps_no_other_from_b
     booked(resources)
     ordered(resources, "A-3", "72", OrderState.PAID, OrderState.BOOKED)
     shown(channel)
-    report = await track(resources, 10)
+    report = await track(resources)
     assert (list(report.unread), order(resources).state) == (
         ["A-3"],
         OrderState.SHIPPED,
@@ -413,7 +413,7 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
         patch.setattr("flows.sync_tracking.EventFeed.emit", killed)
         channel.events = [scan("SF1", clock, TraceStatus.RETURNED)]
         with pytest.raises(RuntimeError, match="killed"):
-            await track(resources, 10)
+            await track(resources)
     (body,) = told(resources)
     assert body.startswith("Parcels on their way back: B-1")
     clock.advance(3600)
@@ -421,7 +421,7 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
         scan("SF1", clock, TraceStatus.RETURNED),
         scan("SF2", clock, TraceStatus.RETURNED),
     ]
-    report = await track(resources, 10)
+    report = await track(resources)
     assert report.returned == ["B-1"]
     (body,) = told(resources)
     assert body.startswith("Parcels on their way back: B-1")
@@ -442,7 +442,7 @@ async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by
     booked(resources)
     shown(channel)
     for _ in range(earlier):
-        await track(resources, 10)
+        await track(resources)
         clock.advance(8 * 24 * 3600)
 
     async def killed(_: object) -> None:
@@ -457,11 +457,11 @@ async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by
             scan("SF3", clock),
         ]
         with pytest.raises(Defect, match="killed"):
-            await track(resources, 10)
+            await track(resources)
     assert told(resources) == []
     clock.advance(3600)
-    report = await track(resources, 10)
-    await track(resources, 10)
+    report = await track(resources)
+    await track(resources)
     assert (report.new_events, report.returned, report.stuck) == (0, [], [])
     assert "returned:B-1:SF1" in causes(resources, "returned:")
     assert "stuck:B-1:SF2" in causes(resources, "stuck:")
@@ -480,10 +480,10 @@ async def test_an_order_that_is_held_for_a_week_is_not_read_each_hour_any_more(
     for hours in (1, 1, 24 * 7, 1, 1):
         clock.advance(hours * 3600)
         channel.reads.clear()
-        await track(resources, 10, due_only=True)
+        await track(resources, due_only=True)
         reads.append(len(channel.reads))
     assert reads == [1, 1, 1, 0, 0]
-    await track(resources, 10)
+    await track(resources)
     assert len(channel.reads) == 1
 
 

@@ -46,7 +46,6 @@ class Plans(FromRequests):
         requests: Sequence[OrderRequest],
         take: Take,
         *,
-        chunk_size: int,
         anew: bool,
     ) -> None:
         self.asked.append([one.order_ref for one in requests])

@@ -177,7 +177,6 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
             refs,
             {},
             limits=cast(Any, None),
-            chunk_size=9,
             feed=feed,
             canaries=Canaries(run),
             asks=asks,

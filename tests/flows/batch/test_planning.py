@@ -35,9 +35,14 @@ from tests.verdicts import in_these_words
 BREAKER = SimpleNamespace(is_over=False, waits=False)
 LEDGER = SimpleNamespace(matches=SimpleNamespace(keep=lambda _rows: None))
 RESOURCES = cast(
-    Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2)
+    Resources,
+    SimpleNamespace(
+        ledger=LEDGER,
+        breaker=BREAKER,
+        concurrency=2,
+        settings=SimpleNamespace(chunk_size=10),
+    ),
 )
-CHUNK = 10
 
 
 def requests(count: int) -> list[OrderRequest]:
@@ -132,7 +137,7 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
         plans.extend(made)
 
     planning = asyncio.create_task(
-        plan_each(RESOURCES, [*asked], take, chunk_size=CHUNK, match_anew=False)
+        plan_each(RESOURCES, [*asked], take, match_anew=False)
     )
     for _ in range(100):
         await asyncio.sleep(0)

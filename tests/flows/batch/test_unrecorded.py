@@ -157,7 +157,7 @@ async def test_a_plan_of_what_the_service_has_is_held(
 
     monkeypatch.setattr(plan_sources, "plan_each", plan_each)
     await plan_sources.FromRequests([REQUEST], "file.csv").plan(
-        resources, [REQUEST], take, chunk_size=1, anew=False
+        resources, [REQUEST], take, anew=False
     )
     (plan,) = taken
     assert not plan.is_fine

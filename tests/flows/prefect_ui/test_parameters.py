@@ -45,8 +45,7 @@ def test_a_run_started_by_hand_buys_nothing_unless_told_to() -> None:
         ({"requests": {"lines": "order_ref\titem\nA\t1"}, "batch": "week-47.b"}, False),
         ({"requests": {"lines": "x"}, "limits": {"budget_cny": "99.50"}}, False),
         ({"requests": {"lines": "x"}, "limits": {"budget_cny": "0.01"}}, False),
-        ({"requests": {"lines": "x"}, "speed": {"chunk_size": 1001}}, True),
-        ({"requests": {"lines": "x"}, "speed": {"concurrency": -1}}, True),
+        ({"requests": {"lines": "x"}, "parts": 65}, True),
         ({"requests": {"path": "orders.csv"}}, True),
         ({}, True),
     ],
@@ -215,8 +214,6 @@ def test_the_nightly_form_has_defaults_for_everything() -> None:
         "inbox": "inbox",
         "yes": True,
         "budget_cny": "",
-        "chunk_size": 0,
-        "concurrency": 0,
         "quiet_s": 10,
         "done_by": "",
     }

@@ -148,7 +148,6 @@ def scenario_of(made: Stage, cell: Cell) -> Scenario:
         requests=tuple(requests),
         budget=Money(budget_fen) if budget_fen else None,
         settings=_settings(made, LEASE_S, 4, 0),
-        chunk_size=50,
         day_limit_fen=None,
         hides_bookings=False,
     )

@@ -204,7 +204,7 @@ class Journey(Episode):
             await self._buy(resources, self.scenario.requests[-1:], UNPAID)
 
         async def cancels(resources: Resources) -> None:
-            await cancel(resources, [UNPAID], CHANGED_MY_MIND, chunk_size=50)
+            await cancel(resources, [UNPAID], CHANGED_MY_MIND)
 
         self.world.books.set_balance(1)
         await self._does(buys_one)
@@ -273,10 +273,10 @@ class Journey(Episode):
             and order.paid_minor is not None
             and not resources.ledger.refunds.of_orders([TAKEN_BACK])
         ):
-            await cancel(resources, [TAKEN_BACK], CHANGED_MY_MIND, chunk_size=50)
+            await cancel(resources, [TAKEN_BACK], CHANGED_MY_MIND)
 
     async def _follows(self, resources: Resources) -> None:
-        await track(resources, chunk_size=50)
+        await track(resources)
         refs = [request.order_ref for request in self.scenario.requests]
         await settle_open(resources, refs)
         await follow_refunds(
@@ -360,7 +360,6 @@ def _scenario(made: Stage, seed: int) -> Scenario:
         requests=tuple(requests),
         budget=Money(total_fen * 11 // 10),
         settings=_settings(made, 60, 8, 0),
-        chunk_size=50,
         day_limit_fen=None,
         hides_bookings=False,
     )
