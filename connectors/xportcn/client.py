@@ -387,9 +387,8 @@ class XportcnClient:
             )
         except ValidationError as error:
             return self._failed(call, answer, FailureKind.MISFIT, error)
-        for part in data if isinstance(data, tuple) else (data,):
-            if isinstance(part, EffectAnswer):
-                part.came_with(envelope.request_id)
+        if isinstance(data, EffectAnswer):
+            data.came_with(envelope.request_id)
         return data
 
     def _failed(

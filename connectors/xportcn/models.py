@@ -19,7 +19,6 @@ from typing import (
     Generic,
     Self,
     TypeVar,
-    Unpack,
     get_args,
     get_origin,
 )
@@ -73,24 +72,7 @@ class HeadNames:
     within: str | None = None
 
 
-class WireModel(BaseModel):
-    """Base of requests and answers.
-
-    `passed_over` are the contract's names of fields that are known and neither sent nor
-    read, its bases' among them: an answer that has one differs in nothing.
-    """
-
-    passed_over: ClassVar[frozenset[str]] = frozenset()
-
-    def __init_subclass__(
-        cls, passed_over: str = "", **options: Unpack[ConfigDict]
-    ) -> None:
-        super().__init_subclass__(**options)
-        inherited = (getattr(base, "passed_over", ()) for base in cls.__bases__)
-        cls.passed_over = frozenset(passed_over.split()).union(*inherited)
-
-
-class Response(WireModel):
+class Response(BaseModel):
     """Base of the service's answers."""
 
     model_config = ConfigDict(
@@ -226,7 +208,7 @@ class CheckedAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class Request(WireModel):
+class Request(BaseModel):
     """Base of our requests: unknown fields are an error here, None is left out, empty
     text is kept.
     """
@@ -258,6 +240,10 @@ class Nothing(Request):
     """A request without parameters."""
 
 
+class AnyRequest(Request, extra="allow"):
+    """A request that is neither built by code nor made by hand."""
+
+
 class PagedRequest(Request):
     """Base of requests for a page of a list, where the contract names its number and
     size so.
@@ -274,7 +260,7 @@ def alias(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
 
-class Page(Response, passed_over="totalPage pageSize currentPage"):
+class Page(Response):
     """The contract's page object, without its rows."""
 
     total_records: Count = Field(

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from pydantic import BaseModel
+
 from connectors.foreign import words_of
 from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.models import WireModel, names_of
+from connectors.xportcn.models import names_of
 from connectors.xportcn.operations import catalogue
 from connectors.xportcn.operations.operation import Call, Operation
 
@@ -148,9 +150,9 @@ def _fields(shape: Any) -> dict[str, Any]:
     """The types of a model's fields by the contract's names, through lists and
     unions.
     """
-    if not (isinstance(shape, type) and issubclass(shape, WireModel)):
+    if not (isinstance(shape, type) and issubclass(shape, BaseModel)):
         return next(filter(None, map(_fields, get_args(shape))), {})
-    fields: dict[str, Any] = dict.fromkeys(shape.passed_over)
+    fields: dict[str, Any] = {}
     for name, info in shape.model_fields.items():
         fields |= dict.fromkeys(names_of(name, info), info.annotation)
     return fields

@@ -24,7 +24,7 @@ class ReasonsRequest(Request):
     goods_status: str
 
 
-class Reason(Response, passed_over="tip"):
+class Reason(Response):
     id: GivenId
     name: str = ""
     need_voucher: bool = False
@@ -75,7 +75,7 @@ class ReturnRequest(Request):
     vouchers: tuple[str, ...] | None = None
 
 
-class LogisticsCompany(Response, passed_over="id companyPhone"):
+class LogisticsCompany(Response):
     company_name: str = ""
     company_no: str
 
@@ -93,10 +93,7 @@ class RefundOperation(Response):
     status: str = ""
 
 
-class Refund(
-    Response,
-    passed_over="id orderId orderEntryIds disputeRequest goodsStatus applyReason remark vouchers createTime updateTime",
-):
+class Refund(Response):
     """`refund_payment` is the sum given back so far (assumed); it counts once the
     refund is done.
     """

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, Request, Response
+from connectors.xportcn.models import AnyRequest, EffectAnswer, Request, Response
 from connectors.xportcn.operations.alibaba_order import (
     AddressParam,
     Cargo,
-    CreateAnswer,
-    Preview,
 )
 from connectors.xportcn.operations.operation import SIBLING, Group
 from connectors.xportcn.wire import Id
@@ -25,28 +23,6 @@ class PreviewRequest(Request):
 
     address_param: AddressParam
     cargo_param_list: tuple[SellerCargo, ...]
-
-
-class SellerPreview(Preview):
-    seller_open_id: str
-
-
-class CreateRequest(Request):
-    """At most 10 sellers. One `message` for all: the references of their orders with
-    blanks between.
-    """
-
-    flow: str = "general"
-    message: str = Field(max_length=500)
-    address_param: AddressParam
-    cargo_param_list: tuple[SellerCargo, ...]
-    trade_type: str | None = None
-
-
-class SellerCreateAnswer(CreateAnswer):
-    """Each seller has an outcome of its own."""
-
-    seller_open_id: str
 
 
 class PayRequest(Request):
@@ -73,14 +49,14 @@ PREVIEW = GROUP(
     "POST /alibaba/order/create/previewbatch",
     SIBLING,
     "1688.preview",
-).read(PreviewRequest, tuple[SellerPreview, ...])
+).read(PreviewRequest, object)
 CREATE = GROUP(
     53,
     "Create an order (different merchants)",
     "POST /alibaba/order/batch/create",
     SIBLING,
     "1688.create",
-).sends(CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE)
+).sends(AnyRequest, object, Action.CREATE)
 PAY = GROUP(
     57,
     "Developers submit bulk payment 1688 orders",

@@ -17,7 +17,7 @@ class CategoryRequest(Request):
     category_id: IdNumber = "0"
 
 
-class Category(Response, passed_over="parentIDs parentIds childIDs childIds"):
+class Category(Response):
     category_id: GivenId = Field(validation_alias=alias("categoryID", "categoryId"))
     name: str = ""
     level: Code | None = None
@@ -37,14 +37,14 @@ class Narrowed(Request):
     price_end: str | None = None
 
 
-class SearchRequest(Narrowed, passed_over="filter outMemberId"):
+class SearchRequest(Narrowed):
     """`keyword` may be empty with a `category_id`."""
 
     keyword: str
     category_id: str | None = None
 
 
-class ImageSearchRequest(Narrowed, passed_over="filter outMemberId region"):
+class ImageSearchRequest(Narrowed):
     """Exactly one of the images."""
 
     image_base64: str | None = None
@@ -68,7 +68,7 @@ class PriceInfo(Response):
     price: Yuan
 
 
-class SearchHit(Response, passed_over="monthSold isJxhy"):
+class SearchHit(Response):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -77,7 +77,7 @@ class SearchHit(Response, passed_over="monthSold isJxhy"):
     seller_open_id: str = ""
 
 
-class DetailRequest(Request, passed_over="outMemberId"):
+class DetailRequest(Request):
     offer_id: IdNumber
     country: str = "en"
 
@@ -101,8 +101,7 @@ class PriceRange(Response):
     price: Yuan
 
 
-class SaleInfo(Response, passed_over="unitInfo"):
-    amount_on_sale: Count = 0
+class SaleInfo(Response):
     price_range_list: tuple[PriceRange, ...] = ()
 
 
@@ -114,7 +113,7 @@ class SellerData(Response):
     shop_name: str = ""
 
 
-class Product(Response, passed_over="batchNumber"):
+class Product(Response):
     offer_id: GivenId
     subject: str = ""
     subject_trans: str = ""
@@ -147,7 +146,7 @@ WANGWANG_URL = GROUP(
     "Convert decryption to Wang Wang URL",
     "POST /alibaba/product/openuid/decrypt",
     SIBLING,
-).read(WangwangRequest, str)
+).read(WangwangRequest, object)
 SEARCH = GROUP(
     47,
     "Product keyword query",

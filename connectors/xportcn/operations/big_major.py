@@ -39,14 +39,13 @@ class PreviewRequest(alibaba_order.PreviewRequest):
     flow: str = FLOW
 
 
-class PreviewedItem(Response, passed_over="openOfferId finalUnitPrice"):
+class PreviewedItem(Response):
     """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a
     colon, words.
     """
 
     offer_id: GivenId
     spec_id: str = ""
-    sku_id: Id = ""
     amount: Fen | None = None
     message: str = ""
 
@@ -75,7 +74,7 @@ class CreateRequest(alibaba_order.CreateRequest):
     flow: str = FLOW
 
 
-class CreatedOrder(Response, passed_over="orderNo"):
+class CreatedOrder(Response):
     order_id: Id = ""
     total_payment: Fen | None = None
     total_amount: Fen | None = None
@@ -95,16 +94,14 @@ class PayAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class OrderPageRequest(
-    PagedRequest, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd"
-):
+class OrderPageRequest(PagedRequest):
     """Times are China-time text."""
 
     order_status: str | None = None
     create_time_start: str | None = None
 
 
-class OrderItem(Response, passed_over="orderEntryId specId title"):
+class OrderItem(Response):
     offer_id: Id = ""
     sku_id: Id = ""
     quantity: Counted = 0
@@ -112,7 +109,7 @@ class OrderItem(Response, passed_over="orderEntryId specId title"):
     amount: Fen | None = None
 
 
-class Order(Response, passed_over="orderNo refundStatus modifyTime sellerOpenId"):
+class Order(Response):
     """`total_payment` includes the service's fee. Our reference: `message`,
     `out_order_id` (assumed).
     """

@@ -66,7 +66,6 @@ class SearchHit(Priced):
     image: str = ""
     price: Amount
     e_company_id: Id = ""
-    min_order_quantity: Count = 1
 
 
 class SearchPage(Response):
@@ -79,7 +78,7 @@ class DetailRequest(Request):
     country: str = CHINA
 
 
-class LadderStep(Priced, passed_over="maxQuantity"):
+class LadderStep(Priced):
     min_quantity: Count
     price: Amount
 
@@ -116,12 +115,12 @@ class OrderedProduct(Request):
     quantity: int
 
 
-class Telephone(Request, passed_over="area"):
+class Telephone(Request):
     country: str
     number: str
 
 
-class ShipmentAddress(Request, passed_over="alternateAddress provinceCode cityCode"):
+class ShipmentAddress(Request):
     zip: str
     country: str
     country_code: str
@@ -138,7 +137,7 @@ class FreightRequest(Request):
     dispatch_location: str = CHINA
 
 
-class Carrier(Priced, passed_over="carrierName minDays"):
+class Carrier(Priced):
     carrier_code: str
     fee: Amount
     max_days: Count = 0
@@ -167,7 +166,7 @@ class LogisticsDetail(Request):
     carrier_code: str
 
 
-class CreateRequest(Request, passed_over="remark"):
+class CreateRequest(Request):
     """`channel_refer_id` is the idempotency key; `carrier_code` must come from a
     freight answer of the last hour.
     """
@@ -177,12 +176,14 @@ class CreateRequest(Request, passed_over="remark"):
     logistics_detail: LogisticsDetail
 
 
-class CreatedOrder(Priced, passed_over="productAmount freightAmount"):
+class CreatedOrder(Priced):
     trade_id: GivenId
     total_amount: Amount
+    product_amount: object = None
+    freight_amount: object = None
 
 
-class CreateAnswer(EffectAnswer, passed_over="payUrl"):
+class CreateAnswer(EffectAnswer):
     """`trade_id` is empty when several orders result."""
 
     trade_id: Id = ""
@@ -195,14 +196,12 @@ class PayRequest(Request):
     order_id_list: tuple[str, ...]
 
 
-class PayAnswer(EffectAnswer, passed_over="payUrl"):
+class PayAnswer(EffectAnswer):
     status: str = ""
     reason_code: str = ""
 
 
-class OrderListRequest(
-    Request, passed_over="createDateEnd modifyDateStart modifyDateEnd"
-):
+class OrderListRequest(Request):
     """Times are China-time text; at most 50 ids or references."""
 
     start_page: int
@@ -230,15 +229,13 @@ class ParcelAbroad(BookedParcel):
     traces: RowsWithin[Trace] = FittingRows()
 
 
-class OrderItem(Response, passed_over="title unitPrice amount"):
+class OrderItem(Response):
     product_id: Id = ""
     sku_id: Id = ""
     quantity: Counted = 0
 
 
-class Order(
-    Priced, passed_over="productAmount freightAmount modifyDate eCompanyId carrierCode"
-):
+class Order(Priced):
     """`paid_amount` is absent until paid."""
 
     head_names = HeadNames(("tradeId",), "createDate", "channelReferId")
@@ -247,6 +244,8 @@ class Order(
     trade_status: Word = ""
     total_amount: Amount
     paid_amount: Amount | None = None
+    product_amount: object = None
+    freight_amount: object = None
     create_date: MaybeChinaTime = None
     pay_date: MaybeChinaTime = None
     close_reason: str = ""

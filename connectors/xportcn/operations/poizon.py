@@ -49,7 +49,7 @@ class SearchRequest(PagedRequest):
     sort: str | None = None
 
 
-class SearchHit(Response, passed_over="distSpuId categoryId minQuantity"):
+class SearchHit(Response):
     dw_spu_id: GivenId
     title: str = ""
     pic_url: str = ""
@@ -76,7 +76,7 @@ class ProductSku(Response):
     pic_url: str = ""
 
 
-class Product(Response, passed_over="brandName"):
+class Product(Response):
     dw_spu_id: GivenId
     dist_spu_id: Id = ""
     title: str = ""
@@ -114,7 +114,7 @@ class PreviewRequest(Request):
     product_list: tuple[AskedProduct, ...]
 
 
-class PreviewedItem(Response, passed_over="stock minQuantity"):
+class PreviewedItem(Response):
     """`price` and `stock` are absent for an unknown SKU."""
 
     dw_spu_id: GivenId
@@ -151,7 +151,7 @@ class OrderedProduct(AskedProduct):
     price: Fen
 
 
-class CreateRequest(Request, passed_over="remark"):
+class CreateRequest(Request):
     """`request_id` is the idempotency key."""
 
     request_id: str
@@ -159,10 +159,7 @@ class CreateRequest(Request, passed_over="remark"):
     product_list: tuple[OrderedProduct, ...]
 
 
-class OrderItem(
-    Response,
-    passed_over="distSubOrderNo orderStatus distSkuId title createTime modifyTime",
-):
+class OrderItem(Response):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
     quantity: Counted = 0
@@ -171,7 +168,7 @@ class OrderItem(
     currency: OnlyCny = "CNY"
 
 
-class CreatedOrder(Response, passed_over="customerOrderNo"):
+class CreatedOrder(Response):
     dist_order_no: Id = ""
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
@@ -180,7 +177,7 @@ class CreatedOrder(Response, passed_over="customerOrderNo"):
     order_items: tuple[OrderItem, ...] = ()
 
 
-class CreateAnswer(CheckedAnswer, passed_over="requestId"):
+class CreateAnswer(CheckedAnswer):
     order_list: tuple[CreatedOrder, ...] = ()
 
 
@@ -193,7 +190,7 @@ class PayAnswer(CheckedAnswer):
     real_pay_amount: Yuan | None = None
 
 
-class OrderListRequest(PagedRequest, passed_over="createTimeEnd"):
+class OrderListRequest(PagedRequest):
     """At most 50 ids or references. Times are UTC milliseconds."""
 
     request_ids: tuple[str, ...] | None = None
@@ -219,7 +216,7 @@ class ParcelAbroad(BookedParcel):
     traces: RowsWithin[Trace] = FittingRows()
 
 
-class Order(Response, passed_over="customerOrderNo sellerId modifyTime"):
+class Order(Response):
     """`real_pay_amount` is absent until paid."""
 
     head_names = HeadNames(("distOrderNo",), "createTime", "requestId")

@@ -15,7 +15,6 @@ from pydantic import Field
 
 from connectors.xportcn.models import (
     CheckedAnswer,
-    EffectAnswer,
     Page,
     PagedRequest,
     Request,
@@ -37,7 +36,7 @@ from connectors.xportcn.wire import (
 from domain.effects import Action
 
 
-class RefundPageRequest(PagedRequest, passed_over="salesOrderId refundEndTime"):
+class RefundPageRequest(PagedRequest):
     """Times of creation are unix milliseconds."""
 
     refund_id: str | None = None
@@ -51,20 +50,14 @@ class LogisticsCompany(Response):
     logistics_company_name: str = ""
 
 
-class ReturnLogistics(
-    Response,
-    passed_over="receiverAddress returnGoodsDesc buyerPhone sellerAgreeReturnDescribe",
-):
+class ReturnLogistics(Response):
     """The parcel with the goods, once they are sent."""
 
     logistics_company: LogisticsCompany | None = None
     mail_no: ParcelNumber = Field("", validation_alias=alias("mailNo", "logisticsNo"))
 
 
-class RefundOrder(
-    Response,
-    passed_over="goodsStatus reasonDesc refundDesc canEditFee feeTips timeoutType remainingTime createTime modifyTime",
-):
+class RefundOrder(Response):
     """`pay_order_id` is the purchase id."""
 
     refund_id: GivenId
@@ -78,10 +71,7 @@ class RefundOrder(
     seller_refuse_reason_describe: str = ""
 
 
-class RefundedLine(
-    Response,
-    passed_over="salesOrderId purchaseOrderLineId supplierId itemTitle quantity salesMarket createTime",
-):
+class RefundedLine(Response):
     purchase_order_id: Id = ""
     price: Fen | None = None
     product_fee: Fen | None = None
@@ -107,7 +97,7 @@ class RefundRequest(Request):
     refund_id: str = Field(min_length=1)
 
 
-class Refund(Response, passed_over="distributorId currency"):
+class Refund(Response):
     refund_order_aggregate: RefundAggregate
 
 
@@ -117,12 +107,12 @@ class RenderRequest(Request):
     goods_status: int
 
 
-class RefundReason(Response, passed_over="tips"):
+class RefundReason(Response):
     reason_id: GivenId
     reason_desc: str = ""
 
 
-class MaxRefundFee(Response, passed_over="feeTips"):
+class MaxRefundFee(Response):
     """The amounts that may be asked for: from `min_refund_fee` to `refund_fee`."""
 
     refund_fee: Fen
@@ -130,12 +120,12 @@ class MaxRefundFee(Response, passed_over="feeTips"):
     can_edit_refund_fee: bool = False
 
 
-class RefundTemplate(Response, passed_over="goodsStatusList refundOrder"):
+class RefundTemplate(Response):
     refund_reasons: tuple[RefundReason, ...] = ()
     max_refund_fee: MaxRefundFee
 
 
-class Rendered(Response, passed_over="distributorId currency saleFlag"):
+class Rendered(Response):
     refund_order_template: RefundTemplate
 
 
@@ -166,24 +156,13 @@ class SubmitAnswer(CheckedAnswer):
     refund_id: Id = ""
 
 
-class CancelAnswer(
-    EffectAnswer, passed_over="currency distributorId refundOrderAggregate"
-):
-    """`cancel_success` false, without a code, in a state that allows no cancel."""
-
-    cancel_success: bool | None = None
-
-
-class ReturnRendered(
-    Response,
-    passed_over="refundId receiverName receiverPhone receiverAddress returnGoodsDesc",
-):
+class ReturnRendered(Response):
     """The carriers that may bring the goods."""
 
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
 
 
-class ReturnRequest(Request, passed_over="buyerPhone"):
+class ReturnRequest(Request):
     refund_id: str
     logistics_company_code: str
     mail_no: str
@@ -201,7 +180,7 @@ class MessagePageRequest(PagedRequest):
     refund_id: str
 
 
-class Message(Response, passed_over="images"):
+class Message(Response):
     """A `system` message has the new state in `refund_status`. Its id distinguishes
     pages.
     """
@@ -252,13 +231,13 @@ CANCEL = GROUP(
     "After-sale order cancellation",
     "GET /open/order/refund/cancel/{refundId}",
     SIBLING,
-).sends(RefundRequest, CancelAnswer, Action.CALL)
+).sends(RefundRequest, object, Action.CALL)
 MESSAGE = GROUP(
     30,
     "Submit After-sale order message",
     "POST /open/order/refund/submit/message",
     SIBLING,
-).sends(MessageRequest, bool, Action.CALL)
+).sends(MessageRequest, object, Action.CALL)
 SUBMIT = GROUP(
     31,
     "After-sale order submission",
@@ -278,7 +257,7 @@ MODIFY = GROUP(
     "POST /open/order/refund/modify",
     ASSUMED,
     "taobao.refunds",
-).sends(ModifyRequest, SubmitAnswer, Action.CALL)
+).sends(ModifyRequest, object, Action.CALL)
 REFUND = GROUP(
     34,
     "After-sale simple query",

@@ -6,39 +6,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import Nothing, Request, Response
+from connectors.xportcn.models import Nothing, Request
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.operations.taobao_order import Address, CreateAnswer, Rendered
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, IdNumber
+from connectors.xportcn.operations.taobao_order import Address
+from connectors.xportcn.wire import Fen, IdNumber
 from domain.effects import Action
 
 
-class CartRow(Response, passed_over="mpId mpSkuId itemPic properties"):
-    """`price` is today's, `sku_quantity` the stock."""
-
-    id: GivenId
-    item_id: Id = ""
-    sku_id: Id = ""
-    item_title: str = ""
-    price: Fen | None = None
-    quantity: Count = 0
-    sku_quantity: Count = 0
-
-
-class CartShop(Response):
-    shop_id: Id = ""
-    shop_name: str = ""
-    cart_item_infos: tuple[CartRow, ...] = ()
-
-
-class Cart(Response):
-    """`disable_list` holds rows that can't be bought any more."""
-
-    enable_list: tuple[CartShop, ...] = ()
-    disable_list: tuple[CartRow, ...] = ()
-
-
-class AddRequest(Request, passed_over="promotionPrice userNick properties platform"):
+class AddRequest(Request):
     """The four ids must belong together; price and texts are for show only."""
 
     item_id: IdNumber
@@ -77,34 +52,26 @@ class PreviewRequest(Request):
     order_address: CartAddress
 
 
-class CreateRequest(PreviewRequest):
-    """No reference and no key: a lost answer is settled by the cart, since ordered rows
-    leave it.
-    """
-
-    user_id: str | None = None
-
-
 GROUP = Group("Taobao / Shopping cart")
 LIST = GROUP(
     38, "Shopping cart list", "GET /open/cart/list", ASSUMED, "taobao.cart"
-).read(Nothing, Cart)
+).read(Nothing, object)
 ADD = GROUP(
     39, "Add to shopping cart", "POST /open/cart/add", SIBLING, "taobao.cart"
-).sends(AddRequest, Id, Action.CALL)
+).sends(AddRequest, object, Action.CALL)
 DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(
-    DeleteRequest, bool
+    DeleteRequest, object
 )
 EDIT = GROUP(
     41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED
-).read(EditRequest, bool)
+).read(EditRequest, object)
 PREVIEW = GROUP(
     42,
     "Generate order preview",
     "POST /open/cart/preview/order",
     ASSUMED,
     "taobao.preview",
-).read(PreviewRequest, Rendered)
+).read(PreviewRequest, object)
 CREATE = GROUP(
     43, "Create order", "POST /open/cart/create/order", SIBLING, "taobao.create"
-).sends(CreateRequest, CreateAnswer, Action.CREATE)
+).sends(PreviewRequest, object, Action.CREATE)

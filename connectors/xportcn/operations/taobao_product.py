@@ -36,11 +36,10 @@ class Listed(Response):
     shop_name: str = ""
 
 
-class SearchHit(Listed, passed_over="itemMapId monthSold"):
+class SearchHit(Listed):
     """`price` is the lowest variant's."""
 
     price: Fen
-    quantity: Count = 0
 
 
 class HotRequest(PagedRequest):
@@ -65,16 +64,11 @@ class SpuPageRequest(PagedRequest):
     modify_time_start: int | None = None
 
 
-class Spu(Listed, passed_over="itemMapId skuCount modifyTime"):
+class Spu(Listed):
     """A distribution product, offline ones too. `price` is the lowest variant's."""
 
     mp_id: GivenId
-    category_id: Id = ""
-    category_name: str = ""
     price: Fen | None = None
-    quantity: Count = 0
-    begin_amount: Count = 1
-    status: str = ""
 
 
 class SpuRequest(Request):
@@ -95,7 +89,7 @@ class ProductRequest(Request):
     item_id: str
 
 
-class SkuProperty(Response, passed_over="propId valueId"):
+class SkuProperty(Response):
     prop_name: str = ""
     value_name: str = ""
 
@@ -112,38 +106,22 @@ class ProductSku(Response):
     properties: tuple[SkuProperty, ...] = ()
 
 
-class ProductFacts(Response, passed_over="productUnit userNick categoryPath itemType"):
-    """Fields of every edition of a product. `begin_amount` is the minimum quantity."""
+class Product(Response):
+    """`begin_amount` is the minimum quantity."""
 
+    item_id: GivenId
     mp_id: Id = ""
     title: str = ""
     category_id: Id = ""
     category_name: str = ""
-    description: str = ""
     pic_urls: tuple[str, ...] = ()
     price: Fen | None = None
     promotion_price: Fen | None = None
     begin_amount: Count = 1
-    quantity: Count = 0
     status: Word = ""
     shop_id: Id = ""
     shop_name: str = ""
     sku_list: tuple[ProductSku, ...] = ()
-
-
-class Product(ProductFacts, passed_over="itemMapId monthSold modifyTime"):
-    item_id: GivenId
-
-
-class PriceRange(Response, passed_over="startQuantity"):
-    price: Fen
-
-
-class ProductV2(ProductFacts):
-    """The second edition hides the item id."""
-
-    item_map_id: str
-    price_ranges: tuple[PriceRange, ...] = ()
 
 
 class MappingItem(Request):
@@ -168,7 +146,7 @@ class MappedItem(Response):
     sku_list: tuple[MappedSku, ...] = ()
 
 
-class Mapping(Response, passed_over="noMpProductItemIds noMpReasonList"):
+class Mapping(Response):
     mp_products: tuple[MappedItem, ...] = ()
 
 
@@ -193,14 +171,14 @@ SPU = GROUP(
     "GET /open/product/spu/get",
     ASSUMED,
     "taobao.detail",
-).read(SpuRequest, Product)
+).read(SpuRequest, object)
 PRODUCT_V2 = GROUP(
     4,
     "Taobao Product Detail V2",
     "GET /v2/taobao/product/get",
     SIBLING,
     "taobao.detail",
-).read(MapIdRequest, ProductV2)
+).read(MapIdRequest, object)
 SEARCH = GROUP(
     5,
     "Taobao product search API",

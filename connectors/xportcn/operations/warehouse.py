@@ -35,7 +35,6 @@ SentTime = Annotated[MaybeChinaTime, if_it_fits(None)]
 
 
 class UserAddress(Response):
-    id: Id = ""
     name: str
     phone: str = ""
     province: str
@@ -127,7 +126,7 @@ class RenderRequest(Request):
     render_items: tuple[RenderItem, ...]
 
 
-class Rendered(Response, passed_over="expireTime"):
+class Rendered(Response):
     render_id: GivenId
     services: FittingRows[Service] = FittingRows()
 
@@ -182,7 +181,7 @@ class ItemInfo(Response):
     title: str = ""
 
 
-class InternationalLogisticInfo(Response, passed_over="logisticType"):
+class InternationalLogisticInfo(Response):
     logistic_number: ParcelNumber = Field(
         "", validation_alias=alias("logisticNumer", "logisticNumber")
     )

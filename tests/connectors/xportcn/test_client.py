@@ -27,7 +27,6 @@ from connectors.xportcn.errors import (
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
     alibaba_after_sale,
-    alibaba_batch,
     alibaba_order,
     big_major,
     taobao_after_sale,
@@ -111,28 +110,6 @@ async def test_a_field_in_the_path_is_percent_encoded_and_not_in_the_query() -> 
         head.split(b"\r\n")[0]
         == b"GET /open/order/refund/cancel/3%2F1%3Fx..%20%C3%A9%23 HTTP/1.1"
     )
-
-
-async def test_every_part_of_a_list_carries_the_request_s_number(
-    client: XportcnClient, service: FakeService
-) -> None:
-    """Each seller's answer may become an error of its own, and that names the
-    request.
-    """
-    service.answers(
-        "/alibaba/order/batch/create",
-        lambda: ok([{"sellerOpenId": "a"}, {"sellerOpenId": "b"}]),
-    )
-    address = alibaba_order.AddressParam.model_validate(
-        dict.fromkeys(ADDRESS_FIELDS, "")
-    )
-    request = alibaba_batch.CreateRequest(
-        message="R-1 R-2", address_param=address, cargo_param_list=()
-    )
-    answers = await client.effect(
-        alibaba_batch.CREATE, request, claim=claim(Action.CREATE)
-    )
-    assert [answer.request_id for answer in answers] == ["r" * 32, "r" * 32]
 
 
 async def test_envelope_b_is_opened(

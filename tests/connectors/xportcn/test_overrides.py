@@ -222,20 +222,6 @@ def test_what_can_t_be_used_is_said_with_its_key(
     assert said in fault_of(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '[86.response]\n"data.modifyTime" = "updateTime"\n',
-        '[83.response]\n"orderList.products.title" = "name"\n',
-        '[95.request]\nremark = "note"\n',
-    ],
-)
-def test_a_field_that_is_passed_over_can_be_renamed(tmp_path: Path, text: str) -> None:
-    """A file that was right stays right when its field is no longer read."""
-    (tmp_path / "overrides.toml").write_text(text)
-    assert len(load_overrides(tmp_path / "overrides.toml")) == 1
-
-
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With what the system says about it."""
     with pytest.raises(

@@ -21,7 +21,7 @@ PAID = {"orderId": "7", "protocolPaySuccess": True}
 CUT_SHORT = b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"code": 200'
 
 
-async def pay(client: XportcnClient) -> alibaba_order.PayAnswer:
+async def pay(client: XportcnClient) -> object:
     """1688's payment: a GET that moves money."""
     return await client.effect(
         alibaba_order.PAY,

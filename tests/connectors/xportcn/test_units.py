@@ -17,7 +17,6 @@ from connectors.xportcn.operations import (
     poizon,
     taobao_after_sale,
     taobao_order,
-    taobao_product,
 )
 from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.settings import XportcnSettings
@@ -99,8 +98,9 @@ def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
         one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)
     }
     placed = {one.name for one in CALLS if one.place}
+    unread = {one.name for one in CALLS if one.response is object}
     assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
-    assert placed - with_cny == set()
+    assert placed - with_cny <= unread
 
 
 POINT = "has a decimal point where fen are whole"
@@ -138,11 +138,6 @@ DIGITS = "more digits than yuan have"
                     {"purchaseId": "1", "orderLineList": [{"estimateAmount": "6.5"}]}
                 ]
             },
-            POINT,
-        ),
-        (
-            taobao_product.PRODUCT_V2,
-            {"itemMapId": "1", "priceRanges": [{"startQuantity": 1, "price": "6.5"}]},
             POINT,
         ),
         (taobao_after_sale.RefundedLine, {"totalPrice": "6.5"}, POINT),

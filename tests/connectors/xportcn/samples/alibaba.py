@@ -55,9 +55,9 @@ async def unpaid(shop: Shop) -> str:
 async def paid(shop: Shop, *, days: int = 0) -> Any:
     """A paid order, read some days later."""
     order_id = await unpaid(shop)
-    assert (
-        await shop.call(alibaba_order.PAY, {"orderId": order_id})
-    ).protocol_pay_success
+    assert (await shop.call(alibaba_order.PAY, {"orderId": order_id}))[
+        "protocolPaySuccess"
+    ]
     if days:
         shop.sandbox.advance(days)
     return await shop.call(alibaba_order.ORDER_DETAIL, {"orderId": order_id})
@@ -99,8 +99,7 @@ async def agreed_return(shop: Shop) -> str:
 
 
 async def cart_row(shop: Shop) -> str:
-    row_id: str = await shop.call(alibaba_cart.ADD, cargo(shop.row("1688")))
-    return row_id
+    return str(await shop.call(alibaba_cart.ADD, cargo(shop.row("1688"))))
 
 
 async def category(_: Shop) -> dict[str, Any]:
@@ -144,7 +143,7 @@ async def create(shop: Shop) -> dict[str, Any]:
 
 
 async def create_batch(shop: Shop) -> dict[str, Any]:
-    return several_sellers(shop) | {"message": "R-1 R-2"}
+    return several_sellers(shop) | {"flow": "general", "message": "R-1 R-2"}
 
 
 async def cancel(shop: Shop) -> dict[str, Any]:
@@ -238,7 +237,8 @@ async def cart_preview(shop: Shop) -> dict[str, Any]:
 
 
 async def cart_create(shop: Shop) -> dict[str, Any]:
-    return await cart_preview(shop) | {"message": "R-1"}
+    rows = {"cartIds": [int(await cart_row(shop))]}
+    return {"addressParam": ADDRESS, "flow": "general", "message": "R-1", **rows}
 
 
 SAMPLES: dict[Operation, Sample] = {

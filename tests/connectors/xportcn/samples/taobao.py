@@ -124,8 +124,7 @@ async def agreed_return(shop: Shop) -> str:
 
 
 async def cart_row(shop: Shop) -> str:
-    row_id: str = await shop.call(taobao_cart.ADD, await cart_add(shop))
-    return row_id
+    return str(await shop.call(taobao_cart.ADD, await cart_add(shop)))
 
 
 async def paging(_: Shop) -> dict[str, Any]:
@@ -201,7 +200,7 @@ async def voucher(shop: Shop) -> dict[str, Any]:
     return {
         "orderId": purchase_id,
         "voucherUrls": ["http://example.com/v.jpg"],
-        "amount": order.purchase_amount,
+        "amount": order.purchase_amount.minor,
     }
 
 
