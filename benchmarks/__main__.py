@@ -24,7 +24,6 @@ NAMES = (
     "pace",
     "snapshots",
     "frames",
-    "sheets",
     "start_up",
 )
 

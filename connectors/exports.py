@@ -7,7 +7,7 @@ texts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,12 +32,8 @@ from connectors.snapshots.rows import (
 )
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from connectors.table_files import (
-    TEXT,
     Cell,
-    Column,
     TableFile,
-    number_column,
-    text_column,
     write_csv,
     write_lines,
     write_xlsx,
@@ -144,7 +140,7 @@ def table_file(name: str, rows: pa.Table, zone: ZoneInfo) -> TableFile:
     return TableFile(
         name=name,
         heads=heads,
-        parts=_parts(rows, currencies, zone),
+        rows=_rows(rows, currencies, zone),
         count=rows.num_rows,
         key=key,
     )
@@ -156,46 +152,27 @@ def _currencies(name: str, rows: pa.Table) -> dict[str, str]:
     )
 
 
-def _parts(
+def _rows(
     rows: pa.Table, currencies: dict[str, str], zone: ZoneInfo
-) -> Iterator[Sequence[Column]]:
+) -> Iterator[Sequence[Cell]]:
     read = _reader(zone)
     for batch in rows.to_batches(RECORDS_AT_ONCE):
-        yield [
+        columns = (
             amounts(batch[name], batch[currencies[name]])
             if name in currencies
-            else column(batch[name], read)
+            else map(read, batch[name].to_pylist())
             for name in batch.schema.names
-        ]
+        )
+        yield from zip(*columns, strict=True)
 
 
-def column(values: pa.Array, read: Callable[[Any], Cell]) -> Column:
-    """The cells of an Arrow column."""
-    values = (
-        values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-    )
-    if pa.types.is_string(values.type):
-        return text_column(values)
-    if pa.types.is_decimal(values.type):
-        return number_column(values.cast(pa.string()))
-    if pa.types.is_primitive(values.type) and not pa.types.is_time(values.type):
-        return Column(values, read)
-    cells = map(read, values.to_pylist())
-    return text_column(
-        pa.array([cell if cell is None else str(cell) for cell in cells], TEXT)
-    )
-
-
-def amounts(minor: pa.Array, currency: pa.Array) -> Column:
+def amounts(minor: pa.Array, currency: pa.Array) -> Iterator[Decimal | None]:
     """The amounts in their currency; None without one, as for an order that nothing was
     approved of.
     """
-    texts = pa.nulls(len(minor), pa.string())
-    for code in filter(None, currency.unique().to_pylist()):
-        unit = pa.scalar(Decimal(1).scaleb(-minor_digits(code)))
-        of_it = pc.multiply(minor.cast(pa.decimal128(19, 0)), unit).cast(pa.string())
-        texts = pc.if_else(pc.equal(currency, code), of_it, texts)
-    return number_column(texts)
+    for amount, code in zip(minor.to_pylist(), currency.to_pylist(), strict=True):
+        has_both = amount is not None and code
+        yield Decimal(amount).scaleb(-minor_digits(code)) if has_both else None
 
 
 def _reader(zone: ZoneInfo) -> Callable[[object], Cell]:
@@ -236,39 +213,34 @@ def _require_place(file: Path, settings: SourcingSettings) -> None:
 
 
 RATES = ("rate", "freight_rate")
-LINES_AT_ONCE = 4_000
 DAYS = ("paid_on", "rate_date", "freight_rate_date")
 
 
 def cost_lines(rows: pa.Table) -> TableFile:
-    """The lines of these costs, for any number of files."""
+    """The lines of these costs, for one file."""
     return TableFile(
         name="landed costs",
         heads=[name.removesuffix("_minor") for name in rows.column_names],
-        parts=[
-            [_column(batch, name) for name in rows.column_names]
-            for batch in rows.to_batches(LINES_AT_ONCE)
-        ],
+        rows=(
+            row
+            for batch in rows.to_batches(RECORDS_AT_ONCE)
+            for row in zip(
+                *(_column(batch, name) for name in rows.column_names), strict=True
+            )
+        ),
         count=len(rows),
         key=LANDED_COSTS.key,
         formats=dict.fromkeys(RATES, "0.0###########"),
     )
 
 
-def _column(rows: pa.RecordBatch, name: str) -> Column:
+def _column(rows: pa.RecordBatch, name: str) -> Iterable[Cell]:
     if name.endswith("_minor"):
-        return amounts(
-            rows[name],
-            pc.coalesce(rows[LANDED_COSTS.columns[name].currency], rows["currency"]),
-        )
+        currency = LANDED_COSTS.columns[name].currency
+        return amounts(rows[name], pc.coalesce(rows[currency], rows["currency"]))
+    texts: list[Any] = rows[name].to_pylist()
     if name in RATES:
-        return number_column(rows[name])
-    return (
-        Column(rows[name], _day)
-        if name in DAYS
-        else column(rows[name], lambda value: value)
-    )
-
-
-def _day(text: str | None) -> Cell:
-    return None if text is None else date.fromisoformat(text)
+        return (text and Decimal(text) for text in texts)
+    if name in DAYS:
+        return (text and date.fromisoformat(text) for text in texts)
+    return texts

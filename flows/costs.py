@@ -72,12 +72,11 @@ async def cost(resources: Resources, books: Books, since: str) -> CostReport:
 
 
 def _write(costs: pa.Table, csv: Path, xlsx: Path) -> str:
-    lines = cost_lines(costs)
-    write_csv(csv, lines)
+    write_csv(csv, cost_lines(costs))
     if len(costs) > MOST_SHEET_ROWS:
         xlsx.unlink(missing_ok=True)  # its sums are old by now
         return f"{len(costs):,} lines are more than a sheet of Excel has: give --since, or use the CSV"
-    write_xlsx(xlsx, [lines])
+    write_xlsx(xlsx, [cost_lines(costs)])
     return ""
 
 
