@@ -31,9 +31,11 @@ from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import (
     BEFOREHAND,
+    ORDERS,
     Approval,
     OrderChange,
     divided,
+    order_records,
     reason_of,
 )
 from connectors.ledger.schema import (
@@ -59,20 +61,6 @@ from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
 # built once: building a statement costs several times what running it does
-_PLANS = select(
-    *(
-        orders.c[one]
-        for one in (
-            "order_ref",
-            "batch_id",
-            "fingerprint",
-            "marketplace",
-            "seller_id",
-            "lines",
-            "quote",
-        )
-    )
-).where(one_of(orders.c.order_ref, "refs"))
 _PRICED = (
     "order_ref",
     "plan_hash",
@@ -100,19 +88,12 @@ def plan_hash(plan: PlannedOrder) -> str:
     """A hash of what a person approves: the goods, the receiver, the seller, and the
     most that may be paid.
     """
-    seller = plan.request.marketplace, plan.seller_id
-    return _hash_of(
+    content = [
         plan.request.fingerprint,
-        seller,
+        [plan.request.marketplace, plan.seller_id],
         [to_json(line) for line in plan.lines],
-        plan.total,
-    )
-
-
-def _hash_of(
-    fingerprint: str, seller: tuple[str, str], lines: Sequence[Any], total: Money
-) -> str:
-    content = [fingerprint, seller, lines, str(total)]
+        str(plan.total),
+    ]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -233,20 +214,14 @@ def approve_rows(
         # commit
         mover = OrderMover(ledger, connection, said)
         begun = set(connection.scalars(BEGUN, {"refs": said}))
-        for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
-            approval = said[row["order_ref"]]
-            is_begun = row["order_ref"] in begun
-            is_same = (
-                row["batch_id"] == batch_id
-                and hash_of_row(dict(row)) == approval.plan_hash
+        for ref, order in order_records(connection, _ORDERS, {"refs": said}).items():
+            approval = said[ref]
+            is_same = (order.batch_id, plan_hash(order.plan)) == (
+                batch_id,
+                approval.plan_hash,
             )
-            if (
-                is_same
-                and not is_begun
-                and mover.state(row["order_ref"])
-                in (OrderState.PLANNED, OrderState.HELD)
-            ):
-                ref = approval.order_ref
+            is_planned = order.state in (OrderState.PLANNED, OrderState.HELD)
+            if is_same and is_planned and ref not in begun:
                 writes = OrderUpdate(approval_columns(approval, tolerance))
                 mover.change(
                     OrderChange(
@@ -296,17 +271,6 @@ def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummar
     ]
 
 
-def hash_of_row(row: Mapping[str, Any]) -> str:
-    """The `plan_hash` of a stored plan; empty without a quote."""
-    quote = row["quote"]
-    seller = row["marketplace"], row["seller_id"]
-    return (
-        _hash_of(row["fingerprint"], seller, row["lines"], Money(**quote["total"]))
-        if quote
-        else ""
-    )
-
-
 @cache
 def _new_order(insert_into: Callable[..., Any]) -> Executable:
     """The statement that writes the plan of a new order; it returns no row if the order
@@ -322,6 +286,7 @@ def _new_order(insert_into: Callable[..., Any]) -> Executable:
 
 NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 _THESE = one_of(orders.c.order_ref, "refs")
+_ORDERS = ORDERS.where(_THESE)
 _IDS = select(orders.c.order_ref, orders.c.order_id).where(_THESE)
 _CONTESTED = and_(
     orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.CONTESTED

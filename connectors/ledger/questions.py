@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, or_
 
 from connectors.book_file import rates_of
 from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.plans import (
-    approval_columns,
-    hash_of_row,
-    last_move,
-)
+from connectors.ledger.plans import approval_columns, last_move, plan_hash
 from connectors.ledger.records import (
+    ORDERS,
     OrderChange,
     OrderRecord,
     approval_of,
     freight_approval,
+    order_records,
 )
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.transactions import Transactions, repeating
@@ -60,9 +58,9 @@ _WAITS = (
     ),
     last_move(_CODE == ReasonCode.WAITS_FOR_APPROVAL) > last_move(_ANSWERED),
 )
-_OF_BATCH = (orders.c.batch_id == bindparam("batch"), *_WAITS)
-_WAITING = select(orders).where(*_OF_BATCH).order_by(orders.c.order_ref)
-_REFS = select(orders.c.order_ref).where(*_OF_BATCH).order_by(orders.c.order_ref)
+_WAITING = ORDERS.where(orders.c.batch_id == bindparam("batch"), *_WAITS).order_by(
+    orders.c.order_ref
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ class Answer:
 
 def waiting_refs(ledger: Transactions, batch_id: str) -> list[str]:
     """The orders of a batch that a person is asked about."""
-    return ledger.column(_REFS, batch=batch_id)
+    return [order.order_ref for order in _waiting(ledger, batch_id)]
 
 
 def question_hash(
@@ -87,7 +85,12 @@ def question_hash(
     """The hash of what a person is asked about: goods, receivers, amounts, freight, and
     the rates at which they are added up. Empty where nothing waits.
     """
-    return _hash_of(ledger.rows(_WAITING, batch=batch_id), settings, ledger)
+    return _hash_of(_waiting(ledger, batch_id), settings, ledger.clock())
+
+
+def _waiting(ledger: Transactions, batch_id: str) -> Collection[OrderRecord]:
+    with ledger.reading() as connection:
+        return order_records(connection, _WAITING, {"batch": batch_id}).values()
 
 
 @repeating
@@ -101,52 +104,54 @@ def take_answer(
     """Record an answer, for all orders of its question or for none. Return whether the
     question still stood as it was shown.
     """
+    now = ledger.clock()
+    batch = {"batch": batch_id}
     with ledger.transaction() as connection:
         # this locks the orders: another answer, or another plan, is seen below or waits
         # for this commit
-        refs = connection.scalars(_REFS, {"batch": batch_id}).all()
-        mover = OrderMover(ledger, connection, refs)
-        waiting_rows = connection.execute(_WAITING, {"batch": batch_id}).mappings()
-        rows = [dict(row) for row in waiting_rows]
-        if not rows or _hash_of(rows, settings, ledger) != shown_hash:
+        mover = OrderMover(
+            ledger, connection, order_records(connection, _WAITING, batch)
+        )
+        waiting = order_records(connection, _WAITING, batch).values()
+        if not waiting or _hash_of(waiting, settings, now) != shown_hash:
             return False
-        for row in rows:
-            reason = mover.why(row["order_ref"])
-            for change in _changes(row, answer, reason, settings, ledger):
+        for order in waiting:
+            for change in _changes(order, answer, settings, now):
                 mover.change(change)
         mover.write()
     return True
 
 
 def _hash_of(
-    rows: Sequence[Mapping[str, Any]], settings: SourcingSettings, ledger: Transactions
+    waiting: Collection[OrderRecord], settings: SourcingSettings, now: datetime
 ) -> str:
-    if not rows:
+    if not waiting:
         return ""
-    hashes = [_order_hash(row) for row in rows]
-    currencies = {row["currency"] for row in rows}
-    currencies |= {row["freight_currency"] for row in rows if row["freight_currency"]}
+    hashes = [_order_hash(order) for order in waiting]
     into = settings.currency or "CNY"
-    today = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
+    currencies = {order.currency for order in waiting}
+    currencies |= {order.freight_currency or into for order in waiting}
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
     rates = rates_of(settings)
-    waiting_rows = [
+    found = [
         rates.at(currency, into, today) for currency in sorted(currencies - {into})
     ]
-    hashes += [str(rate) for rate in waiting_rows if isinstance(rate, Rate)]
+    hashes += [str(rate) for rate in found if isinstance(rate, Rate)]
     return _digest(hashes)[:16]
 
 
-def _order_hash(row: Mapping[str, Any]) -> str:
+def _order_hash(order: OrderRecord) -> str:
     """The hash of what a person approves of one order.
 
     Any news of one that was begun makes another question of it.
     """
-    freight = _freight_of(row)
-    content = [row["order_ref"], hash_of_row(row), str(freight)]
-    if row["order_id"] is not None:
+    content = [order.order_ref, plan_hash(order.plan), str(_freight_of(order))]
+    if order.order_id is not None:
         content += [
-            str(row[name])
-            for name in ("approved_minor", "total_minor", "paid_minor", "updated_at")
+            str(order.approved_minor),
+            str(order.total_minor),
+            str(order.paid_minor),
+            str(order.updated_at),
         ]
     return _digest(content)
 
@@ -155,72 +160,45 @@ def _digest(content: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _freight_of(row: Mapping[str, Any]) -> Money | None:
+def _freight_of(order: OrderRecord) -> Money | None:
     """The freight that a yes allows: of a begun order as it was asked about, else of
     the planned service.
     """
-    if row["order_id"] is not None:
-        return Money(row["freight_minor"] or 0, row["freight_currency"] or "CNY")
-    quote = row["freight_quote"] or {"services": ()}
-    for service in quote["services"]:
-        if service["service_id"] == row["freight_service"]:
-            return Money(**service["price"])
-    return None
+    if order.order_id is not None:
+        return Money(order.freight_minor or 0, order.freight_currency or "CNY")
+    chosen = order.chosen_freight
+    return chosen.price if chosen else None
 
 
 def _changes(
-    row: Mapping[str, Any],
-    answer: Answer,
-    reason: Reason | None,
-    settings: SourcingSettings,
-    ledger: Transactions,
+    order: OrderRecord, answer: Answer, settings: SourcingSettings, now: datetime
 ) -> list[OrderChange]:
-    ref = row["order_ref"]
-    is_begun = row["order_id"] is not None
+    ref = order.order_ref
+    is_begun = order.order_id is not None
     if ref not in answer.approved:
         no = answer.no.but(freight=True) if is_begun else answer.no
-        return holding(ref, no, reason, stays=is_begun and not _is_asking(reason))
-    total = Money(**row["quote"]["total"]) if row["quote"] else Money(0)
+        is_asking = order.reason_code is ReasonCode.WAITS_FOR_APPROVAL
+        return holding(ref, no, order.why, stays=is_begun and not is_asking)
     summary = PlanSummary(
         order_ref=ref,
-        plan_hash=hash_of_row(row) or _hash_without_quote(row),
-        total=total,
-        freight=_freight_of(row),
+        plan_hash=plan_hash(order.plan),
+        total=order.plan.total,
+        freight=_freight_of(order),
         is_fine=True,
     )
+    approval = approval_of(summary, answer.by, now)
     if not is_begun:
-        approval = approval_of(summary, answer.by, ledger.clock())
         columns = approval_columns(approval, settings.price_tolerance_percent)
         return [_goes_on(ref, OrderState.PLANNED, approval.why, OrderUpdate(columns))]
-    return [_begun_goes_on(row, summary, answer, ledger)]
-
-
-def _hash_without_quote(row: Mapping[str, Any]) -> str:
-    """The hash of an order that was taken over without a plan of ours."""
-    return hash_of_row({**row, "quote": {"total": {"minor": 0, "currency": "CNY"}}})
-
-
-def _is_asking(reason: Reason | None) -> bool:
-    return reason is not None and reason.code is ReasonCode.WAITS_FOR_APPROVAL
-
-
-def _begun_goes_on(
-    row: Mapping[str, Any], summary: PlanSummary, answer: Answer, ledger: Transactions
-) -> OrderChange:
-    ref = row["order_ref"]
-    payable = row["payable_minor"] or row["approved_minor"] or 0
-    kept_minor = (row["paid_minor"] or 0) - (row["refunded_minor"] or 0)
-    amount = Money(row["paid_minor"] or 0) if kept_minor > payable else None
     price = summary.freight or Money(0)
-    reason = freight_approval(price, amount, answer.by, ledger.clock())
-    if row["paid_minor"] is None:
-        reason = approval_of(summary, answer.by, ledger.clock()).why
-    accepted = OrderUpdate.approved(amount=amount) if amount else NOTHING
-    writes = OrderUpdate.freight_approved(price=price) | accepted
+    taken = order.paid if order.is_overpaid else None
+    writes = OrderUpdate.freight_approved(price=price)
+    writes |= OrderUpdate.approved(amount=taken) if taken else NOTHING
     writes |= OrderUpdate.plan_approved(summary.plan_hash)
-    is_paid = row["paid_minor"] is not None
-    state = OrderState.PAID if is_paid else OrderState.ORDERED
-    return _goes_on(ref, state, reason, writes)
+    if order.paid_minor is None:
+        return [_goes_on(ref, OrderState.ORDERED, approval.why, writes)]
+    why = freight_approval(price, taken, answer.by, now)
+    return [_goes_on(ref, OrderState.PAID, why, writes)]
 
 
 def _goes_on(

@@ -11,15 +11,23 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar
 
 import orjson
+from sqlalchemy import Connection, Executable, Text, cast, select
 
 from connectors.ledger.order_update import NOTHING, OrderUpdate
-from connectors.ledger.schema import DECODED_AT_ONCE, REASON, from_json, from_text
+from connectors.ledger.schema import (
+    DECODED_AT_ONCE,
+    REASON,
+    from_json,
+    from_text,
+    orders,
+    receivers,
+)
 from domain.absence import Absent, NotHappened
 from domain.effects import OPEN, REPEATS, Action, Claim, EffectStatus, effect_key
 from domain.holds import Pause, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import FreightQuote, Offer, Quote, QuoteLine, priced
+from domain.offers import FreightQuote, FreightService, Offer, Quote, QuoteLine, priced
 from domain.orders import CONTACT, OrderLine, OrderRequest, SourcingOrder
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Reason, ReasonCode, because, explained, read
@@ -174,6 +182,14 @@ class OrderRecord:
         return None if text is None else from_text(kind, text)
 
     @property
+    def chosen_freight(self) -> FreightService | None:
+        """The service of the plan, which its approval allows."""
+        services = self.freight_quote.services if self.freight_quote else ()
+        return next(
+            (one for one in services if one.service_id == self.freight_service), None
+        )
+
+    @property
     def priced_lines(self) -> tuple[QuoteLine, ...]:
         return priced(self.lines, self.quote)
 
@@ -259,6 +275,30 @@ class OrderRecord:
         return OrderChange(
             order_ref=self.order_ref, state=self.state, expected=self.state, why=why
         )
+
+
+ORDERS = select(
+    *(
+        cast(column, Text).label(column.name) if column.name in JSON_COLUMNS else column
+        for column in (*orders.c, receivers.c.receiver)
+    )
+).select_from(orders.outerjoin(receivers))
+"""What an order is made of (`order_records`)."""
+
+
+def order_records(
+    connection: Connection,
+    statement: Executable,
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, OrderRecord]:
+    """The orders that a statement returns, by reference."""
+    # row by row: thousands of orders are not held twice
+    rows = connection.execute(statement, given)
+    names = rows.keys()
+    return {
+        row.order_ref: OrderRecord.of(dict(zip(names, row, strict=True)))
+        for row in rows
+    }
 
 
 def reason_of(row: Mapping[Any, Any]) -> Reason | None:

@@ -65,7 +65,7 @@ from connectors.ledger.plans import (
     put_rows,
 )
 from connectors.ledger.records import (
-    JSON_COLUMNS,
+    ORDERS,
     Approval,
     Claimed,
     EffectRecord,
@@ -74,6 +74,7 @@ from connectors.ledger.records import (
     OrderRecord,
     Outcome,
     SpendLimits,
+    order_records,
     reason_of,
 )
 from connectors.ledger.refunds import RefundRows
@@ -87,7 +88,6 @@ from connectors.ledger.schema import (
     messages,
     moves,
     orders,
-    receivers,
 )
 from connectors.ledger.send_log import ended_badly
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total
@@ -109,15 +109,9 @@ from domain.states import OrderState
 CLOCKS_APART_S = 30
 
 # built once: building a statement costs several times what running it does
-_ALL_ORDERS = select(
-    *(
-        cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one
-        for one in (*orders.c, receivers.c.receiver)
-    )
-).select_from(orders.outerjoin(receivers))
-_ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
-_WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
-_WITH_REASON = _ALL_ORDERS.where(orders.c.reason_code == bindparam("code"))
+_ORDERS = ORDERS.where(one_of(orders.c.order_ref, "refs"))
+_WITH_IDS = ORDERS.where(one_of(orders.c.order_id, "ids"))
+_WITH_REASON = ORDERS.where(orders.c.reason_code == bindparam("code"))
 _NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(
     orders.c.state == bindparam("state")
 )
@@ -299,7 +293,7 @@ class Ledger(Switches):
         """All orders in any of these states, oldest first; or those updated `since`
         then.
         """
-        found = _ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(
+        found = ORDERS.where(orders.c.state.in_(list(states))).order_by(
             orders.c.recorded_at
         )
         return self._orders(
@@ -317,7 +311,7 @@ class Ledger(Switches):
         """The orders whose plan is approved, and of which nothing was begun or changed
         since then.
         """
-        planned = _ALL_ORDERS.where(
+        planned = ORDERS.where(
             orders.c.state == OrderState.PLANNED, orders.c.plan_hash.is_not(None)
         )
         return self._orders(planned.where(orders.c.updated_at < at))
@@ -337,10 +331,10 @@ class Ledger(Switches):
         told = cast(orders.c.shipment, Text)
         parcels = [told.contains(number, autoescape=True) for number in numbers]
         named = self._orders(
-            _ALL_ORDERS.where(orders.c.shipment_order_id == shipment_order_id)
+            ORDERS.where(orders.c.shipment_order_id == shipment_order_id)
         )
         booked = self._orders(
-            _ALL_ORDERS.where(orders.c.booked_at >= since, or_(false(), *parcels))
+            ORDERS.where(orders.c.booked_at >= since, or_(false(), *parcels))
         )
         carrying = {
             ref: order
@@ -623,12 +617,5 @@ class Ledger(Switches):
     def _orders(
         self, statement: Select[Any], given: Mapping[str, Any] | None = None
     ) -> dict[str, OrderRecord]:
-        with (
-            self.reading() as connection
-        ):  # row by row: thousands of orders are not held twice
-            found = connection.execute(statement, given)
-            names = found.keys()
-            return {
-                row.order_ref: OrderRecord.of(dict(zip(names, row, strict=True)))
-                for row in found
-            }
+        with self.reading() as connection:
+            return order_records(connection, statement, given)

@@ -49,17 +49,12 @@ class StoredPlans(Iterable[PlannedOrder]):
 
 def plan_in(order: OrderRecord) -> PlannedOrder:
     """The whole plan of an order that is planned."""
-    services = order.freight_quote.services if order.freight_quote else ()
-    chosen = next(
-        (
-            service
-            for service in services
-            if service.service_id == order.freight_service
-        ),
-        None,
+    return replace(
+        order.plan,
+        state=order.state,
+        why=order.why,
+        freight_service=order.chosen_freight,
     )
-    stands = replace(order.plan, state=order.state, why=order.why)
-    return replace(stands, freight_service=chosen)
 
 
 def summary_of(plan: PlannedOrder) -> PlanSummary:
