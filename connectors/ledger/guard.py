@@ -1,118 +1,50 @@
-"""Guards a run against a ledger that was deleted, replaced or dropped under it, with a
-journal of what it did.
-"""
+"""Guards a run against a ledger that was deleted, replaced or dropped under it."""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterable
+from collections import defaultdict
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Engine,
-    Select,
-    String,
     bindparam,
     event,
-    literal_column,
     select,
+    text,
 )
 from sqlalchemy.exc import DBAPIError
 
 from connectors.durable import sync
-from connectors.ledger.engine import LedgerUnusable, shown, sqlite_file
-from connectors.ledger.marks import RESTORED, require_settled
-from connectors.ledger.records import EffectRecord, Outcome
-from connectors.ledger.schema import effects, marks, switches
+from connectors.ledger.engine import LedgerUnusable, reading, shown, sqlite_file
+from connectors.ledger.marks import require_settled
+from connectors.ledger.schema import effects, orders, switches
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus
 from domain.money import Money
+from domain.wording import first_lines
 
-MOST_ORDERS_SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    action: Action
-    amount: Money | None
-    status: EffectStatus = EffectStatus.SENDING
-    id: str = ""
-
-    @property
-    def words(self) -> str:
-        if self.status is not EffectStatus.DONE:
-            return f"{self.action} without an answer that settles it"
-        if self.action is Action.PAY:
-            return f"paid {self.amount}" if self.amount else "paid"
-        done = {Action.CREATE: "ordered", Action.BOOK: "booked"}.get(
-            self.action, f"{self.action} done"
-        )
-        return f"{done} as {self.id}" if self.id else done
-
-
-@dataclass(slots=True)
-class RunJournal:
-    """The effects that a run has claimed, with their outcomes; of orders beyond the
-    first ones their references.
-    """
-
-    last_key: str = ""
-    _first: dict[str, dict[str, _Entry]] = field(default_factory=dict)
-    _further: set[str] = field(default_factory=set)
-
-    def began(self, records: Iterable[EffectRecord]) -> None:
-        for record in records:
-            if record.order_ref in self._first or len(self._first) < MOST_ORDERS_SHOWN:
-                entries = self._first.setdefault(record.order_ref, {})
-                entries[record.key] = _Entry(record.action, record.amount)
-            else:
-                self._further.add(record.order_ref)
-            self.last_key = record.key
-
-    def ended(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            entries = self._first.get(outcome.claim.order_ref, {})
-            key = outcome.claim.key
-            if outcome.status in (EffectStatus.UNSENT, EffectStatus.REFUSED):
-                if entries.pop(key, None) and not entries:
-                    del self._first[outcome.claim.order_ref]
-            elif (entry := entries.get(key)) is not None:
-                filled = outcome.change.writes.columns if outcome.change else {}
-                paid = filled.get("paid_minor")
-                entries[key] = replace(
-                    entry,
-                    status=outcome.status,
-                    id=str(
-                        filled.get("order_id") or filled.get("shipment_order_id") or ""
-                    ),
-                    amount=entry.amount if paid is None else Money(paid),
-                )
-
-    def summary(self) -> str:
-        """Every order with an effect that happened or may have, in words for a person;
-        of further ones their number.
-        """
-        if not (self._first or self._further):
-            return "This run had sent nothing."
-        lines = [
-            f"  {ref}: {', '.join(entry.words for entry in entries.values())}"
-            for ref, entries in self._first.items()
-        ]
-        further_count = len(self._further - self._first.keys())
-        beyond = f"  and {further_count:,} orders more, of which some may have been refused or never sent"
-        return "\n".join(
-            ["This run had sent:", *lines, *([beyond] if further_count else [])]
-        )
-
-
+MOST_SHOWN = 50
 BESIDE = ("-wal", "-shm")
 GONE = ("does not exist", "no such table")
+_SENT = (
+    select(
+        *(effects.c.order_ref, effects.c.action, effects.c.status),
+        *(orders.c.order_id, orders.c.paid_minor),
+    )
+    .join(orders)
+    .where(effects.c.sender == bindparam("run"), effects.c.status.in_(COUNTS_AS_SPENT))
+    .order_by(effects.c.order_ref, effects.c.intent_at)
+)
+_CLAIMED = select(effects.c.key).where(effects.c.key == bindparam("last"))
+_OFF = select(switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
+_TABLE_ID = text("SELECT CAST(CAST('effects' AS regclass) AS oid)")
+"""A table made after a drop has another one."""
 FileId = tuple[int, int]
 """Device and inode of a file."""
 
@@ -129,15 +61,12 @@ class LedgerGuard:
     """
 
     def __init__(self, url: str, engine: Engine) -> None:
-        self.journal = RunJournal()
+        self.last_key = ""
         self._url = url
         self._engine = engine
         self._file = sqlite_file(str(engine.url))
         self._watched: dict[Path, FileId] = {}
-        self._tables: str | None = None
-        self._statement = (
-            _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
-        )
+        self._table_id: int | None = None
         if self._file:
             self._watch_file(self._file)
 
@@ -161,24 +90,17 @@ class LedgerGuard:
         self.require_files()
         if self._file:
             self._require_same_files(connection)
-        file_stat: dict[str, list[Any]] = {
-            name: [] for name in ("mark", "claim", "tables", "off")
-        }
-        for row in connection.execute(
-            self._statement, {"last": self.journal.last_key, "now": now}
-        ):
-            file_stat[row.what].append(row)
-        if file_stat["mark"]:
-            require_settled(connection, self._shown, now)
-        if self.journal.last_key and not file_stat["claim"]:
+        require_settled(connection, self._shown, now)
+        if self.last_key and not connection.scalar(_CLAIMED, {"last": self.last_key}):
             raise self._gone(
-                f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced"
+                f"no longer has what this run wrote into it ({self.last_key}): it was replaced"
             )
-        for row in file_stat["tables"]:
-            if self._tables not in (None, row.name):
+        if connection.dialect.name == "postgresql":
+            table_id = connection.scalar(_TABLE_ID)
+            if self._table_id not in (None, table_id):
                 raise self._gone("was dropped and made anew")
-            self._tables = row.name
-        return {row.name: row.words for row in file_stat["off"]}
+            self._table_id = table_id
+        return {row.name: row.why for row in connection.execute(_OFF)}
 
     def rescue(self, now: datetime) -> Path | None:
         """Copy a file that lost its name, as far as this run still sees it, into a new
@@ -259,23 +181,48 @@ def as_replaced(error: LedgerUnusable, url: str) -> LedgerReplaced | None:
     return None
 
 
-def explain_replaced(
-    replaced: LedgerReplaced, journal: RunJournal, rescued: Path | None
-) -> str:
+def explain_replaced(replaced: LedgerReplaced, run: str, rescued: Path | None) -> str:
     """The message for a person: what happened, what this run had done, and how to go
     on.
     """
     if rescued:
+        sent = sent_by(run, rescued)
         remedy = (
             f"Everything that the ledger knew is kept in {rescued}. Unless the old ledger can be put back as it was: "
             f"sourcing ledger restore {rescued}"
         )
     else:
+        sent = f"What this run had sent is noted in sends/{run}.log."
         remedy = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
     return (
-        f"{replaced}. Nothing more is sent. {journal.summary()}\n{remedy}. Then sourcing reconcile shows what the service "
+        f"{replaced}. Nothing more is sent. {sent}\n{remedy}. Then sourcing reconcile shows what the service "
         "has and the ledger does not; sourcing confirm lets a restored ledger buy again."
     )
+
+
+def sent_by(run: str, file: Path) -> str:
+    """Every order with an effect of a run that happened or may have, in words for a
+    person.
+    """
+    done_by_order = defaultdict[str, list[str]](list)
+    with reading(f"sqlite:///{file}") as connection:
+        for effect in connection.execute(_SENT, {"run": run}):
+            done_by_order[effect.order_ref].append(_done(effect))
+    if not done_by_order:
+        return "This run had sent nothing."
+    lines = [f"  {ref}: {', '.join(done)}" for ref, done in done_by_order.items()]
+    shown = first_lines(lines, MOST_SHOWN, "  and {more} orders more")
+    return "\n".join(["This run had sent:", *shown])
+
+
+def _done(effect: Any) -> str:
+    if effect.status != EffectStatus.DONE:
+        return f"{effect.action} without an answer that settles it"
+    if effect.action == Action.PAY:
+        return f"paid {Money(effect.paid_minor or 0)}"
+    if effect.action == Action.CREATE:
+        return f"ordered as {effect.order_id}"
+    return f"{effect.action} done"
 
 
 def _file_id(path: Path) -> FileId | None:
@@ -287,46 +234,3 @@ def _file_id(path: Path) -> FileId | None:
 
 def _beside(file: Path) -> list[FileId | None]:
     return [_file_id(file.with_name(file.name + suffix)) for suffix in BESIDE]
-
-
-def _row(what: str, name: Any, words: Any = None) -> Select[Any]:
-    empty = literal_column("''", String)
-    return select(
-        literal_column(f"'{what}'", String).label("what"),
-        name.label("name"),
-        (empty if words is None else words).label("words"),
-    )
-
-
-def _parts() -> Iterable[Select[Any]]:
-    yield _row("mark", marks.c.name).where(marks.c.ended_at.is_(None))
-    since = bindparam("now", type_=marks.c.ended_at.type)
-    yield _row("mark", marks.c.name).where(
-        marks.c.name == RESTORED, marks.c.ended_at > since
-    )
-    yield _row("off", switches.c.name, switches.c.why).where(
-        switches.c.ended_at.is_(None)
-    )
-    yield _row("claim", effects.c.key).where(effects.c.key == bindparam("last"))
-
-
-def _union(*parts: Select[Any]) -> Any:
-    first, *other_selects = parts
-    return first.union_all(*other_selects)
-
-
-_STATEMENT = _union(*_parts())
-
-
-@cache
-def _with_tables() -> Any:
-    """The statement for PostgreSQL, with the oid of `effects`: a table made after a
-    drop has another one.
-    """
-    return _union(
-        *_parts(),
-        _row(
-            "tables",
-            literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String),
-        ),
-    )

@@ -465,7 +465,8 @@ class Ledger(Switches):
                 )
 
         claimed = try_once()
-        self.guard.journal.began(claimed.won.values())
+        for record in claimed.won.values():
+            self.guard.last_key = record.key
         return claimed
 
     @repeating
@@ -526,7 +527,6 @@ class Ledger(Switches):
         self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
     ) -> list[bool]:
         """Do `record` and then `change` in one commit: all or nothing."""
-        self.guard.journal.ended(outcomes)
         with self.transaction() as connection:
             return write_all(self, connection, outcomes, changes)
 

@@ -307,9 +307,7 @@ def _explaining_replaced(ledger: Ledger) -> Iterator[None]:
     except LedgerUnusable as error:
         if (lost := as_replaced(error, ledger.url)) is None:
             raise
-        told = explain_replaced(
-            lost, ledger.guard.journal, ledger.guard.rescue(ledger.clock())
-        )
+        told = explain_replaced(lost, ledger.owner, ledger.guard.rescue(ledger.clock()))
         if (losses := last_replaced.get()) is not None:
             losses.append(told)
         raise LedgerUnusable(told) from error

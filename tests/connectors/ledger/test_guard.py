@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.guard import LedgerReplaced, explain_replaced
+from connectors.ledger.guard import LedgerReplaced, explain_replaced, sent_by
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
@@ -159,37 +159,39 @@ def test_what_the_run_still_sees_is_saved(
 
 
 def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> None:
-    """From the run's own memory: the ledger that has it is gone."""
+    """From what was saved of the ledger that is gone."""
     book = running.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
     unsent = running.claim(intents("A-2"), lease=LEASE).won["A-2"]
     running.record(
         [Outcome(claim=unsent.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
     )
     assert book.status is EffectStatus.SENDING
-    told = explain_replaced(
-        LedgerReplaced("the ledger is gone"),
-        running.guard.journal,
-        Path("/data/ledger.rescued.db"),
+    rescued = running.guard.rescue(running.clock())
+    message = explain_replaced(
+        LedgerReplaced("the ledger is gone"), running.owner, rescued
     )
     assert (
-        told.splitlines()[0]
+        message.splitlines()[0]
         == "the ledger is gone. Nothing more is sent. This run had sent:"
     )
-    assert told.splitlines()[1:3] == [
+    assert message.splitlines()[1:3] == [
         "  A-0: ordered as 6001",
         "  A-1: pay without an answer that settles it",
     ]
-    assert "A-2" not in told
-    assert "sourcing ledger restore /data/ledger.rescued.db" in told
-    assert "sourcing reconcile" in told
+    assert "A-2" not in message
+    assert f"sourcing ledger restore {rescued}" in message
+    assert "sourcing reconcile" in message
+
+
+def test_without_a_copy_the_account_names_the_log_of_what_was_sent() -> None:
+    message = explain_replaced(LedgerReplaced("the ledger is gone"), "me", None)
+    assert "What this run had sent is noted in sends/me.log." in message
 
 
 def test_the_account_names_the_first_orders_and_counts_the_others(
     running: Ledger,
 ) -> None:
-    """A large run keeps no more of the others than their references; what never left
-    has no place among the first.
-    """
+    """What never left is none of them, nor what another run has sent."""
     claimed = running.claim(intents(*REFS[1:]), lease=LEASE).won
     unsent = [
         Outcome(claim=claimed[ref].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)
@@ -197,15 +199,15 @@ def test_the_account_names_the_first_orders_and_counts_the_others(
     ]
     running.record(unsent)
     running.claim(intents("A-59", action=Action.PAY), lease=LEASE)
-    told = running.guard.journal.summary().splitlines()
-    assert told[1:3] == [
+    rescued = running.guard.rescue(running.clock())
+    assert rescued
+    lines = sent_by(running.owner, rescued).splitlines()
+    assert lines[1:3] == [
         "  A-0: ordered as 6001",
         "  A-10: create without an answer that settles it",
     ]
-    assert told[49:] == [
-        "  A-59: pay without an answer that settles it",
-        "  and 9 orders more, of which some may have been refused or never sent",
-    ]
+    assert lines[51:] == ["  and 8 orders more"]
+    assert sent_by("another", rescued) == "This run had sent nothing."
 
 
 def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) -> None:
