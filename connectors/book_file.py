@@ -4,27 +4,24 @@ how request files are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TypedDict
 
 from connectors.fetched_files import fetch_stored, is_address
-from connectors.request_files import UnreadableFile
-from connectors.request_files.csv_file import RowSink, read_csv
+from connectors.request_files import Reader, Reading, UnreadableFile
+from connectors.request_files.csv_file import read_csv
 from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.shop_files import profiles_in
-from domain.book_cells import COLUMNS, BookTable
-from domain.cell_table import BadTable, RatesTable
+from domain.cell_table import BadTable
 from domain.cells import csv_text, no_formula
 from domain.landed import Rates
-from domain.shop_files import Profile
-from domain.sku_book import SkuBook
+from domain.rates_file import parse_rates
+from domain.sku_book import COLUMNS, SkuBook, parse_book
 
-Reader = Callable[[bytes, str, RowSink], None]
 READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
 BOOK = "SOURCING_BOOK"
 NAMES = [column.name for column in COLUMNS]
@@ -66,12 +63,10 @@ def read_rates(path: Path | None) -> Rates:
     """All rates of the file; none for None. Raises `TableUnusable`: a faulty file is
     never used in part.
     """
-    table = RatesTable()
     if path is None:
         return Rates()
     with _sound("SOURCING_RATES", str(path)):
-        read_csv(content_of(path), "", table)
-        return table.finish()
+        return parse_rates(read_csv(content_of(path), ""))
 
 
 def rates_of(settings: SourcingSettings) -> Rates:
@@ -113,13 +108,7 @@ def book_in(file: Path, *, shown: str = "", require_limit: bool = False) -> SkuB
             BOOK, shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}"
         )
     with _sound(BOOK, shown):
-        return _book(read, content_of(file), require_limit=require_limit)
-
-
-def _book(read: Reader, content: bytes, *, require_limit: bool = False) -> SkuBook:
-    table = BookTable(require_limit=require_limit)
-    read(content, "", table)
-    return table.finish()
+        return parse_book(read(content_of(file), ""), require_limit=require_limit)
 
 
 def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
@@ -131,16 +120,6 @@ def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
 def missing_file(data_dir: Path, batch_id: str) -> Path:
     """Where the rows lie that the SKU book lacks for a batch."""
     return data_dir / f"book-missing-{batch_id}.csv"
-
-
-class Reading(TypedDict, total=False):
-    """Whether each row needs a price limit, what own SKUs are, and the profiles of
-    shops' exports.
-    """
-
-    require_limit: bool
-    book: SkuBook | None
-    shops: Sequence[Profile]
 
 
 async def reading_by(settings: SourcingSettings) -> Reading:

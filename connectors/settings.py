@@ -29,8 +29,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from connectors.apprise_sender import recipients_of
 from connectors.process_locks import deployed_run
 from domain.absence import LISTS_BEHIND
-from domain.cell_table import currency_code
 from domain.money import Money, yuan
+from domain.rates_file import currency_code
 
 FOLDER = "SOURCING_FOLDER"
 """Set by `sourcing serve` to the folder where it began, for its parts and runs: they

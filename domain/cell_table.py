@@ -1,283 +1,271 @@
-"""A table that a person keeps, such as the SKU book: used whole and faultless, or not
-at all; and that of rates.
+"""The checker of all tables: a reader yields rows and remarks, and each cell is checked
+by its column.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
-from itertools import pairwise
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import NamedTuple
 
-from domain.addresses import currency_codes
-from domain.cells import half_width
-from domain.landed import Rate, Rates
+from domain.cells import BLANKS
 from domain.marketplace import shortened
-from domain.request_cells import Column, check_cell, read_cell
-from domain.request_files import normal_name
-from domain.request_remarks import HEADER_ROW, TWICE, Remark
+from domain.request_cells import COLUMNS, Column, check_cell, read_cell
+from domain.request_remarks import HEADER_ROW, TWICE, UNNAMED, Fault, Remark
 
-MOST_FAULTS = 100
+MOST_ROWS = 100_000
+MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has
+MOST_COLUMNS = 256
+MOST_FAULTS, MOST_WARNINGS = 1_000, 1_000
 MOST_LISTED = 10
-NEVER_BLANK = (
-    "rank",
-    "pieces",
-    "max_unit_price",
-    "group",
-)  # a lost value would be no limit, or 1
-ONLY_BLANKS = "this cell holds blanks alone, or a formula that gives an empty text; empty it, or write what is meant"
+LIKE = 0.8
+LONGEST = 40  # no column's name is half as long, and comparing takes time
+
+
+class Row(NamedTuple):
+    """A row as a reader finds it; the first one is the header. The `problem` of a row
+    is why its cells can't be separated.
+    """
+
+    number: int
+    cells: Sequence[object]
+    problem: str = ""
+
+
+RowOrRemark = Row | Remark
+
+
+@dataclass(slots=True)
+class TextRow:
+    """The texts of a row that is not blank, by known columns, and its faults so far."""
+
+    number: int
+    cells: Sequence[object]
+    texts: dict[str, str]
+    faults: list[Fault]
 
 
 class BadTable(ValueError):
     """A file that can't be used. `faults` are all that must be mended, in its order."""
 
-    def __init__(self, faults: Sequence[Remark]) -> None:
+    def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = tuple(faults)
 
     @property
     def listed(self) -> str:
         """The first faults, a line each, and how many more there are."""
-        more = (
-            [f"and {len(self.faults) - MOST_LISTED} more"]
-            if len(self.faults) > MOST_LISTED
-            else []
-        )
-        told = "\n  ".join([*map(str, self.faults[:MOST_LISTED]), *more])
-        return f"nothing of it is used until this is mended:\n  {told}"
+        lines = [*map(str, self.faults[:MOST_LISTED])]
+        if len(self.faults) > MOST_LISTED:
+            lines.append(f"and {len(self.faults) - MOST_LISTED} more")
+        listed = "\n  ".join(lines)
+        return f"nothing of it is used until this is mended:\n  {listed}"
 
 
-class CheckedTable:
-    """Takes the rows of the file as a reader finds them: `begin` with the header, `add`
-    each row; `keep` gets them.
+class CellTable:
+    """The rows of one file. A fault makes the whole file unusable.
+
+    A table that a person keeps, such as the SKU book, `is_kept`: a column that is not
+    known, or has no name, is a fault there, and else a warning. A column `in_place_of`
+    others makes these unnecessary.
     """
 
-    is_quoted = True
-
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        is_kept: bool = True,
+        in_place_of: tuple[str, Collection[str]] = ("", ()),
+    ) -> None:
+        self.columns = columns
+        self.is_kept = is_kept
+        self.in_place_of = in_place_of
         self.is_full = False
-        self.faults: list[Remark] = []
-        self._known = columns
-        self._columns: list[tuple[Column, int]] = []
+        self.names: list[str] = []
+        self.faults: list[Fault] = []
+        self.warnings: dict[Remark, None] = {}
+        self._places: list[tuple[Column, int]] = []
+        self._absent: dict[str, str] = {}
 
-    def keep(self, row: int, texts: Mapping[str, str]) -> None:
-        """Take the cells of a faultless row, in normal form, by column name."""
-        raise NotImplementedError
-
-    def begin(self, columns: Sequence[str]) -> None:
-        """Take the header; a column that is not known, or there twice, is a fault: its
-        cells would be lost unseen.
+    def rows(self, found: Iterable[RowOrRemark]) -> Iterator[TextRow]:
+        """The rows that are not blank. Further rows or faults are of no use once the
+        table is full.
         """
-        names = [normal_name(column) for column in columns]
-        known = [column.name for column in self._known]
-        self._columns = [
-            (column, names.index(column.name))
-            for column in self._known
-            if column.name in names
-        ]
-        for at, name in enumerate(names):
-            if name and name not in known:
-                self.fault(
-                    HEADER_ROW,
-                    shortened(name),
-                    f"not known; the columns are {', '.join(known)}",
-                )
-            elif name and name in names[:at]:
-                self.fault(HEADER_ROW, name, TWICE)
+        header: Row | None = None
+        count = 0
+        for item in found:
+            if isinstance(item, Remark):
+                self.note(item)
+            elif header is None:
+                header = item
+                self._begin(header)
+            elif item.problem:
+                self.fault(item.number, "", item.problem)
+            elif row := self._read(item):
+                count += 1
+                if count > MOST_ROWS:
+                    self.stop(item.number, f"more than {MOST_ROWS:,} rows; split it")
+                else:
+                    yield row
+            if self.is_full:
+                break
 
-    def add(self, row: int, cells: Sequence[Any]) -> None:
-        """Check one row; a blank one is skipped."""
-        if not any(
-            cell.strip() if isinstance(cell, str) else cell is not None
-            for cell in cells
-        ):
-            return
-        texts = {
-            column.name: column.default
-            for column in self._known
-            if column.may_be_absent
-        }
-        before = len(self.faults)
-        for column, at in self._columns:
-            value = cells[at] if at < len(cells) else None
-            try:
-                texts[column.name] = check_cell(
-                    column, text := read_cell(column, value)[0]
-                )
-                if not text and value and column.name in NEVER_BLANK:
-                    raise ValueError(ONLY_BLANKS)
-            except ValueError as error:
-                self.fault(row, column.name, str(error))
-        if len(texts) == len(self._known) and len(self.faults) == before:
-            self.keep(row, texts)
+    def complete_rows(
+        self, found: Iterable[RowOrRemark]
+    ) -> Iterator[tuple[int, dict[str, str]]]:
+        """The faultless rows: all cells in normal form, by column."""
+        for row in self.rows(found):
+            cells = self.judge(row)
+            for fault in row.faults:
+                self.note(fault)
+            if not row.faults and len(cells) == len(self.columns):
+                yield row.number, cells
 
-    def warn(self, row: int, column: str, message: str) -> None:
-        """Every remark is a fault."""
-        self.fault(row, column, message)
+    def judge(self, row: TextRow, but: Collection[str] = ()) -> dict[str, str]:
+        """The faultless cells of a row in normal form; the others are its faults."""
+        unclear = {fault.column for fault in row.faults}.union(but)
+        cells = dict(self._absent)
+        for column, _ in self._places:
+            if column.name not in unclear:
+                try:
+                    cells[column.name] = check_cell(column, row.texts[column.name])
+                except ValueError as error:
+                    row.faults.append(Fault(row.number, column.name, str(error)))
+        return cells
 
-    def skips(self, cells: Sequence[str]) -> bool:
-        """No row is passed over."""
-        return False
-
-    def broken_row(self, row: int, message: str) -> None:
-        """A row whose cells can't be separated."""
-        self.fault(row, "", message)
-
-    def lack(self, found: Iterable[str]) -> None:
-        """Blame the file for the needed columns that are not among those `found`."""
-        names = {normal_name(name) for name in found}
-        for column in self._known:
-            if not column.may_be_absent and column.name not in names:
-                words = f"this column is missing; add it: {column.words}, such as {column.example}"
-                self.fault(HEADER_ROW, column.name, words)
+    def note(self, remark: Remark) -> None:
+        """Keep a fault or a warning."""
+        if isinstance(remark, Fault):
+            self.faults.append(remark)
+            if len(self.faults) == MOST_FAULTS:
+                problem = f"{MOST_FAULTS:,} faults are enough to begin with: later rows were not checked"
+                self.stop(remark.row, problem)
+        elif len(self.warnings) < MOST_WARNINGS:
+            self.warnings[remark] = None
 
     def fault(self, row: int, column: str, message: str) -> None:
-        """Note a fault; it makes the whole file unusable."""
-        self.faults.append(Remark(row, column, message))
-        self.is_full = len(self.faults) >= MOST_FAULTS
+        """Note a fault."""
+        self.note(Fault(row, column, message))
+
+    def warn(self, row: int, column: str, message: str) -> None:
+        """Note what a person should read before anything is bought."""
+        self.note(Remark(row, column, message))
+
+    def stop(self, row: int, message: str) -> None:
+        """Take no more rows; the message says why."""
+        if not self.is_full:
+            self.is_full = True
+            self.fault(row, "", message)
 
     def raise_faults(self) -> None:
         """Raise `BadTable` where there are any."""
         if self.faults:
             raise BadTable(self.faults)
 
+    def _begin(self, header: Row) -> None:
+        names = self.names = [normal_name(str(name)) for name in header.cells]
+        own = [column.name for column in self.columns]
+        for name, times in Counter(names).items():
+            if times > 1 and name in own:
+                self.fault(HEADER_ROW, name, TWICE)
+        unknown = [name for name in names if name and name not in own]
+        if self.is_kept:
+            problem = f"not known; the columns are {', '.join(own)}"
+            self.faults += [Fault(HEADER_ROW, shortened(at), problem) for at in unknown]
+        else:
+            for remark in unknown_columns(unknown):
+                self.note(remark)
+        instead, replaced = self.in_place_of
+        for column in self.columns:
+            name = column.name
+            if name in names:
+                self._places.append((column, names.index(name)))
+            elif column.may_be_absent:
+                self._absent[name] = column.default
+            elif name not in replaced or instead not in names:
+                hint = f" ({column.empty_means})" if column.empty_means else ""
+                self.fault(HEADER_ROW, name, f"this column is missing; add it{hint}")
 
-def currency_code(text: str) -> str:
-    """The code in capital letters. Raises `ValueError` for what is no currency."""
-    code = half_width(text).strip().upper()
-    if code not in currency_codes():
-        raise ValueError(
-            f"{shortened(text)!r} is no currency; give its three letters, such as EUR"
+    def _read(self, row: Row) -> TextRow | None:
+        """The texts of a row; None for a blank one."""
+        number, cells, _ = row
+        texts: dict[str, str] = {}
+        faults: list[Fault] = []
+        blanks: list[Fault] = []
+        if any(cells) or any(cell not in (None, "") for cell in cells):
+            self._find_unnamed(row)
+            for column, at in self._places:
+                value = cells[at] if at < len(cells) else None
+                try:
+                    text, warnings = read_cell(column, value)
+                except ValueError as error:
+                    faults.append(Fault(number, column.name, str(error)))
+                    continue
+                texts[column.name] = text
+                for words in warnings:
+                    self.warn(number, column.name, words)
+                if not text and value and column.if_blank:
+                    blanks.append(Fault(number, column.name, column.if_blank))
+        if faults or any(texts.values()):
+            return TextRow(number, cells, texts, faults + blanks)
+        if number > MOST_BLANK_ROWS:
+            problem = f"more than {MOST_BLANK_ROWS:,} rows; delete the blank ones"
+            self.stop(number, problem)
+        return None
+
+    def _find_unnamed(self, row: Row) -> None:
+        """Cells under a column that lost its name may be the limits."""
+        if "" not in self.names and len(row.cells) <= len(self.names):
+            return
+        for at, cell in enumerate(row.cells):
+            is_named = at < len(self.names) and self.names[at]
+            if not is_named and cell is not None and str(cell).strip(BLANKS):
+                kind = Fault if self.is_kept else Remark
+                self.note(kind(row.number, "", UNNAMED))
+                return
+
+
+def normal_name(column: str) -> str:
+    """A column's name without the blanks and marks around it, in small letters."""
+    return column.strip(BLANKS + "\u200b\u200c\u200d\u2060\ufeff").lower()
+
+
+@lru_cache(maxsize=1024)
+def likely_column(name: str) -> str:
+    """The column that is spelled much like `name`: passing over `freigth` would ship by
+    the wrong service.
+    """
+    if len(name) > LONGEST:
+        return ""
+    near = get_close_matches(
+        name, [column.name for column in COLUMNS], n=1, cutoff=LIKE
+    )
+    return near[0] if near else ""
+
+
+def unknown_columns(names: Iterable[str]) -> Iterator[Remark]:
+    """The warning about unknown columns; a name much like a known one is a fault, since
+    its cells would be lost unseen.
+    """
+    ignored = []
+    for name in dict.fromkeys(
+        name if name.isprintable() else ascii(name) for name in names
+    ):
+        if near := likely_column(name):
+            problem = f"this column is not known; rename it to {near}, or remove it"
+            yield Fault(HEADER_ROW, shortened(name), problem)
+        else:
+            ignored.append(shortened(name, 40))
+    if ignored:
+        listed = ", ".join(repr(name) for name in ignored[:10]) + (
+            ", ..." if len(ignored) > 10 else ""
         )
-    return code
-
-
-# A comma is a decimal one where it can't be a thousands separator; a point is always a
-# decimal point.
-NUMBER = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,12}))?")
-THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
-DAY = re.compile(
-    r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})"
-)  # the year first: no usual form has the day second then
-JUMP = 5
-JUMP_DAYS = 90
-"""No rate moves so many times in so few days: that is a slip of the point, or the wrong
-way round.
-"""
-
-
-def _rate(text: str) -> str:
-    number = half_width(text)
-    if THOUSANDS.fullmatch(number):
-        raise ValueError(
-            f"{shortened(text)} may be a decimal or a thousand; write it with a point, or one digit more"
+        what = (
+            "a column is not known and is"
+            if len(ignored) == 1
+            else "columns are not known and are"
         )
-    if not NUMBER.fullmatch(number):
-        raise ValueError(
-            f"{shortened(text)!r} is no rate; write a plain number such as 0.1285"
-        )
-    plain = number.replace(",", ".")
-    if not Decimal(plain):
-        raise ValueError("a rate is above 0")
-    return plain
-
-
-def _day(text: str) -> str:
-    written = DAY.fullmatch(half_width(text))
-    if not written:
-        raise ValueError(
-            f"{shortened(text)!r} is no date such as 2026-01-31; in a spreadsheet format the column as yyyy-mm-dd"
-        )
-    try:
-        return date(int(written[1]), int(written[3]), int(written[4])).isoformat()
-    except ValueError as error:
-        raise ValueError(f"{text} is no day of the calendar") from error
-
-
-COLUMNS = (
-    Column(
-        name="from",
-        words="the currency that was paid",
-        example="CNY",
-        most=100,
-        check=currency_code,
-    ),
-    Column(
-        name="to",
-        words="the currency of your books",
-        example="EUR",
-        most=100,
-        check=currency_code,
-    ),
-    Column(
-        name="rate",
-        words="how much one of `from` was worth",
-        example="0.1285",
-        most=100,
-        check=_rate,
-    ),
-    Column(
-        name="date",
-        words="the day of the rate",
-        example="2026-01-31",
-        most=100,
-        check=_day,
-    ),
-    Column(name="source", words="who gave it", example="ECB", most=200, prose=True),
-)
-
-
-class RatesTable(CheckedTable):
-    """The rows of a file of rates."""
-
-    def __init__(self) -> None:
-        super().__init__(COLUMNS)
-        self._rates: dict[tuple[str, str, date], tuple[int, Rate]] = {}
-
-    def finish(self) -> Rates:
-        """The rates. Raises `BadTable` with every fault."""
-        if not self._rates and not self.faults:
-            self.fault(HEADER_ROW, "", "the file has no rates; add one row for each")
-        self.faults += _jumps(list(self._rates.values()))
-        self.raise_faults()
-        return Rates(rate for _, rate in self._rates.values())
-
-    def keep(self, row: int, texts: Mapping[str, str]) -> None:
-        base = texts["from"]
-        into = texts["to"]
-        on = date.fromisoformat(texts["date"])
-        rate = Rate(
-            base=base,
-            into=into,
-            rate=Decimal(texts["rate"]),
-            on=on,
-            source=texts["source"],
-        )
-        first, _ = self._rates.setdefault((base, into, on), (row, rate))
-        if base == into:
-            self.fault(
-                row, "to", f"is {into} as well; a rate is between two currencies"
-            )
-        elif first != row:
-            self.fault(
-                row,
-                "date",
-                f"row {first} has a rate from {base} to {into} of that day; keep one of them",
-            )
-
-
-def _jumps(rates: Sequence[tuple[int, Rate]]) -> Iterator[Remark]:
-    ordered = sorted(rates, key=lambda kept: (kept[1].base, kept[1].into, kept[1].on))
-    for (_, old), (row, new) in pairwise(ordered):
-        low, high = sorted((old.rate, new.rate))
-        is_next = (old.base, old.into) == (new.base, new.into) and (
-            new.on - old.on
-        ).days <= JUMP_DAYS
-        if is_next and high >= low * JUMP:
-            yield Remark(
-                row,
-                "rate",
-                f"{new.rate} follows {old.rate} of {old.on}; check the point, and which way it is meant",
-            )
+        yield Remark(HEADER_ROW, "", f"{what} passed over: {listed}")

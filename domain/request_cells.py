@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import product
 
@@ -303,7 +303,9 @@ class Column:
     must be filled).
 
     `most` is the greatest length in characters. In `prose` blanks may take the place of
-    line breaks. `says` tells a person what to write, and `example` is such a cell.
+    line breaks. `words` tell a person what to write, and `example` is such a cell.
+    `if_empty` is the fault of an empty cell; where `if_blank` is set, a cell of blanks
+    alone is no empty one.
     """
 
     name: str
@@ -315,6 +317,8 @@ class Column:
     empty_means: str | None = None
     may_be_absent: bool = False
     default: str = ""
+    if_empty: str = "this cell is empty; fill it in"
+    if_blank: str = ""
 
 
 HELD = "cells may be empty, but such an order waits for a person"
@@ -325,7 +329,9 @@ LIMIT = Column(
     most=LONGEST,
     check=_price,
     empty_means="cells may be empty where there is no limit",
+    if_blank="this cell holds blanks, and no limit; empty it where there is none, or write it",
 )
+LIMIT_IN_EACH_ROW = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
 COLUMNS = (
     Column(
         name="order_ref",
@@ -469,13 +475,28 @@ them.
 """
 
 
+def with_limit(columns: Sequence[Column]) -> list[Column]:
+    """The columns, of which each row must have a limit."""
+    return [
+        replace(
+            column,
+            empty_means=None,
+            may_be_absent=False,
+            if_empty=LIMIT_IN_EACH_ROW,
+        )
+        if column.name == LIMIT.name
+        else column
+        for column in columns
+    ]
+
+
 def check_cell(column: Column, text: str) -> str:
     """The cell in its normal form. Raises `ValueError` that says what is wrong and what
     to do.
     """
     if not text:
         if column.empty_means is None:
-            raise ValueError("this cell is empty; fill it in")
+            raise ValueError(column.if_empty)
         return column.default
     if len(text) > column.most:
         raise ValueError(_too_long(column, len(text)))

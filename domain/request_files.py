@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from functools import lru_cache
 from itertools import islice
 from sys import intern
 
 from domain.addresses import is_cut_short, is_possible_phone
-from domain.cells import BLANKS
-from domain.marketplace import ItemId, Marketplace, read_item, shortened, sku_of
+from domain.cell_table import MOST_FAULTS, CellTable, RowOrRemark, TextRow
+from domain.marketplace import ItemId, Marketplace, read_item, sku_of
 from domain.money import Money
 from domain.orders import OrderRequest, OwnSku, Receiver, RequestLine
 from domain.request_cells import (
     COLUMNS,
     EMPTY_WORDS,
     IN_THE_BOOK,
-    LIMIT,
     OWN_SKU,
     WHOLE_AS_FLOAT,
-    Column,
-    check_cell,
-    read_cell,
+    with_limit,
 )
-from domain.request_remarks import HEADER_ROW, TWICE, Fault, Remark, place_of
+from domain.request_remarks import HEADER_ROW, Fault, Remark, place_of
 from domain.sku_book import EMPTY_BOOK, SkuBook, at_rank
 
 RECEIVER = (
@@ -162,28 +156,6 @@ def _request_line(row: RequestRow, book: SkuBook) -> RequestLine:
     )
 
 
-LIKE = 0.8
-LONGEST = 40  # no column's name is half as long, and comparing takes time
-
-
-@lru_cache(maxsize=1024)
-def likely_column(name: str) -> str:
-    """The column that is spelled much like `name`: passing over `freigth` would ship by
-    the wrong service.
-    """
-    if len(name) > LONGEST:
-        return ""
-    near = get_close_matches(
-        name, [column.name for column in COLUMNS], n=1, cutoff=LIKE
-    )
-    return near[0] if near else ""
-
-
-MOST_ROWS = 100_000
-MOST_BLANK_ROWS = 1_048_576  # as many as a sheet has
-MOST_COLUMNS = 256
-MOST_FAULTS = 1_000
-MOST_WARNINGS = 1_000
 NAMES = tuple(column.name for column in COLUMNS)
 OFTEN_THE_SAME = frozenset(
     (
@@ -202,16 +174,12 @@ NAMES_AN_ID = ("order_ref", "item", "sku")
 LIKE_ROUNDED = re.compile("(?<![0-9])[1-9][0-9]{14}0{3,}$")
 MAY_BE_ROUNDED = "this id ends in zeros as one does that a spreadsheet rounded; compare it with the shop's"
 ON_THE_PARCEL = ("zip", "receiver_phone", "state", "city", "address")
-NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
 NO_BOOK = "SOURCING_BOOK names no SKU book to look this up in: name one, or fill in marketplace and item instead"
 NO_COLUMN = (
     "own_sku is empty in this row, so this column is needed, and it is missing; add it"
 )
 IN_BOTH = (
     "own_sku stands in this row, and the SKU book says this: empty the one or the other"
-)
-ONLY_BLANKS = (
-    "this cell holds blanks, and no limit; empty it where there is none, or write it"
 )
 
 
@@ -231,276 +199,100 @@ class ParsedRequests:
     turned_away: Mapping[str, str] = field(default_factory=dict)
 
 
-class RequestTable:
-    """Takes the rows of one file as a reader finds them: `begin` with the header, `add`
-    each row, then `finish`.
-
-    A reader stops once `is_full`: further rows or faults are of no use.
+def parse_requests(
+    found: Iterable[RowOrRemark],
+    *,
+    require_limit: bool = False,
+    book: SkuBook | None = None,
+) -> ParsedRequests:
+    """Check the rows of a file. With `require_limit` each needs a price limit; own SKUs
+    are looked up in the `book`.
     """
+    table = CellTable(
+        with_limit(COLUMNS) if require_limit else COLUMNS,
+        is_kept=False,
+        in_place_of=(OWN_SKU.name, IN_THE_BOOK),
+    )
+    rows = [
+        _checked(table, row, has_book=book is not None) for row in table.rows(found)
+    ]
+    table.faults += islice((*disagreements(rows), *repetitions(rows)), MOST_FAULTS)
+    if not rows and not table.faults:
+        problem = "the file has no data rows; add one row for each item to buy"
+        table.fault(HEADER_ROW, "", problem)
+    _warn_of_alike(table, rows)
+    return ParsedRequests(
+        () if table.faults else orders_of(rows, book or EMPTY_BOOK),
+        tuple(sorted(table.faults, key=place_of)),
+        tuple(sorted(table.warnings, key=place_of)),
+    )
 
-    is_quoted = True
 
-    def __init__(
-        self, *, require_limit: bool = False, book: SkuBook | None = None
-    ) -> None:
-        self.require_limit = require_limit
-        self.book = book
-        self.is_full = False
-        self._columns: list[tuple[Column, int]] = []
-        self._absent: dict[str, str] = {}
-        self._rows: list[RequestRow] = []
-        self._faults: list[Fault] = []
-        self._warnings: dict[tuple[int, str, str], Remark] = {}
-        self._faulty_rows = 0
-        self._is_bare = True
-
-    def begin(self, columns: Sequence[str]) -> None:
-        """Take the header as it stands in the file; cells of unknown columns are
-        skipped with a warning.
-        """
-        names = [normal_name(column) for column in columns]
-        self._columns = [
-            (column, names.index(column.name))
-            for column in COLUMNS
-            if column.name in names
-        ]
-        self._absent = {
-            c.name: c.default
-            for c in COLUMNS
-            if c.may_be_absent and c.name not in names
-        }
-        for name, times in Counter(names).items():
-            if times > 1 and name in NAMES:
-                self.fault(HEADER_ROW, name, TWICE)
-        self.pass_over(
-            (name for name in names if name and name not in NAMES), HEADER_ROW
-        )
-
-    def pass_over(self, names: Iterable[str], row: int) -> None:
-        """Warn of unknown columns; a name much like a known one is a fault, since its
-        cells would be lost unseen.
-        """
-        ignored = []
-        for name in dict.fromkeys(
-            name if name.isprintable() else ascii(name) for name in names
-        ):
-            if near := likely_column(name):
-                self.fault(
-                    row,
-                    shortened(name),
-                    f"this column is not known; rename it to {near}, or remove it",
-                )
-            else:
-                ignored.append(shortened(name, 40))
-        if ignored:
-            listed = ", ".join(repr(name) for name in ignored[:10]) + (
-                ", ..." if len(ignored) > 10 else ""
-            )
-            what = (
-                "a column is not known and is"
-                if len(ignored) == 1
-                else "columns are not known and are"
-            )
-            self.warn(row, "", f"{what} passed over: {listed}")
-
-    def lack(self, found: Iterable[str]) -> None:
-        """Blame the file for the needed columns that are not among those `found`."""
-        names = {normal_name(name) for name in found}
-        if OWN_SKU.name in names:
-            names.update(IN_THE_BOOK)
-        for column in COLUMNS:
-            if not column.may_be_absent and column.name not in names:
-                hint = f" ({column.empty_means})" if column.empty_means else ""
-                self.fault(
-                    HEADER_ROW, column.name, f"this column is missing; add it{hint}"
-                )
-
-    def add(self, row: int, cells: Sequence[object]) -> None:
-        """Check one row: `cells` stand under the columns of `begin`, and a blank row
-        counts for nothing.
-        """
-        self._is_bare = False
-        if not any(cells) and all(cell is None or cell == "" for cell in cells):
-            self._blank(row)
-            return
-        texts: dict[str, str] = {}
-        faults: list[Fault] = []
-        for column, at in self._columns:
-            value = cells[at] if at < len(cells) else None
-            try:
-                text, said = read_cell(column, value)
-            except ValueError as error:
-                faults.append(Fault(row, column.name, str(error)))
-                continue
-            texts[column.name] = text
-            for words in said:
-                self.warn(row, column.name, words)
-            if not text and value and column is LIMIT:
-                faults.append(Fault(row, column.name, ONLY_BLANKS))
-        if any(texts.values()) or any(
-            fault.message is not ONLY_BLANKS for fault in faults
-        ):
-            self._check(row, texts, faults, cells)
-        else:
-            self._blank(row)
-
-    def _blank(self, row: int) -> None:
-        if row > MOST_BLANK_ROWS:
-            self.stop(row, f"more than {MOST_BLANK_ROWS:,} rows; delete the blank ones")
-
-    def fault(self, row: int, column: str, message: str) -> None:
-        """Note a fault; it makes the whole file unusable."""
-        self._faults.append(Fault(row, column, message))
-        if len(self._faults) >= MOST_FAULTS:
-            self.stop(
-                row,
-                f"{MOST_FAULTS:,} faults are enough to begin with: later rows were not checked",
-            )
-
-    def warn(self, row: int, column: str, message: str) -> None:
-        """Note a warning for a person to read before anything is bought."""
-        if len(self._warnings) < MOST_WARNINGS:
-            self._warnings[row, column, message] = Remark(row, column, message)
-
-    def stop(self, row: int, message: str) -> None:
-        """Take no more rows; the message says why."""
-        if not self.is_full:
-            self.is_full = True
-            self._faults.append(Fault(row, "", message))
-
-    def skips(self, cells: Sequence[str]) -> bool:
-        """Whether a row of another length than the header is no data."""
-        return False
-
-    def broken_row(self, row: int, message: str) -> None:
-        """A row whose cells can't be separated: it is a fault, and none of its cells is
-        judged.
-        """
-        self._faulty_rows += 1
-        self.fault(row, "", message)
-
-    def finish(self) -> ParsedRequests:
-        """The orders, or every fault."""
-        has_rows = self._rows or self._faulty_rows or self.is_full
-        if not has_rows and (self._columns or self._is_bare):
-            self.fault(
-                HEADER_ROW,
-                "",
-                "the file has no data rows; add one row for each item to buy",
-            )
-        self._faults += islice(
-            (*disagreements(self._rows), *repetitions(self._rows)), MOST_FAULTS
-        )
-        self._warn_of_alike()
-        warnings = tuple(sorted(self._warnings.values(), key=place_of))
-        if self._faults:
-            return ParsedRequests(
-                (), tuple(sorted(self._faults, key=place_of)), warnings
-            )
-        return ParsedRequests(
-            orders_of(self._rows, self.book or EMPTY_BOOK), (), warnings
-        )
-
-    def _warn_of_alike(self) -> None:
-        """Warn of references that differ in case alone: a service that changes case has
-        one for the other.
-        """
-        seen: dict[str, str] = {}
-        for line in self._rows:
-            order_ref = line.cells.get("order_ref", "")
-            first = seen.setdefault(order_ref.lower(), order_ref)
-            if first != order_ref:
-                words = f"it differs from {first} in upper and lower case alone, which a service may not keep apart"
-                self.warn(
-                    line.row, "order_ref", f"{words}; give one of them another name"
-                )
-
-    def _check(
-        self,
-        row: int,
-        texts: Mapping[str, str],
-        faults: list[Fault],
-        cells: Sequence[object],
-    ) -> None:
-        """Judge the texts of a row that is not blank."""
-        if len(self._rows) >= MOST_ROWS:
-            self.stop(row, f"more than {MOST_ROWS:,} rows; split the file")
-            return
-        judged = dict(self._absent)
-        unclear = {fault.column for fault in faults}
-        of_book: Sequence[str] = ()
-        if texts.get(OWN_SKU.name):
-            of_book = IN_THE_BOOK
-            judged |= dict.fromkeys(of_book, "")
-            faults += [Fault(row, name, IN_BOTH) for name in of_book if texts.get(name)]
-            faults += [Fault(row, OWN_SKU.name, NO_BOOK)] if self.book is None else []
-        elif OWN_SKU.name in texts:
-            faults += [
-                Fault(row, name, NO_COLUMN)
-                for name in IN_THE_BOOK
-                if name not in {*texts, *judged}
-            ]
-        for column, at in self._columns:
-            name = column.name
-            if name in unclear or name in of_book:
-                continue
-            try:
-                text = check_cell(column, texts[name])
-                judged[name] = intern(text) if name in OFTEN_THE_SAME else text
-                if column is LIMIT and self.require_limit and not judged[name]:
-                    raise ValueError(NOT_ASKED)
-                if name == "zip" and is_cut_short(
-                    judged[name], judged.get("country", "")
-                ):
-                    self._cut_short(row, judged["country"], cells[at])
-            except ValueError as error:
-                judged.pop(name, None)
-                faults.append(Fault(row, name, str(error)))
-        try:
-            item = _item_of(judged)
-        except ValueError as error:
-            item = ""
-            faults.append(Fault(row, "item", str(error)))
-        self._rows.append(RequestRow(row, judged, item))
-        for fault in faults:
-            self.fault(fault.row, fault.column, fault.message)
-        self._warn_of_doubtful(row, judged)
-
-    def _cut_short(self, row: int, country: str, value: object) -> None:
-        """A number has certainly lost its zeros; a text may be meant as it stands."""
+def _checked(table: CellTable, row: TextRow, *, has_book: bool) -> RequestRow:
+    """The faultless cells of a row; each other one is a fault of the file."""
+    number, texts, faults = row.number, row.texts, row.faults
+    of_book = IN_THE_BOOK if texts.get(OWN_SKU.name) else ()
+    cells = table.judge(row, but=of_book) | dict.fromkeys(of_book, "")
+    faults += [Fault(number, name, IN_BOTH) for name in of_book if texts.get(name)]
+    if of_book and not has_book:
+        faults.append(Fault(number, OWN_SKU.name, NO_BOOK))
+    if not of_book and OWN_SKU.name in texts:
+        lacking = {*IN_THE_BOOK} - {*table.names, *cells}
+        faults += [Fault(number, name, NO_COLUMN) for name in lacking]
+    item = ""
+    try:
+        item = _item_of(cells)
+    except ValueError as error:
+        faults.append(Fault(number, "item", str(error)))
+    postcode, country = cells.get("zip", ""), cells.get("country", "")
+    if is_cut_short(postcode, country):
+        value = row.cells[table.names.index("zip")]
+        # a number has certainly lost its zeros; a text may be meant as it stands
         if not isinstance(value, str) or WHOLE_AS_FLOAT.fullmatch(value.strip()):
-            raise ValueError(
+            del cells["zip"]
+            problem = (
                 f"this is a number and too short for a postcode of {country}: its first zeros are lost; "
                 "write it as text"
             )
-        self.warn(row, "zip", f"postcodes of {country} have more digits than this one")
-
-    def _warn_of_doubtful(self, row: int, cells: Mapping[str, str]) -> None:
-        """Warn of cells that are readable and yet hardly meant."""
-        phone = cells.get("receiver_phone")
-        country = cells.get("country")
-        if phone and country and not is_possible_phone(phone, country):
-            doubt = f"this can't be a phone number that is dialled from {country}; it is bought all the same"
-            self.warn(row, "receiver_phone", doubt)
-        for name in NAMES_AN_ID:
-            if LIKE_ROUNDED.search(cells.get(name, "")):
-                self.warn(row, name, MAY_BE_ROUNDED)
-        for name in ON_THE_PARCEL:
-            if (
-                (text := cells.get(name))
-                and len(text) < 10
-                and text.casefold() in EMPTY_WORDS
-            ):
-                self.warn(
-                    row,
-                    name,
-                    f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant",
-                )
+            faults.append(Fault(number, "zip", problem))
+        else:
+            problem = f"postcodes of {country} have more digits than this one"
+            table.warn(number, "zip", problem)
+    for fault in faults:
+        table.note(fault)
+    _warn_of_doubtful(table, number, cells)
+    for name in OFTEN_THE_SAME & cells.keys():
+        cells[name] = intern(cells[name])
+    return RequestRow(number, cells, item)
 
 
-def normal_name(column: str) -> str:
-    """A column's name without the blanks and marks around it, in small letters."""
-    return column.strip(BLANKS + "\u200b\u200c\u200d\u2060\ufeff").lower()
+def _warn_of_alike(table: CellTable, rows: Sequence[RequestRow]) -> None:
+    """Warn of references that differ in case alone: a service that changes case has one
+    for the other.
+    """
+    seen: dict[str, str] = {}
+    for line in rows:
+        order_ref = line.cells.get("order_ref", "")
+        first = seen.setdefault(order_ref.lower(), order_ref)
+        if first != order_ref:
+            words = f"it differs from {first} in upper and lower case alone, which a service may not keep apart"
+            table.warn(line.row, "order_ref", f"{words}; give one of them another name")
+
+
+def _warn_of_doubtful(table: CellTable, row: int, cells: Mapping[str, str]) -> None:
+    """Warn of cells that are readable and yet hardly meant."""
+    phone, country = cells.get("receiver_phone"), cells.get("country")
+    if phone and country and not is_possible_phone(phone, country):
+        doubt = f"this can't be a phone number that is dialled from {country}; it is bought all the same"
+        table.warn(row, "receiver_phone", doubt)
+    for name in NAMES_AN_ID:
+        if LIKE_ROUNDED.search(cells.get(name, "")):
+            table.warn(row, name, MAY_BE_ROUNDED)
+    for name in ON_THE_PARCEL:
+        text = cells.get(name, "")
+        if len(text) < 10 and text.casefold() in EMPTY_WORDS:
+            doubt = f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant"
+            table.warn(row, name, doubt)
 
 
 def _item_of(cells: Mapping[str, str]) -> str:

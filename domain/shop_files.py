@@ -13,12 +13,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from domain.cell_table import Row, RowOrRemark
 from domain.cells import BLANKS, is_date, value_text
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
-from domain.request_files import ParsedRequests, RequestTable
-from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault
+from domain.request_files import ParsedRequests
+from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault, Remark
 from domain.shop_tracking import Sheet, Strict
 from domain.wording import pluralize, shorten
 
@@ -200,14 +201,15 @@ def resembled(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | N
     )
 
 
-class ShopTable(RequestTable):
-    """A `RequestTable` that also takes shops' exports, recognised by their headers."""
+class ShopExport:
+    """A shop's export as rows of a request file, by the profile of its header; another
+    file stays as it is.
+    """
 
-    def __init__(self, profiles: Sequence[Profile], table: RequestTable) -> None:
-        super().__init__(require_limit=table.require_limit, book=table.book)
+    def __init__(self, profiles: Sequence[Profile]) -> None:
         self._profiles = profiles
         self._profile: Profile | None = None
-        self._resembled: Profile | None = None
+        self._faults: list[Fault] = []
         self._header: list[str] = []
         self._of_first: set[str] = set()
         self._firsts: dict[str, Mapping[str, object]] = {}
@@ -219,59 +221,90 @@ class ShopTable(RequestTable):
         self._shop_refs: dict[str, str] = {}
         self._shop_lines: dict[int, list[ShopLine]] = {}
 
-    def begin(self, columns: Sequence[str]) -> None:
-        self._profile = profile_of(columns, self._profiles)
-        if self._profile is None:
-            self._resembled = resembled(columns, self._profiles)
-            super().begin([] if self._resembled else columns)
-        else:
-            self._header = self._profile.named(columns)
-            self.is_quoted = self._profile.quoted
-            down = self._profile.fill_down
-            self._of_first = {
-                record
-                for record in self._header
-                if any(fnmatchcase(record, pattern) for pattern in down)
-            }
-            needed = [
-                *(rule.column for rule in self._profile.keep if not rule.optional),
-                self._profile.line,
-            ]
-            for name in filter(None, needed):
-                if name not in self._header:
-                    self.fault(
-                        HEADER_ROW,
-                        name,
-                        "this column is missing, and says what must not be bought",
-                    )
-            for name, times in sorted(Counter(map(_bare, columns)).items()):
-                if (
-                    times > 1
-                    and self._profile.aliases.get(name, name) in self._profile.used
-                ):
-                    self.fault(HEADER_ROW, name, TWICE)
+    def rows(self, found: Iterator[RowOrRemark]) -> Iterator[RowOrRemark]:
+        """The rows that are to be bought, in the columns of a request file."""
+        for item in found:
+            if isinstance(item, Remark):
+                yield item
+            elif self._profile:
+                yield from self._read(self._profile, item)
+            else:
+                columns = [*map(str, item.cells)]
+                self._profile = profile_of(columns, self._profiles)
+                if self._profile:
+                    self._begin(self._profile, columns)
+                elif other := resembled(columns, self._profiles):
+                    yield Fault(HEADER_ROW, "", other.differs(columns))
+                    return
+                else:
+                    yield item
+                    yield from found
+        if self._profile:
+            yield from self._to_buy(self._profile)
 
-    def skips(self, cells: Sequence[str]) -> bool:
-        if self._profile is None:
-            return super().skips(cells)
-        text = ",".join(cell.strip(BLANKS) for cell in cells).strip(",")
-        return any(re.fullmatch(pattern, text) for pattern in self._profile.skip)
+    def orders(self, parsed: ParsedRequests) -> ParsedRequests:
+        """The requests with what the shop calls them; faults are in its columns."""
+        if (profile := self._profile) is None:
+            return parsed
+        orders = [
+            replace(
+                order,
+                shop=profile.shop,
+                shop_ref=self._shop_refs[order.order_ref][:80],
+                lines=tuple(map(self._with_shop_lines, order.lines)),
+            )
+            for order in parsed.orders
+        ]
+        faults = [
+            Fault(fault.row, profile.shown(fault.column), fault.message)
+            for fault in parsed.faults
+        ]
+        turned_away = {
+            ref: end
+            for ref, end in self._turned_away.items()
+            if ref and end in ("sent", "void") and ref not in self._shop_refs
+        }
+        return ParsedRequests(
+            tuple(orders), tuple(faults), parsed.warnings, turned_away
+        )
 
-    def add(self, row: int, cells: Sequence[object]) -> None:
-        if self._resembled is None and self._profile is None:
-            super().add(row, cells)
-        elif self._profile and any(cell not in (None, "") for cell in cells):
-            padded = (*cells, *("" for _ in self._header[len(cells) :]))
-            named = dict[str, object]()
-            for name, cell in zip(self._header, padded, strict=False):
-                if (
-                    named.get(name, "") == ""
-                ):  # of two names for one column the filled one counts
-                    named[name] = _cell(cell)
-            if not self.skips([_text(cell) for cell in named.values()]):
-                self._take(self._profile, row, named)
+    def _begin(self, profile: Profile, columns: Sequence[str]) -> None:
+        self._header = profile.named(columns)
+        self._of_first = {
+            name
+            for name in self._header
+            if any(fnmatchcase(name, pattern) for pattern in profile.fill_down)
+        }
+        needed = [rule.column for rule in profile.keep if not rule.optional]
+        for name in filter(None, [*needed, profile.line]):
+            if name not in self._header:
+                problem = "this column is missing, and says what must not be bought"
+                self._fault(HEADER_ROW, name, problem)
+        for name, times in sorted(Counter(map(_bare, columns)).items()):
+            if times > 1 and profile.aliases.get(name, name) in profile.used:
+                self._fault(HEADER_ROW, name, TWICE)
 
-    def _take(self, profile: Profile, row: int, cells: dict[str, object]) -> None:
+    def _fault(self, row: int, column: str, message: str) -> None:
+        self._faults.append(Fault(row, column, message))
+
+    def _read(self, profile: Profile, found: Row) -> Iterator[Remark]:
+        row, raw_cells, problem = found
+        values = [*map(_cell, raw_cells)]
+        line = ",".join(map(_text, values)).strip(",")
+        if not line or any(re.fullmatch(pattern, line) for pattern in profile.skip):
+            return
+        if problem:
+            self._fault(row, "", problem)
+            return
+        cells: dict[str, object] = dict.fromkeys(self._header, "")
+        for name, value in zip(self._header, values, strict=False):
+            # of two names for one column the filled one counts
+            cells[name] = cells[name] if cells[name] != "" else value
+        yield from self._take(profile, row, cells)
+
+    def _take(
+        self, profile: Profile, row: int, cells: dict[str, object]
+    ) -> Iterator[Remark]:
         shop_ref = _text(cells.get(profile.shown("order_ref"), ""))
         if (
             profile.explained
@@ -286,32 +319,13 @@ class ShopTable(RequestTable):
         )
         self._fill_from_first(profile, row, shop_ref, cells)
         order_ref = profile.ref_of(shop_ref)
-        texts = {
-            rule.column: _text(cells[rule.column], dated=A_DATE)
-            for rule in profile.keep
-            if rule.column in cells
-        }
-        if failed := [
-            rule
-            for rule in profile.keep
-            if rule.column in texts and not rule.keeps(texts[rule.column])
-        ]:
-            self._left[
-                f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"
-            ] += 1
-            end = max(
-                (rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index
-            )
-            self._turned_away[order_ref] = min(
-                self._turned_away.get(order_ref, end), end, key=FINALITY.index
-            )
+        if self._is_turned_away(profile, order_ref, cells):
             return
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
-            self.fault(
-                row,
-                "order_ref",
-                f"this would be called {order_ref}, as another order of the file is",
+            problem = (
+                f"this would be called {order_ref}, as another order of the file is"
             )
+            self._fault(row, "order_ref", problem)
         fields = {
             name: _value(cells, source) for name, source in profile.columns.items()
         } | {"order_ref": order_ref}
@@ -331,13 +345,29 @@ class ShopTable(RequestTable):
             map(str.isdecimal, quantities)
         ):
             before["quantity"] = str(sum(map(int, quantities)))
-            self.warn(
-                row,
-                "",
-                f"the pieces of this row are added to row {first_row}: both are of one order and SKU",
-            )
+            words = f"the pieces of this row are added to row {first_row}: both are of one order and SKU"
+            yield Remark(row, "", words)
         else:
             self._kept[order_ref, f"{own_sku} in row {row}"] = row, fields
+
+    def _is_turned_away(
+        self, profile: Profile, order_ref: str, cells: Mapping[str, object]
+    ) -> bool:
+        """Whether a rule turns a row away; note how that ends its order."""
+        failed: list[tuple[Keep, str]] = []
+        for rule in profile.keep:
+            if rule.column in cells:
+                text = _text(cells[rule.column], dated=A_DATE)
+                if not rule.keeps(text):
+                    failed.append((rule, text))
+        if not failed:
+            return False
+        rule, text = failed[0]
+        self._left[f"{rule.column} {shortened(text, 30) or 'empty'}"] += 1
+        end = max((rule.ending(text) for rule, text in failed), key=FINALITY.index)
+        before = self._turned_away.get(order_ref, end)
+        self._turned_away[order_ref] = min(before, end, key=FINALITY.index)
+        return True
 
     def _fill_from_first(
         self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]
@@ -368,7 +398,7 @@ class ShopTable(RequestTable):
                 and shop_ref
                 and any(of.column == name and not of.keeps("") for of in profile.keep)
             ):
-                self.fault(row, name, NOT_FIRST)
+                self._fault(row, name, NOT_FIRST)
 
     def _id(self, row: int, column: str, text: str) -> str:
         """An id as its shop wrote it, where that is known; also where a number made of
@@ -376,7 +406,7 @@ class ShopTable(RequestTable):
         """
         if not (number := OF_A_NUMBER.fullmatch(text)):
             return text
-        self.fault(row, column, ROUNDED if number["cut"] else REWRITTEN)
+        self._fault(row, column, ROUNDED if number["cut"] else REWRITTEN)
         return (
             ""
             if number["cut"]
@@ -389,24 +419,18 @@ class ShopTable(RequestTable):
         """
         if line:
             if (first := self._lines.setdefault(line, row)) != row:
-                self.fault(
+                self._fault(
                     row,
                     column,
                     f"the same line as row {first}; use one export at a time",
                 )
         elif shop_ref and shop_ref != self._last and shop_ref in self._firsts:
             problem = "rows of this order stand apart, as in a file of two exports; use one, its rows sorted by order"
-            self.fault(row, "order_ref", problem)
+            self._fault(row, "order_ref", problem)
         self._last = shop_ref or self._last
 
-    def lack(self, found: Iterable[str]) -> None:
-        if self._profile is None:
-            if self._resembled:
-                super().add(HEADER_ROW, ())
-                self.fault(HEADER_ROW, "", self._resembled.differs([*found]))
-            else:
-                super().lack(found)
-            return
+    def _to_buy(self, profile: Profile) -> Iterator[RowOrRemark]:
+        yield from self._faults
         if self._left:
             reason = shorten(
                 [
@@ -416,51 +440,17 @@ class ShopTable(RequestTable):
                 MOST_NAMED,
             )
             left_lines = pluralize(sum(self._left.values()), "line")
-            self.warn(
-                WHOLE_FILE,
-                "",
-                f"of this {self._profile.title} {left_lines} must not be bought: {reason}",
-            )
+            words = f"of this {profile.title} {left_lines} must not be bought: {reason}"
+            yield Remark(WHOLE_FILE, "", words)
         if not self._kept:
-            super().add(HEADER_ROW, ())
-            self.fault(
-                HEADER_ROW,
-                "",
-                f"no line of this {self._profile.title} is paid and left to be bought",
-            )
+            problem = f"no line of this {profile.title} is paid and left to be bought"
+            yield Fault(HEADER_ROW, "", problem)
             return
-        names = [*self._profile.columns]
-        absent = [name for name in COLUMNS if name not in names]
-        super().begin([*names, *absent])
+        absent = [name for name in COLUMNS if name not in profile.columns]
+        yield Row(HEADER_ROW, [*profile.columns, *absent])
         for row, fields in self._kept.values():
-            super().add(row, [*(fields[name] for name in names), *("" for _ in absent)])
+            yield Row(row, [*fields.values()])
         self._kept.clear()
-
-    def finish(self) -> ParsedRequests:
-        parsed = super().finish()
-        if (profile := self._profile) is None:
-            return parsed
-        orders = [
-            replace(
-                order,
-                shop=profile.shop,
-                shop_ref=self._shop_refs[order.order_ref][:80],
-                lines=tuple(map(self._with_shop_lines, order.lines)),
-            )
-            for order in parsed.orders
-        ]
-        faults = [
-            Fault(record.row, profile.shown(record.column), record.message)
-            for record in parsed.faults
-        ]
-        turned_away = {
-            ref: end
-            for ref, end in self._turned_away.items()
-            if ref and end in ("sent", "void") and ref not in self._shop_refs
-        }
-        return ParsedRequests(
-            tuple(orders), tuple(faults), parsed.warnings, turned_away
-        )
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         shop_lines = tuple(self._shop_lines.get(line.row, ()))

@@ -4,11 +4,18 @@ bought in their place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from domain.marketplace import Marketplace
+from domain.cell_table import CellTable, RowOrRemark
+from domain.cells import half_width, with_formula
+from domain.marketplace import ItemId, Marketplace, read_item, sku_of
+from domain.money import Money
 from domain.orders import Component, OrderRequest, OwnSku, RequestLine
+from domain.request_cells import BY_NAME, LIMIT, OWN_SKU, Column, with_limit
+from domain.request_remarks import HEADER_ROW
 from domain.wording import shorten
 
 
@@ -57,6 +64,134 @@ def _entry(rows: Sequence[BookRow]) -> OwnSku:
         group=first.group,
         ranks=tuple(map(tuple, ranks.values())),
     )
+
+
+RANK = re.compile("[1-9][0-9]?")
+GROUP = re.compile("[A-Za-z0-9._-]{1,20}")
+
+
+def _rank(text: str) -> str:
+    if not RANK.fullmatch(half_width(text)):
+        raise ValueError(
+            "a rank is 1 for what is bought, 2 for the first spare, and so on"
+        )
+    return half_width(text)
+
+
+def _group(text: str) -> str:
+    if not GROUP.fullmatch(text):
+        raise ValueError(
+            "a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"
+        )
+    return text.lower()
+
+
+def _own_sku(text: str) -> str:
+    """Without the `'` that keeps a spreadsheet from taking it for a formula."""
+    return OWN_SKU.check(with_formula(text))
+
+
+LOST = "this cell holds blanks alone, or a formula that gives an empty text; empty it, or write what is meant"
+optional = partial(
+    replace, empty_means="cells may be empty", may_be_absent=True, if_blank=LOST
+)
+COLUMNS = (
+    replace(
+        OWN_SKU,
+        words="your own SKU",
+        example="FERN-1",
+        empty_means=None,
+        may_be_absent=False,
+        check=_own_sku,
+    ),
+    Column(
+        name="rank",
+        words="1, or 2 and more for what is bought where the rank before can't be; rows of one rank are a bundle",
+        example="1",
+        most=10,
+        check=_rank,
+        empty_means="cells may be empty, which is 1",
+        may_be_absent=True,
+        default="1",
+        if_blank=LOST,
+    ),
+    BY_NAME["marketplace"],
+    replace(BY_NAME["item"], words="an id or a product URL"),
+    BY_NAME["sku"],
+    optional(
+        BY_NAME["quantity"],
+        name="pieces",
+        words="how many pieces make one own SKU; empty is 1",
+        default="1",
+    ),
+    optional(LIMIT, words="the most one piece may cost, in yuan; empty is no limit"),
+    Column(
+        name="group",
+        words="what is bought together, such as the seller: each group of a shop's order becomes an order",
+        example="b",
+        most=100,
+        check=_group,
+        empty_means="cells may be empty",
+        may_be_absent=True,
+        if_blank=LOST,
+    ),
+    BY_NAME["note"],
+)
+
+
+def parse_book(found: Iterable[RowOrRemark], *, require_limit: bool = False) -> SkuBook:
+    """The book; a header alone is a book too. Raises `BadTable` with every fault. With
+    `require_limit` each row needs a price limit.
+    """
+    table = CellTable(with_limit(COLUMNS) if require_limit else COLUMNS)
+    rows: list[BookRow] = []
+    first_rows: dict[str, BookRow] = {}
+    bought: dict[tuple[str, int, str, str], int] = {}
+    for number, cells in table.complete_rows(found):
+        marketplace = Marketplace(cells["marketplace"])
+        try:
+            item = read_item(marketplace, cells["item"])
+            sku = sku_of(cells["item"], cells["sku"])
+        except ValueError as error:
+            table.fault(number, "item", str(error))
+            continue
+        if not isinstance(item, ItemId):
+            problem = (
+                "words may mean another item tomorrow; give an id or a product URL"
+            )
+            table.fault(number, "item", problem)
+            continue
+        limit = cells["max_unit_price"]
+        component = Component(
+            item=item.id,
+            sku=sku,
+            pieces=int(cells["pieces"]),
+            max_unit_price=Money.parse(limit) if limit else None,
+        )
+        row = BookRow(
+            row=number,
+            own_sku=cells["own_sku"],
+            rank=int(cells["rank"]),
+            marketplace=marketplace,
+            component=component,
+            group=cells["group"],
+        )
+        rows.append(row)
+        first = first_rows.setdefault(row.own_sku, row)
+        for column in ("marketplace", "group"):
+            if (there := str(getattr(first, column))) != getattr(row, column):
+                problem = (
+                    f"differs from row {first.row} of {row.own_sku} ({there!r} there)"
+                )
+                table.fault(number, column, problem)
+        key = (row.own_sku, row.rank, item.id, sku)
+        if (before := bought.setdefault(key, number)) != number:
+            problem = f"row {before} has it already at this rank; put the sum of pieces in one row"
+            table.fault(number, "item", problem)
+    if not table.names:
+        table.fault(HEADER_ROW, "", "the file is empty: it has no header")
+    table.raise_faults()
+    return SkuBook(rows)
 
 
 def at_rank(

@@ -4,9 +4,11 @@ refused, never guessed.
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from connectors.request_files.csv_file import LONGEST_LINE, header_of, read_csv
 from connectors.request_files.decoding import (
@@ -21,20 +23,23 @@ from connectors.request_files.json_file import read_json
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.shop_files import shipped
-from domain.request_files import ParsedRequests, RequestTable
-from domain.shop_files import Profile, ShopTable, profile_of
+from domain.cell_table import RowOrRemark
+from domain.request_files import ParsedRequests, parse_requests
+from domain.shop_files import Profile, ShopExport, profile_of
 from domain.sku_book import SkuBook
 
 __all__ = [
     "READERS",
+    "Reader",
+    "Reading",
     "UnreadableFile",
     "check_encoding",
     "read_request_file",
     "read_request_text",
 ]
 PASTED = Path("pasted lines")
-FileReader = Callable[[bytes, str, RequestTable], None]
-READERS: dict[str, FileReader] = {
+Reader = Callable[[bytes, str], Iterator[RowOrRemark]]
+READERS: dict[str, Reader] = {
     ".csv": read_csv,
     ".xlsx": read_xlsx,
     ".json": read_json,
@@ -50,21 +55,23 @@ class UnreadableFile(Exception):
         super().__init__(f"{path}: {problem}")
 
 
+class Reading(TypedDict, total=False):
+    """Whether each row needs a price limit, what own SKUs are, and the profiles of
+    shops' exports: those that come along, where there are no others.
+    """
+
+    require_limit: bool
+    book: SkuBook | None
+    shops: Sequence[Profile]
+
+
 def read_request_file(
-    path: Path,
-    *,
-    encoding: str = "",
-    require_limit: bool = False,
-    book: SkuBook | None = None,
-    shops: Sequence[Profile] | None = None,
+    path: Path, *, encoding: str = "", **reading: Unpack[Reading]
 ) -> ParsedRequests:
     """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are
     returned as faults.
 
-    Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With
-    `require_limit` each row without a price limit is a fault. Own SKUs are looked up in
-    the `book`. An export of one of the `shops`, else of those that come along, is read
-    by its profile.
+    Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one.
     """
     read = READERS.get(path.suffix.lower())
     if read is None:
@@ -73,14 +80,7 @@ def read_request_file(
             f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}",
         )
     try:
-        table = RequestTable(require_limit=require_limit, book=book)
-        return _parsed(
-            read,
-            content_of(path),
-            encoding,
-            table,
-            shipped() if shops is None else shops,
-        )
+        return _parsed(read, content_of(path), encoding, **reading)
     except OSError as error:
         raise UnreadableFile(
             path,
@@ -90,13 +90,7 @@ def read_request_file(
         raise UnreadableFile(path, str(error)) from error
 
 
-def read_request_text(
-    text: str,
-    *,
-    require_limit: bool = False,
-    book: SkuBook | None = None,
-    shops: Sequence[Profile] | None = None,
-) -> ParsedRequests:
+def read_request_text(text: str, **reading: Unpack[Reading]) -> ParsedRequests:
     """Read and check rows pasted from a spreadsheet, header first. Raises
     `UnreadableFile`.
 
@@ -106,36 +100,45 @@ def read_request_text(
         content = text.lstrip("\r\n").encode(errors="surrogatepass")
         if len(content) > MOST_BYTES:
             raise Unusable(too_large(len(content)))
-        table = RequestTable(require_limit=require_limit, book=book)
-        return _parsed(
-            read_csv, content, "utf-8", table, shipped() if shops is None else shops
-        )
+        return _parsed(read_csv, content, "utf-8", **reading)
     except Unusable as error:
         raise UnreadableFile(PASTED, str(error)) from error
 
 
 def _header(start: bytes) -> list[str]:
-    return header_of(start.removeprefix(BOM_UTF8).lstrip(b"\r\n").decode("latin-1"))
+    """The names in the first line, as far as they are ASCII."""
+    is_wide = start.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+    text = start.removeprefix(BOM_UTF8).decode(
+        "utf-16" if is_wide else "latin-1", "ignore"
+    )
+    return header_of(text.lstrip("\r\n"))
 
 
 def _parsed(
-    read: FileReader,
+    read: Reader,
     content: bytes,
     encoding: str,
-    table: RequestTable,
-    shops: Sequence[Profile],
+    *,
+    require_limit: bool = False,
+    book: SkuBook | None = None,
+    shops: Sequence[Profile] | None = None,
 ) -> ParsedRequests:
-    if read in (read_csv, read_xlsx):
-        table = ShopTable(shops, table)
-    profile = (
-        profile_of(_header(content[:LONGEST_LINE]), shops) if read is read_csv else None
-    )
-    if profile and profile.encoding and not encoding and not is_utf_8(content):
-        encoding = profile.encoding
+    shops = shipped() if shops is None else shops
+    if read not in (read_csv, read_xlsx):
+        shops = ()
+    profile = None
+    if read is read_csv:
+        profile = profile_of(_header(content[:LONGEST_LINE]), shops)
+    if profile:
+        read = partial(read_csv, is_quoted=profile.quoted)
+        if profile.encoding and not encoding and not is_utf_8(content):
+            encoding = profile.encoding
+    export = ShopExport(shops)
     try:
-        read(content, encoding, table)
+        rows = export.rows(read(content, encoding))
+        parsed = parse_requests(rows, require_limit=require_limit, book=book)
     except Unusable as error:
         if profile is None:
             raise
         raise Unusable(f"{profile.title}: {error}") from error
-    return table.finish()
+    return export.orders(parsed)

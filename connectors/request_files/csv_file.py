@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable, text_of
-from domain.cell_table import CheckedTable
+from domain.cell_table import MOST_COLUMNS, Row, RowOrRemark
 from domain.cells import BLANKS
-from domain.request_files import MOST_COLUMNS, RequestTable
-from domain.request_remarks import HEADER_ROW, UNNAMED
+from domain.request_remarks import HEADER_ROW
 
 DELIMITERS = ",;\t"
 LEFT_OUT = "Excel leaves out empty cells at the end of rows: save as XLSX, or fill the last column of each row"
 
 LONGEST_LINE = 2**18  # characters; the rest counts as a row of its own
 
-RowSink = RequestTable | CheckedTable
-"""The receiver of a file's rows."""
 
-
-def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
-    """Add the rows to the table. Raises `Unusable`."""
+def read_csv(
+    content: bytes, encoding: str, *, is_quoted: bool = True
+) -> Iterator[RowOrRemark]:
+    """The rows; a quote in a tab file that is not `is_quoted` is a character like any
+    other. Raises `Unusable`.
+    """
     text = text_of(content, encoding)
     lines = iter(partial(text.readline, LONGEST_LINE), "")
-    blank_lines = 0  # such as above eBay's header
+    row = HEADER_ROW - 1
     header = ""
     for header in lines:
+        row += 1  # of blank lines, such as above eBay's header
         if header.strip(BLANKS):
             break
-        blank_lines += 1
+    else:
+        return
+    first_line = row
     if header[:4].lower() == "sep=":
         raise Unusable(
             f"begins with {header.strip()!r}; delete that line, so that the header is the first"
@@ -41,34 +45,26 @@ def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
         raise Unusable(
             f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible"
         )
-    table.begin(columns)
+    yield Row(row, columns)
     delimiter = max(DELIMITERS, key=header.count)
-    is_plain = delimiter == "\t" and not table.is_quoted
+    is_plain = delimiter == "\t" and not is_quoted
     quoting: Literal[0, 3] = csv.QUOTE_NONE if is_plain else csv.QUOTE_MINIMAL
     records = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
-    row = blank_lines + HEADER_ROW
-    unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
     try:
         for record in records:
             row += 1
             if len(record) == len(columns):
-                table.add(row, record)
-                if unnamed and any(record[at].strip(BLANKS) for at in unnamed):
-                    table.warn(row, "", UNNAMED)
-            elif any(cell.strip(BLANKS) for cell in record) and not table.skips(record):
-                table.broken_row(row, _ragged(record, columns))
+                yield Row(row, record)
+            elif any(cell.strip(BLANKS) for cell in record):
+                yield Row(row, record, _ragged(record, columns))
             else:
-                table.add(row, ())
-            if table.is_full:
-                break
+                yield Row(row, ())
     except csv.Error as error:
-        line = blank_lines + HEADER_ROW + records.line_num
+        line = first_line + records.line_num
         problem = (
             f"line {line} can't be read as CSV ({words_of(error)}); check its quotes"
         )
         raise Unusable(problem) from error
-    if columns or row > HEADER_ROW:
-        table.lack(columns)
 
 
 def header_of(text: str) -> list[str]:

@@ -5,14 +5,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable, text_of
+from domain.cell_table import (
+    MOST_COLUMNS,
+    Row,
+    RowOrRemark,
+    normal_name,
+    unknown_columns,
+)
 from domain.cells import EXACT_FLOAT_LIMIT, NotACell
 from domain.request_cells import LIMIT
-from domain.request_files import MOST_COLUMNS, RequestTable, normal_name
 from domain.request_remarks import HEADER_ROW
 
 MAX_BYTES = 8 * 2**20  # empty objects take 24 times as much memory
@@ -30,8 +37,8 @@ NO_LIMIT_KEY = NotACell(
 )
 
 
-def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
-    """Add the rows to the table. Raises `Unusable`."""
+def read_json(content: bytes, encoding: str) -> Iterator[RowOrRemark]:
+    """The rows; the header are the keys of all. Raises `Unusable`."""
     if len(content) > MAX_BYTES:
         raise Unusable(
             f"has {len(content) / 2**20:,.0f} MiB of JSON; up to {MAX_BYTES // 2**20} MiB are possible: split the file"
@@ -51,30 +58,6 @@ def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
             f"can't be read as JSON ({cause}); it must be an array of objects in UTF-8"
         )
         raise Unusable(problem) from error
-    rows = _rows(document, table)
-    keys: dict[str, None] = {}
-    for row in rows:
-        if not isinstance(row, dict):
-            raise Unusable(SHAPE)
-        keys.update(dict.fromkeys(row))
-        if len(keys) > MOST_COLUMNS:
-            raise Unusable(f"has more than {MOST_COLUMNS} different keys")
-    missing_limits = {
-        key: NO_LIMIT_KEY for key in keys if normal_name(key) == LIMIT.name
-    }
-    table.begin([*keys])
-    for number, row in enumerate(rows, start=HEADER_ROW + 1):
-        is_blank = all(cell in (None, "") for cell in row.values())
-        cells = {} if is_blank else missing_limits | row
-        table.add(number, [cells.get(key) for key in keys])
-        if table.is_full:
-            return
-    if rows:
-        table.lack(keys)
-
-
-def _rows(document: Any, table: RequestTable) -> list[Any]:
-    """The array of rows, wherever it stands."""
     if isinstance(document, dict):
         arrays = [key for key in document if key in ARRAYS]
         if len(arrays) > 1:
@@ -85,11 +68,24 @@ def _rows(document: Any, table: RequestTable) -> list[Any]:
         if len(other_keys) > MOST_COLUMNS:
             raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
         if arrays:
-            table.pass_over(other_keys, HEADER_ROW)
+            yield from unknown_columns(other_keys)
             document = document[arrays[0]]
     if not isinstance(document, list):
         raise Unusable(SHAPE)
-    return document
+    keys: dict[str, None] = {}
+    for row in document:
+        if not isinstance(row, dict):
+            raise Unusable(SHAPE)
+        keys.update(dict.fromkeys(row))
+        if len(keys) > MOST_COLUMNS:
+            raise Unusable(f"has more than {MOST_COLUMNS} different keys")
+    if document:
+        yield Row(HEADER_ROW, [*keys])
+    lacking = {key: NO_LIMIT_KEY for key in keys if normal_name(key) == LIMIT.name}
+    for number, row in enumerate(document, start=HEADER_ROW + 1):
+        is_blank = all(cell in (None, "") for cell in row.values())
+        cells = {} if is_blank else lacking | row
+        yield Row(number, [cells.get(key) for key in keys])
 
 
 def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,37 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable
+from domain.cell_table import MOST_COLUMNS, MOST_ROWS, Row, RowOrRemark, normal_name
 from domain.cells import DATE, NotACell
-from domain.request_files import (
-    MOST_COLUMNS,
-    MOST_ROWS,
-    NAMES,
-    RequestTable,
-    normal_name,
-)
+from domain.request_cells import BY_NAME
 from domain.request_remarks import HEADER_ROW
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import ColumnSchema, FileMetaData, ParquetFile
+    from pyarrow.parquet import ColumnSchema, FileMetaData
 
 MOST_UNPACKED = 96 * 2**20
 BATCH = 1_000
 
 
-def read_parquet(content: bytes, _encoding: str, table: RequestTable) -> None:
-    """Add the rows to the table. Raises `Unusable`."""
+def read_parquet(content: bytes, _encoding: str) -> Iterator[RowOrRemark]:
+    """The rows. Raises `Unusable`."""
     import pyarrow as pa
 
     try:
-        _read(content, table)
+        yield from _rows(content)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
         raise Unusable(
             f"can't be read as Parquet ({words_of(error)}); write it again"
         ) from error
 
 
-def _read(content: bytes, table: RequestTable) -> None:
+def _rows(content: bytes) -> Iterator[Row]:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
@@ -47,7 +42,9 @@ def _read(content: bytes, table: RequestTable) -> None:
     meta = ParquetFile(source).metadata
     leaves = [meta.schema.column(at) for at in range(meta.num_columns)]
     column_names = [
-        name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES
+        name
+        for name in dict.fromkeys(map(_top, leaves))
+        if normal_name(name) in BY_NAME
     ]
     _require_bounds(meta, column_names)
     texts = [
@@ -59,20 +56,19 @@ def _read(content: bytes, table: RequestTable) -> None:
         pa.BufferReader(content), read_dictionary=texts
     )  # every row may have one long text
     columns = file.schema_arrow.names
-    table.begin(columns)
     if columns or meta.num_rows:
-        table.lack(columns)
-    if table.is_full or len(set(column_names)) < len(
-        [name for name in columns if normal_name(name) in NAMES]
+        yield Row(HEADER_ROW, columns)
+    if len(column_names) < sum(normal_name(name) in BY_NAME for name in columns):
+        return  # a column that is there more than once is a fault
+    number = HEADER_ROW
+    for batch in file.iter_batches(
+        batch_size=BATCH, columns=column_names, use_threads=False
     ):
-        table.stop(HEADER_ROW, "no row was read: a column is there more than once")
-        return
-    for row, cells in enumerate(
-        _rows(file, columns, column_names), start=HEADER_ROW + 1
-    ):
-        table.add(row, cells)
-        if table.is_full:
-            break
+        cells_of = {name: _cells(batch.column(name)) for name in batch.schema.names}
+        blank: list[object] = [None] * batch.num_rows
+        for cells in zip(*(cells_of.get(name, blank) for name in columns), strict=True):
+            number += 1
+            yield Row(number, cells)
 
 
 def _top(leaf: ColumnSchema) -> str:
@@ -103,19 +99,6 @@ def _require_bounds(meta: FileMetaData, column_names: Sequence[str]) -> None:
     if unpacked > MOST_UNPACKED:
         raise Unusable(
             f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MOST_UNPACKED // 2**20} MiB are possible: split it"
-        )
-
-
-def _rows(
-    file: ParquetFile, columns: Sequence[str], column_names: Sequence[str]
-) -> Iterator[list[object]]:
-    for batch in file.iter_batches(
-        batch_size=BATCH, columns=list(column_names), use_threads=False
-    ):
-        cells_of = {name: _cells(batch.column(name)) for name in batch.schema.names}
-        blank: list[object] = [None] * batch.num_rows
-        yield from map(
-            list, zip(*(cells_of.get(name, blank) for name in columns), strict=True)
         )
 
 

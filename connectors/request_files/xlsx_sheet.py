@@ -29,8 +29,8 @@ from connectors.request_files.number_formats import (
     NumberFormat,
     format_of,
 )
+from domain.cell_table import MOST_BLANK_ROWS, MOST_COLUMNS
 from domain.cells import NotACell
-from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
 MAX_PARTS = 5_000
 MAX_UNPACKED_BYTES = 192 * 2**20

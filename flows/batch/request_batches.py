@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from prefect.blocks.system import Secret
 from prefect.runtime import flow_run
 
-from connectors.book_file import Reading, book_text, missing_file, reading_by
+from connectors.book_file import book_text, missing_file, reading_by
 from connectors.durable import put
 from connectors.fetched_files import (
     FOLDER,
@@ -26,6 +26,7 @@ from connectors.fetched_files import (
 from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from connectors.request_files import (
+    Reading,
     UnreadableFile,
     read_request_file,
     read_request_text,

@@ -128,7 +128,7 @@ def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
         ),
         (
             b"own_sku,item\nFERN-1,1\n",
-            "row 1, column marketplace: this column is missing; add it: one of",
+            "row 1, column marketplace: this column is missing; add it",
         ),
         (
             b"own_sku,marketplace,item,price\n",

@@ -193,7 +193,7 @@ OWN_VALUE_ERRORS = frozenset(
             "flows/prefect_ui/parameters.py",
             "flows/prefect_ui/remedy_parameters.py",
         ),
-        *("domain/book_cells.py", "domain/cell_table.py", "domain/request_files.py"),
+        *("domain/sku_book.py", "domain/cell_table.py", "domain/request_files.py"),
     }
 )
 """Where a `ValueError` is what our own check of one value has raised a line before; its

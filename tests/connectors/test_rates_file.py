@@ -136,7 +136,7 @@ def test_without_a_file_there_are_no_rates() -> None:
         (
             "source",
             "sauce",
-            "row 1, column source: this column is missing; add it: who gave it, such as ECB",
+            "row 1, column source: this column is missing; add it",
         ),
         (
             "to,rate",

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import request_files
+from domain.cell_table import Row
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.request_cells import BY_NAME, check_cell, respelled
-from domain.request_files import ParsedRequests, RequestTable
+from domain.request_files import ParsedRequests
 from tests.connectors.request_files.writing import GOOD
 from tests.in_turn import in_turn
 
@@ -30,15 +32,13 @@ def parse_requests(
     """Check rows that are mappings from the columns, as they are spelled there, to
     cells. The first is row 2.
     """
-    table = RequestTable(require_limit=require_limit)
-    table.begin(columns)
-    bare = True
-    for number, row in enumerate(rows, start=2):
-        bare = False
-        table.add(number, [row.get(column) for column in columns])
-    if columns or not bare:
-        table.lack(columns)
-    return table.finish()
+    found = [
+        Row(number, [row.get(column) for column in columns])
+        for number, row in enumerate(rows, start=2)
+    ]
+    if columns or found:
+        found.insert(0, Row(1, columns))
+    return request_files.parse_requests(found, require_limit=require_limit)
 
 
 def faults_of(*changes: dict[str, object], columns: list[str] = NAMES) -> list[str]:

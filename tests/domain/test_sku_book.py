@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from domain.book_cells import BookTable
-from domain.cell_table import BadTable
+from domain.cell_table import BadTable, Row
 from domain.money import Money
 from domain.orders import OrderRequest
-from domain.request_files import ParsedRequests, RequestTable
-from domain.sku_book import SkuBook, at_next_rank, by_seller, missing_entries
+from domain.request_files import ParsedRequests, parse_requests
+from domain.sku_book import (
+    SkuBook,
+    at_next_rank,
+    by_seller,
+    missing_entries,
+    parse_book,
+)
 from tests.connectors.request_files.writing import GOOD
 
 COLUMNS = (
@@ -37,12 +42,12 @@ def row(own_sku: str, item: str, **cells: str) -> dict[str, str]:
 
 
 def book(*rows: Mapping[str, object], require_limit: bool = False) -> SkuBook:
-    table = BookTable(require_limit=require_limit)
-    table.begin(COLUMNS)
-    for number, one in enumerate(rows, start=2):
-        table.add(number, [one.get(name) for name in COLUMNS])
-    table.lack(COLUMNS)
-    return table.finish()
+    return parse_book(table_of(rows, COLUMNS), require_limit=require_limit)
+
+
+def table_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> list[Row]:
+    cells = [[row.get(name) for name in columns] for row in rows]
+    return [Row(number, row) for number, row in enumerate([columns, *cells], start=1)]
 
 
 def faults(*rows: Mapping[str, object], **options: bool) -> list[str]:
@@ -53,12 +58,7 @@ def faults(*rows: Mapping[str, object], **options: bool) -> list[str]:
 
 def parsed(lines: Sequence[Mapping[str, object]], of: SkuBook | None) -> ParsedRequests:
     rows = [{**GOOD, **IN_THE_BOOK, **line} for line in lines]
-    table = RequestTable(book=of)
-    table.begin([*GOOD, "own_sku"])
-    for number, one in enumerate(rows, start=2):
-        table.add(number, [one.get(name) for name in (*GOOD, "own_sku")])
-    table.lack([*GOOD, "own_sku"])
-    return table.finish()
+    return parse_requests(table_of(rows, [*GOOD, "own_sku"]), book=of)
 
 
 def request(*own_skus: str, of: SkuBook) -> OrderRequest:
@@ -117,7 +117,8 @@ def test_rows_of_one_own_sku_agree_on_marketplace_and_group() -> None:
 
 def test_a_book_obeys_the_rule_that_each_row_has_a_limit() -> None:
     assert faults(row("FERN-1", FERN), require_limit=True) == [
-        "row 2, column max_unit_price: SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
+        "row 2, column max_unit_price: this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every "
+        "row; write it"
     ]
 
 
@@ -183,12 +184,9 @@ def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
 
 def test_a_file_with_own_skus_alone_needs_no_column_of_the_book() -> None:
     names = [*(name for name in GOOD if name not in IN_THE_BOOK), "own_sku"]
-    table = RequestTable(book=book(row("FERN-1", FERN)))
-    table.begin(names)
-    table.add(2, [(GOOD | {"own_sku": "FERN-1"})[name] for name in names])
-    table.add(3, [(GOOD | {"own_sku": "", "order_ref": "A-2"})[name] for name in names])
-    table.lack(names)
-    assert [(one.row, one.column) for one in table.finish().faults] == [
+    rows = [GOOD | {"own_sku": "FERN-1"}, GOOD | {"own_sku": "", "order_ref": "A-2"}]
+    parsed = parse_requests(table_of(rows, names), book=book(row("FERN-1", FERN)))
+    assert [(one.row, one.column) for one in parsed.faults] == [
         (3, "marketplace"),
         (3, "item"),
         (3, "max_unit_price"),

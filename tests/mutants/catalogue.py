@@ -427,7 +427,7 @@ for ref in shown:
             Mutant(
                 "limit-dropped-by-the-reader",
                 "a cell that seems empty passes for no limit, and an order is bought at any price",
-                never("domain/request_files.py::RequestTable.add", "LIMIT"),
+                never("domain/cell_table.py::CellTable._read", "if_blank"),
                 "tests/domain/test_request_files.py::test_an_empty_limit_is_only_what_is_truly_empty",
             ),
             Mutant(
