@@ -8,7 +8,6 @@ import asyncio
 import base64
 import hashlib
 import re
-import time
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from hmac import compare_digest
@@ -48,9 +47,10 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-resource-policy": "same-origin",
 }
-MOST_WRONG = 10  # passwords a minute, of all callers: addresses are made up, or are those of proxies
-COOKIE = "sourcing_page"
-KEPT = "Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax"
+GUESS_S = 6.0
+"""How long a wrong password takes, of all callers together: addresses are made up, or
+are those of proxies.
+"""
 CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on the wire
 
 
@@ -65,34 +65,26 @@ class Guard:
         self.app = app
         self.hosts = hosts
         self.password = password
-        self._minute = 0.0
-        self._wrong = 0
-        self._token = (
-            password
-            and hashlib.scrypt(password.encode(), salt=b"page", n=2**14, r=8, p=1).hex()
-        )
-        self._known = (
-            {"set-cookie": f"{COOKIE}={self._token}; {KEPT}"} if password else {}
-        )
+        self._guessing = asyncio.Lock()
         self.headers = HEADERS | {
             "content-security-policy": f"{POLICY}; img-src {pictures}"
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        is_http = scope["type"] == "http"
+        refusal = await self._refusal(Request(scope)) if is_http else None
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 closed = CLOSED if message["status"] >= 400 else {}
-                known = {} if refusal else self._known
-                for name, value in (self.headers | closed | known).items():
+                for name, value in (self.headers | closed).items():
                     headers.setdefault(name, value)
             await send(message)
 
         await (refusal or self.app)(scope, receive, with_headers)
 
-    def _refusal(self, request: Request) -> Response | None:
+    async def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
             return PlainTextResponse(
@@ -111,7 +103,7 @@ class Guard:
             is_own = mode in ("", "navigate") or site not in ("cross-site", "same-site")
         if not is_own:
             return PlainTextResponse("another site asks for this", 403)
-        return self._unknown(request) if self.password else None
+        return await self._unknown(request) if self.password else None
 
     def _is_ours(self, host: str) -> bool:
         """Against other sites' names that lead here: an address as such can't be one of
@@ -124,25 +116,11 @@ class Guard:
             return name == "localhost" or name in self.hosts or bool(ip_address(name))
         return False
 
-    def _unknown(self, request: Request) -> Response | None:
-        """The refusal of a caller without the password.
-
-        After too many wrong ones only the password of a browser that was let in before
-        is looked at. Its cookie alone lets nothing in.
+    async def _unknown(self, request: Request) -> Response | None:
+        """The refusal of a caller without the password; a wrong one is answered after
+        those before it.
         """
         credentials = request.headers.get("authorization", "")
-        token = request.cookies.get(COOKIE, "")
-        if (minute := time.monotonic() // 60) != self._minute:
-            self._minute = minute
-            self._wrong = 0
-        if self._wrong >= MOST_WRONG and not compare_digest(
-            token.encode(), self._token.encode()
-        ):
-            return PlainTextResponse(
-                "too many wrong passwords: try again in a minute",
-                429,
-                {"retry-after": "60"},
-            )
         scheme, _, coded = credentials.partition(" ")
         with suppress(ValueError):
             password = base64.b64decode(coded, validate=True).partition(b":")[2]
@@ -150,7 +128,9 @@ class Guard:
                 password, self.password.encode()
             ):
                 return None
-        self._wrong += bool(credentials)
+        if credentials:
+            async with self._guessing:
+                await asyncio.sleep(GUESS_S)
         return PlainTextResponse(
             "a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'}
         )

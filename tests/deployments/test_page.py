@@ -16,7 +16,6 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -308,8 +307,12 @@ async def test_every_answer_lets_nothing_in_from_elsewhere(
 
 
 async def test_a_password_is_asked_for_where_one_is_set(
-    settings: SourcingSettings, clock: MovableClock, ledger: Ledger
+    settings: SourcingSettings,
+    clock: MovableClock,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(deployments.page.guard, "GUESS_S", 0)
     own = SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD)
     async with client_of(own, clock) as client:
         for wrong in (None, ("mei", "wrong"), ("mei", ""), (PASSWORD, "")):
@@ -321,56 +324,33 @@ async def test_a_password_is_asked_for_where_one_is_set(
         assert (await client.get("/batches", auth=("mei", PASSWORD))).status_code == 200
 
 
-async def test_guesses_of_the_password_are_few_a_minute(
+async def test_guesses_of_the_password_wait_for_each_other(
     settings: SourcingSettings,
     clock: MovableClock,
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From whatever address. A browser that was let in before goes on: not by its
-    cookie alone, nor by another's.
-    """
-    seconds = 60.0
-    monkeypatch.setattr(
-        deployments.page.guard, "time", SimpleNamespace(monotonic=lambda: seconds)
-    )
+    """From whatever address. The right one, and none at all, are answered at once."""
+    monkeypatch.setattr(deployments.page.guard, "GUESS_S", 0.2)
     app = app_of(
         SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD), (), clock
     )
 
-    def caller(address: str) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(app, client=(address, 1))
-        return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+    async def status(number: int, password: str | None) -> int:
+        transport = httpx.ASGITransport(app, client=(f"203.0.113.{number}", 1))
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost"
+        ) as caller:
+            auth = ("mei", password) if password else None
+            return (await caller.get("/batches", auth=auth)).status_code
 
-    async def guess(number: int) -> int:
-        async with caller(f"203.0.113.{number}") as stranger:
-            answer = await stranger.get("/batches", auth=("mei", f"guess {number}"))
-            assert "set-cookie" not in answer.headers
-            return answer.status_code
-
-    right = ("mei", PASSWORD)
-    async with caller("192.0.2.1") as owner, caller("192.0.2.1") as new:
-        assert (await owner.get("/batches", auth=right)).status_code == 200
-        assert [await guess(number) for number in range(12)] == [401] * 10 + [429] * 2
-        assert [
-            (await owner.get("/batches", auth=given)).status_code
-            for given in (right, None)
-        ] == [200, 401]
-        for cookie in (
-            "",
-            "sourcing_page=",
-            "sourcing_page=é",
-            "sourcing_page=" + "0" * 128,
-        ):
-            refused = await new.get(
-                "/batches", auth=right, headers={b"cookie": cookie.encode()}
-            )
-            assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
-        seconds = 120.0
-        assert [(await new.get("/batches")).status_code for _ in range(12)] == [
-            401
-        ] * 12
-        assert (await new.get("/batches", auth=right)).status_code == 200
+    start = time.monotonic()
+    guesses = [asyncio.create_task(status(at, f"guess {at}")) for at in range(5)]
+    assert await status(9, PASSWORD) == 200
+    assert await status(9, None) == 401
+    assert not any(guess.done() for guess in guesses[1:])
+    assert await asyncio.gather(*guesses) == [401] * 5
+    assert time.monotonic() - start >= 5 * 0.2
 
 
 async def test_slow_uploads_hold_no_report(
