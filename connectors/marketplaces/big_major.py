@@ -26,9 +26,9 @@ from connectors.marketplaces.alibaba_1688.reading import (
 )
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
-    LinesByIds,
-    parts_of,
+    of_lines,
     priced_line,
+    quote_of,
     shipments,
     spec_ids,
     status_of,
@@ -54,7 +54,7 @@ from connectors.xportcn.operations import alibaba_order, big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money, total_of
+from domain.money import Money
 from domain.offers import LineProblem, Quote
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import (
@@ -179,33 +179,34 @@ def _quote(
     """The quote of all resulting orders together; the total includes the service's fee
     on each.
     """
-    lines_by_ids = LinesByIds(lines, spec_ids)
-    told_lines = [
-        (lines_by_ids.take((item.offer_id, item.spec_id)), item)
-        for order in previewed
-        for item in order.items
-    ]
+    told = of_lines(
+        lines,
+        spec_ids,
+        (
+            ((item.offer_id, item.spec_id), item)
+            for order in previewed
+            for item in order.items
+        ),
+    )
     priced = tuple(
         priced_line(our, item.amount)
-        for our, item in told_lines
+        for our, item in told
         if our and item.amount is not None and not item.message
     )
-    return Quote(
-        **parts_of(
-            big_major.PREVIEW,
-            [order.sum_payment_no_carriage for order in previewed],
-            [order.sum_carriage for order in previewed],
-            total_of([order.sum_total_payment for order in previewed]),
-            priced,
-        ),
-        lines=priced,
-        problems=tuple(
-            _item_problem(our, item)
-            for our, item in told_lines
-            if item.message or item.amount is None
-        )
-        + unmentioned(lines, (our for our, _ in told_lines)),
-        order_count=max(1, len(previewed)),
+    problems = tuple(
+        _item_problem(our, item)
+        for our, item in told
+        if item.message or item.amount is None
+    )
+    amounts = [
+        (order.sum_payment_no_carriage, order.sum_carriage, order.sum_total_payment)
+        for order in previewed
+    ]
+    return quote_of(
+        big_major.PREVIEW,
+        amounts,
+        priced,
+        problems + unmentioned(lines, told),
         flow=previewed[0].flow_flag if previewed else "",
         **trade(
             previewed[0].trade_mode_name_list if previewed else (),
@@ -219,7 +220,7 @@ def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineP
     return problem(
         code.strip(),
         message.strip() or item.message or "it has no price",
-        our.line_no if our else 0,
+        our,
     )
 
 

@@ -12,10 +12,11 @@ from connectors.concurrently import concurrently
 from connectors.marketplaces import Offering
 from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.lines import (
-    LinesByIds,
     distinct,
     domestic,
+    of_lines,
     priced_line,
+    problem_of,
     scans,
     shipments,
     sku_ids,
@@ -153,13 +154,11 @@ def _volume_prices(
     )
 
 
-def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+def problem(code: str, words: str, line: OrderLine | None = None) -> LineProblem:
     """The problem of a code. Two sellers come as a bad `productList` (all 5)."""
     sellers_differ = code == BAD_REQUEST and words.startswith(PRODUCT_LIST)
-    own_problem = (
-        Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
-    )
-    return LineProblem(problem=own_problem, message=words or code, line_no=line_no)
+    known = Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code)
+    return problem_of(known or Problem.OTHER, words or code, line)
 
 
 def cheapest(freight: international.Freight) -> international.Carrier | None:
@@ -204,14 +203,13 @@ def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
     """The cost of the order with the cheapest carrier, without the price of each
     line.
     """
-    own_problem = LinesByIds(lines, sku_ids)
-    told_lines = [
-        (own_problem.take((line.product_id, line.sku_id)), line)
-        for line in freight.problem_list
-    ]
+    told = of_lines(
+        lines,
+        sku_ids,
+        (((line.product_id, line.sku_id), line) for line in freight.problem_list),
+    )
     problems = tuple(
-        problem(line.error_code, line.error_message, our.line_no if our else 0)
-        for our, line in told_lines
+        problem(line.error_code, line.error_message, our) for our, line in told
     )
     carrier = cheapest(freight)
     problems = problems or tuple(_unfit(freight, carrier))
@@ -225,14 +223,14 @@ def _unfit(
 ) -> Iterable[LineProblem]:
     if freight.currency != CNY:
         message = f"priced in {freight.currency}: only orders in {CNY} are bought"
-        yield LineProblem(problem=Problem.RULED_OUT, message=message)
+        yield problem_of(Problem.RULED_OUT, message)
     elif carrier is None:
         message = (
             "no carrier brings it to the warehouse"
             if not freight.carriers
             else f"no carrier charges in {CNY}"
         )
-        yield LineProblem(problem=Problem.RULED_OUT, message=message)
+        yield problem_of(Problem.RULED_OUT, message)
 
 
 def quote(
@@ -254,9 +252,7 @@ def quote(
     known = total_of([line.amount for line in priced])
     if len(priced) < len(lines) or known < whole_quote.goods:
         message = f"the prices of its lines add up to {known}, the goods cost {whole_quote.goods}"
-        return replace(
-            whole_quote, problems=(LineProblem(problem=Problem.OTHER, message=message),)
-        )
+        return replace(whole_quote, problems=(problem_of(Problem.OTHER, message),))
     return replace(whole_quote, lines=priced)
 
 

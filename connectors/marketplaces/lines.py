@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import numbers_in
 from domain.money import Money, per_unit, total_of
-from domain.offers import LineProblem, Problem, QuoteLine
+from domain.offers import LineProblem, Problem, Quote, QuoteLine
 from domain.orders import OrderLine
 from domain.service_orders import (
     DomesticParcel,
@@ -30,6 +30,7 @@ from domain.witnessed import FAR, UNIT_FROM
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
+Row = TypeVar("Row")
 OFF_SALE = frozenset({"offline", "offsale", "inactive", "deleted", "expired"})
 """Plain words for an offer that can't be bought any more; assumed, since no page of the
 contract lists them.
@@ -73,21 +74,18 @@ REMARKS = {
 """Carriers' words for the stage of a step that has no status, as 1688's (upstream)."""
 
 
-class LinesByIds:
-    """Gives out each line once, so that two rows of one SKU get a line each, and no
-    line stands for many.
+def of_lines(
+    lines: Iterable[OrderLine],
+    ids: Callable[[OrderLine], LineIds],
+    rows: Iterable[tuple[LineIds, Row]],
+) -> list[tuple[OrderLine | None, Row]]:
+    """Each row with its line. A line is given out once: two rows of one SKU get a line
+    each.
     """
-
-    def __init__(
-        self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]
-    ) -> None:
-        self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
-        for line in lines:
-            self._lines[ids(line)].append(line)
-
-    def take(self, ids: LineIds) -> OrderLine | None:
-        lines = self._lines.get(ids)
-        return lines.pop(0) if lines else None
+    free: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
+    for line in lines:
+        free[ids(line)].append(line)
+    return [(free[key].pop(0) if free[key] else None, row) for key, row in rows]
 
 
 def sku_ids(line: OrderLine) -> LineIds:
@@ -117,71 +115,70 @@ PLAIN_PROBLEMS = {
 """What Taobao's and Poizon's codes say of a line or an order."""
 
 
-def plain_problem(code: str, remark: str, line_no: int = 0) -> LineProblem:
+def problem_of(
+    problem: Problem, words: str, line: OrderLine | None = None
+) -> LineProblem:
+    """A problem of a line, or of the whole order."""
+    line_no = line.line_no if line else 0
+    return LineProblem(problem=problem, message=words, line_no=line_no)
+
+
+def plain_problem(code: str, words: str, line: OrderLine | None = None) -> LineProblem:
     """The problem of a code that names it in plain words, as Taobao's and Poizon's."""
-    return LineProblem(
-        problem=PLAIN_PROBLEMS.get(code, Problem.OTHER),
-        message=remark or code,
-        line_no=line_no,
-    )
+    return problem_of(PLAIN_PROBLEMS.get(code, Problem.OTHER), words or code, line)
 
 
 def unmentioned(
-    lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]
+    lines: Iterable[OrderLine], rows: Iterable[tuple[OrderLine | None, object]]
 ) -> tuple[LineProblem, ...]:
     """The problems of lines that the preview leaves out: a line without a price is no
     gift.
     """
-    heard = {line.line_no for line in previewed if line}
+    mentioned = [line.line_no for line, _ in rows if line]
     return tuple(
-        LineProblem(
-            problem=Problem.OTHER,
-            message="the preview does not mention this line",
-            line_no=line.line_no,
-        )
+        problem_of(Problem.OTHER, "the preview does not mention this line", line)
         for line in lines
-        if line.line_no not in heard
+        if line.line_no not in mentioned
     )
 
 
-class Parts(TypedDict):
-    """What a preview costs, as `Quote` has it."""
-
-    goods: Money
-    postage: Money
-    total: Money
+Amounts = tuple[Money | None, Money | None, Money]
+"""Goods, postage and total of an order in a preview."""
 
 
-def parts_of(
+def quote_of(
     preview: Operation,
-    goods: Sequence[Money | None],
-    postage: Sequence[Money | None],
-    total: Money,
-    lines: Iterable[QuoteLine],
-) -> Parts:
-    """Goods, postage and total of a preview. Where it tells the total alone, goods are
-    its lines, postage the rest.
+    amounts: Sequence[Amounts],
+    lines: tuple[QuoteLine, ...],
+    problems: tuple[LineProblem, ...],
+    **more: Any,
+) -> Quote:
+    """The quote of all orders of a preview. Where it tells a total alone, goods are its
+    lines, postage the rest.
 
     Without a price of a line goods are 0: there is nothing to compare the total with.
     Raises `ContractMismatch` for a total far from its lines, which may be in another
     unit.
     """
-    told_goods, told_postage = (
-        [amount for amount in amounts if amount is not None]
-        for amounts in (goods, postage)
+    goods = [amount for amount, _, _ in amounts if amount is not None]
+    postage = [amount for _, amount, _ in amounts if amount is not None]
+    costs = total_of(goods), total_of(postage)
+    total = total_of([amount for _, _, amount in amounts])
+    if len(goods) < len(amounts) or len(postage) < len(amounts):
+        priced = total_of([line.amount for line in lines])
+        if priced.minor and (total >= priced * UNIT_FROM or priced > total * FAR):
+            words = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
+            raise ContractMismatch(f"{words} (XPORTCN_UNITS)", operation=preview.name)
+        costs = priced, max(total - priced, Money(0)) if priced.minor else Money(0)
+    return Quote(
+        goods=costs[0],
+        postage=costs[1],
+        total=total,
+        lines=lines,
+        problems=problems,
+        order_count=max(1, len(amounts)),
+        **more,
     )
-    if len(told_goods) == len(goods) and len(told_postage) == len(postage):
-        return {
-            "goods": total_of(told_goods),
-            "postage": total_of(told_postage),
-            "total": total,
-        }
-    priced = total_of([line.amount for line in lines])
-    if priced.minor and (total >= priced * UNIT_FROM or priced > total * FAR):
-        message = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
-        raise ContractMismatch(f"{message} (XPORTCN_UNITS)", operation=preview.name)
-    postage_left = max(total - priced, Money(0)) if priced.minor else Money(0)
-    return {"goods": priced, "postage": postage_left, "total": total}
 
 
 def priced_line(line: OrderLine, amount: Money) -> QuoteLine:
@@ -197,8 +194,8 @@ def other_pieces(line: OrderLine, previewed: int) -> LineProblem:
     """The problem of a line whose price is for another number of pieces than asked
     for.
     """
-    message = f"the preview is for {previewed} pieces, asked {line.quantity}"
-    return LineProblem(problem=Problem.OTHER, message=message, line_no=line.line_no)
+    words = f"the preview is for {previewed} pieces, asked {line.quantity}"
+    return problem_of(Problem.OTHER, words, line)
 
 
 def distinct(values: Iterable[Value]) -> tuple[Value, ...]:

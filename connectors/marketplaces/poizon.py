@@ -9,13 +9,13 @@ from dataclasses import replace
 from connectors.marketplaces import Offering
 from connectors.marketplaces.browsing import SORTS, Browser
 from connectors.marketplaces.lines import (
-    LinesByIds,
     distinct,
     domestic,
+    of_lines,
     other_pieces,
-    parts_of,
     plain_problem,
     priced_line,
+    quote_of,
     scans,
     shipments,
     sku_ids,
@@ -52,7 +52,6 @@ from domain.money import Money, total_of
 from domain.offers import (
     Filters,
     Hits,
-    LineProblem,
     Offer,
     OfferSummary,
     Problem,
@@ -115,20 +114,23 @@ def _sku(sku: poizon.ProductSku) -> Sku:
 
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     """The quote of all resulting orders together."""
-    lines_by_ids = LinesByIds(lines, sku_ids)
-    refusal = [
-        (lines_by_ids.take((item.dw_spu_id, item.dw_sku_id)), item)
-        for order in preview.orders
-        for item in order.items
-    ]
+    told = of_lines(
+        lines,
+        sku_ids,
+        (
+            ((item.dw_spu_id, item.dw_sku_id), item)
+            for order in preview.orders
+            for item in order.items
+        ),
+    )
     problems = tuple(
-        _item_problem(our, item)
-        for our, item in refusal
+        plain_problem(item.error_code, item.error_message or "not available", our)
+        for our, item in told
         if not item.available or item.error_code
     )
     problems += tuple(
         other_pieces(our, item.quantity)
-        for our, item in refusal
+        for our, item in told
         if our and item.quantity not in (0, our.quantity)
     )
     if preview.success is not True and not problems:
@@ -139,28 +141,15 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
         )
     priced = tuple(
         priced_line(our, item.price * our.quantity)
-        for our, item in refusal
+        for our, item in told
         if our and item.price is not None and item.available
     )
-    return Quote(
-        **parts_of(
-            poizon.PREVIEW,
-            [order.goods_amount for order in preview.orders],
-            [order.freight_amount for order in preview.orders],
-            total_of([order.total_amount for order in preview.orders]),
-            priced,
-        ),
-        lines=priced,
-        problems=problems or unmentioned(lines, (our for our, _ in refusal)),
-        order_count=max(1, len(preview.orders)),
-    )
-
-
-def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProblem:
-    return plain_problem(
-        item.error_code,
-        item.error_message or "not available",
-        our.line_no if our else 0,
+    amounts = [
+        (order.goods_amount, order.freight_amount, order.total_amount)
+        for order in preview.orders
+    ]
+    return quote_of(
+        poizon.PREVIEW, amounts, priced, problems or unmentioned(lines, told)
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.lines import LinesByIds, spec_ids
+from connectors.marketplaces.lines import distinct, of_lines, spec_ids
 from connectors.marketplaces.protocol import (
     AfterSale,
     Carrier,
@@ -99,38 +99,28 @@ class Alibaba1688AfterSale(AfterSale):
         self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
     ) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        lines_by_ids = LinesByIds(lines, spec_ids)
-        told_lines = [
-            (lines_by_ids.take((item.product_id, item.spec_id)), item)
-            for item in order.product_items
-        ]
-        reason_options = [
-            (line.line_no, item)
-            for line, item in told_lines
+        rows = [((item.product_id, item.spec_id), item) for item in order.product_items]
+        items = {
+            line.line_no: item
+            for line, item in of_lines(lines, spec_ids, rows)
             if line and line.line_no in wanted
-        ]
-        if {line_no for line_no, _ in reason_options} != set(wanted) or not all(
-            item.entry_id for _, item in reason_options
+        }
+        if items.keys() != {*wanted} or not all(
+            item.entry_id for item in items.values()
         ):
-            name = alibaba_order.ORDER_DETAIL.name
             raise ContractMismatch(
                 "the order does not show every line",
-                operation=name,
+                operation=alibaba_order.ORDER_DETAIL.name,
                 field="productItems",
             )
-        is_whole = len(reason_options) == len(order.product_items)
-        target = Target(
-            lines=tuple(sorted(line_no for line_no, _ in reason_options)),
-            entry_ids=()
-            if is_whole
-            else tuple(item.entry_id for _, item in reason_options),
-            refund_ids=tuple(
-                dict.fromkeys(
-                    item.refund_id for _, item in reason_options if item.refund_id
-                )
+        is_whole = len(items) == len(order.product_items)
+        entry_ids = () if is_whole else tuple(one.entry_id for one in items.values())
+        refund_ids = distinct(one.refund_id for one in items.values() if one.refund_id)
+        return (
+            Target(
+                lines=tuple(sorted(items)), entry_ids=entry_ids, refund_ids=refund_ids
             ),
         )
-        return (target,)
 
     async def options(
         self, order_id: str, target: Target, kind: RefundKind

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from itertools import product
-from typing import Any, TypedDict
+from typing import Any
 
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
-    LinesByIds,
-    Parts,
+    Amounts,
     distinct,
     domestic,
+    of_lines,
     oldest_first,
-    parts_of,
     priced_line,
+    problem_of,
+    quote_of,
     scan,
     shipments,
     spec_ids,
@@ -133,19 +134,13 @@ def _sku(sku: alibaba_product.ProductSku) -> Sku:
     )
 
 
-def problem_of(code: str, words: str) -> Problem:
+def problem(code: str, words: str, line: OrderLine | None = None) -> LineProblem:
     """The problem of a refusal. Addresses are refused in words only (contract 1.6: code
     400, `AddressId invalid`).
     """
-    if "AddressId invalid" in words:
-        return Problem.ADDRESS_INVALID
-    return PROBLEMS.get(code, Problem.OTHER)
-
-
-def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(
-        problem=problem_of(code, words), message=words or code, line_no=line_no
-    )
+    is_address = "AddressId invalid" in words
+    known = Problem.ADDRESS_INVALID if is_address else PROBLEMS.get(code)
+    return problem_of(known or Problem.OTHER, words or code, line)
 
 
 def quote(
@@ -156,11 +151,17 @@ def quote(
 
     Raises `ContractMismatch` when an agreed preview has no sums.
     """
-    ours = LinesByIds(lines, spec_ids)
-    cargos = [cargo for part in preview.results for cargo in part.cargo_list]
-    told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
+    told = of_lines(
+        lines,
+        spec_ids,
+        (
+            ((cargo.offer_id, cargo.spec_id), cargo)
+            for part in preview.results
+            for cargo in part.cargo_list
+        ),
+    )
     problems = tuple(
-        _cargo_problem(our, cargo)
+        problem(cargo.result_code, cargo.message, our)
         for our, cargo in told
         if cargo.result_code in PROBLEMS
     )
@@ -176,43 +177,32 @@ def quote(
         for our, cargo in told
         if our and cargo.amount is not None
     )
-    total = _sum([part.sum_payment for part in preview.results], needed=not problems)
-    goods = [part.sum_payment_no_carriage for part in preview.results]
-    postage = [part.sum_carriage for part in preview.results]
-    known: Parts = {"goods": total, "postage": NOTHING, "total": total}
-    return Quote(
-        **(
-            known
-            if problems
-            else parts_of(alibaba_order.PREVIEW, goods, postage, total, priced)
-        ),
-        lines=priced,
-        problems=problems or unmentioned(lines, (our for our, _ in told)),
-        order_count=max(1, len(preview.results)),
-        flow=preview.results[0].flow_flag if preview.results else "",
-        discount=_sum([part.discount_fee for part in preview.results], needed=False),
-        **(
-            trade(preview.results[0].trade_mode_name_list)
-            if preview.results
-            else Trade()
-        ),
+    amounts: list[Amounts] = []
+    for part in preview.results:
+        if part.sum_payment is None and not problems:
+            raise _no_sums()
+        total = part.sum_payment or NOTHING
+        parts = part.sum_payment_no_carriage, part.sum_carriage
+        amounts.append((*((total, NOTHING) if problems else parts), total))
+    first = preview.results[0] if preview.results else None
+    return quote_of(
+        alibaba_order.PREVIEW,
+        amounts,
+        priced,
+        problems or unmentioned(lines, told),
+        flow=first.flow_flag if first else "",
+        discount=total_of([part.discount_fee or NOTHING for part in preview.results]),
+        **(trade(first.trade_mode_name_list) if first else {}),
     )
-
-
-class Trade(TypedDict, total=False):
-    """How an order is paid at the seller's, as `Quote` has it."""
-
-    trade_type: str
-    hold: str
 
 
 TRADE_TYPES = ("assureTrade", "fxassure", "alipay", "assure")
 """None of them is on credit: a debt to a seller is no payment of ours."""
 
 
-def trade(named: Sequence[str], *, may_be_unnamed: bool = False) -> Trade:
-    """The first allowed trade type of a preview; a create without a trade type may buy
-    on credit (upstream).
+def trade(named: Sequence[str], *, may_be_unnamed: bool = False) -> dict[str, str]:
+    """The first allowed trade type of a preview, as `Quote` has it; a create without
+    one may buy on credit (upstream).
     """
     usable = [name for name in named if name in TRADE_TYPES]
     if usable or (may_be_unnamed and not named):
@@ -225,12 +215,6 @@ def trade(named: Sequence[str], *, may_be_unnamed: bool = False) -> Trade:
     }
 
 
-def _cargo_problem(
-    our: OrderLine | None, cargo: alibaba_order.PreviewedCargo
-) -> LineProblem:
-    return problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
-
-
 def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
     if preview.error_code in PROBLEMS:
         yield problem(preview.error_code, preview.error_msg)
@@ -241,13 +225,6 @@ def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
                 part.result_code,
                 part.message or part.result_code or "refused without a word",
             )
-
-
-def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
-    known = [amount for amount in amounts if amount is not None]
-    if needed and len(known) < len(amounts):
-        raise _no_sums()
-    return total_of(known)
 
 
 def _no_sums() -> ContractMismatch:
@@ -308,13 +285,17 @@ def not_created(
     lines: tuple[OrderLine, ...],
 ) -> Refused:
     """A refused create of 1688 or bigMajor, with the problem of each line."""
-    ours = LinesByIds(lines, spec_ids)
+    failures = of_lines(
+        lines,
+        spec_ids,
+        (
+            ((failed.offer_id, failed.spec_id), failed)
+            for failed in answer.failed_offer_list
+        ),
+    )
     problems = tuple(
-        problem(
-            failed.error_code, failed.error_message, line_no=our.line_no if our else 0
-        )
-        for failed in answer.failed_offer_list
-        for our in [ours.take((failed.offer_id, failed.spec_id))]
+        problem(failed.error_code, failed.error_message, our)
+        for our, failed in failures
     ) or (problem(answer.code, answer.message),)
     code = answer.code or next(
         (failed.error_code for failed in answer.failed_offer_list), ""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.lines import LinesByIds, distribution_ids, sku_ids
+from connectors.marketplaces.lines import distribution_ids, of_lines, sku_ids
 from connectors.marketplaces.listing import each_once
 from connectors.marketplaces.protocol import (
     AfterSale,
@@ -85,31 +85,24 @@ class TaobaoAfterSale(AfterSale):
         self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
     ) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        shop = LinesByIds(lines, sku_ids)
-        distribution = LinesByIds(lines, distribution_ids)
-        told_lines = [
-            (
-                shop.take((sub_order.item_id, sub_order.sku_id))
-                or distribution.take((sub_order.item_id, sub_order.sku_id)),
-                sub_order,
-            )
-            for sub_order in order.sub_purchase_orders
+        parts = [
+            ((part.item_id, part.sku_id), part) for part in order.sub_purchase_orders
         ]
-        reason_options = [
-            _target(line, sub_order)
-            for line, sub_order in told_lines
-            if line and line.line_no in wanted
+        shop = of_lines(lines, sku_ids, parts)
+        distribution = of_lines(lines, distribution_ids, parts)
+        targets = [
+            _target(line, part)
+            for (ours, part), (theirs, _) in zip(shop, distribution, strict=True)
+            if (line := ours or theirs) and line.line_no in wanted
         ]
-        if {line_no for target in reason_options for line_no in target.lines} != set(
-            wanted
-        ):
+        if {line_no for target in targets for line_no in target.lines} != set(wanted):
             name = taobao_order.ORDER_DETAIL.name
             raise ContractMismatch(
                 "the order does not show every line",
                 operation=name,
                 field="subPurchaseOrders",
             )
-        return tuple(reason_options)
+        return tuple(targets)
 
     async def options(
         self, order_id: str, target: Target, kind: RefundKind

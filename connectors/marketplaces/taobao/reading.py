@@ -8,14 +8,15 @@ from itertools import product
 
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
-    LinesByIds,
     distinct,
     distribution_ids,
     domestic,
+    of_lines,
     other_pieces,
-    parts_of,
     plain_problem,
     priced_line,
+    problem_of,
+    quote_of,
     scan,
     shipments,
     status_of,
@@ -35,7 +36,6 @@ from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.offers import (
-    LineProblem,
     Offer,
     OfferSummary,
     Problem,
@@ -158,14 +158,17 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
             operation=taobao_order.RENDER.name,
             field="orders",
         )
-    ours = LinesByIds(lines, distribution_ids)
-    told = [
-        (ours.take((line.item_id, line.sku_id)), line)
-        for order in rendered.orders
-        for line in order.lines
-    ]
+    told = of_lines(
+        lines,
+        distribution_ids,
+        (((line.item_id, line.sku_id), line) for line in parts),
+    )
     problems = [
-        _line_problem(our, line)
+        plain_problem(
+            line.error_code,
+            line.error_message or line.error_code or "not available",
+            our,
+        )
         for our, line in told
         if not line.available or line.error_code
     ]
@@ -183,7 +186,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     sellers = dict.fromkeys(order.supplier_nick for order in sold)
     if len(sellers) > 1:
         words = f"the lines are of several sellers: {', '.join(sellers)}"
-        problems.append(LineProblem(problem=Problem.SELLERS_DIFFER, message=words))
+        problems.append(problem_of(Problem.SELLERS_DIFFER, words))
     total = total_of([order.purchase_amount for order in rendered.orders])
     if rendered.real_pay and rendered.real_pay > total:
         words = f"{rendered.real_pay} is to be paid in all, its orders cost {total}"
@@ -195,25 +198,16 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
         for our, line in available
         if (amount := line.amount or (line.price and line.price * our.quantity))
     )
-    return Quote(
-        **parts_of(
-            taobao_order.RENDER,
-            [order.product_amount for order in rendered.orders],
-            [order.domestic_post_fee for order in rendered.orders],
-            total,
-            priced,
-        ),
-        lines=priced,
-        problems=tuple(problems) + unmentioned(lines, (our for our, _ in told)),
-        order_count=max(1, len(rendered.orders)),
+    amounts = [
+        (order.product_amount, order.domestic_post_fee, order.purchase_amount)
+        for order in rendered.orders
+    ]
+    return quote_of(
+        taobao_order.RENDER,
+        amounts,
+        priced,
+        (*problems, *unmentioned(lines, told)),
     )
-
-
-def _line_problem(
-    our: OrderLine | None, line: taobao_order.RenderedLine
-) -> LineProblem:
-    words = line.error_message or line.error_code or "not available"
-    return plain_problem(line.error_code, words, our.line_no if our else 0)
 
 
 def created(answer: taobao_order.CreateAnswer) -> Created:
