@@ -318,33 +318,29 @@ receivers; by then a buyer's complaint is over.
 """
 
 
-def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
+def last_end(settings: SourcingSettings) -> datetime | None:
     """When the last of the copies that are there now ends; None without copies."""
-    newest = max(_copies(settings, inbox).values(), default=None)
+    newest = max(_copies(settings).values(), default=None)
     return newest and newest + COPIES_KEPT_FOR
 
 
-def delete_old(settings: SourcingSettings, inbox: Path, moment: datetime) -> int:
+def delete_old(settings: SourcingSettings, moment: datetime) -> int:
     """Delete the copies whose days are over; returns their number."""
     before = moment - COPIES_KEPT_FOR
-    copies = _copies(settings, inbox)
+    copies = _copies(settings)
     old = [path for path, since in copies.items() if since < before]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
 
 
-def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
+def _copies(settings: SourcingSettings) -> dict[Path, datetime]:
     """All copies, each with the time at which it came to its place: a move keeps the
     time of the content.
     """
-    ended = [
-        path / folder
-        for path in {inbox, settings.inbox}
-        for folder in (Folder.DONE, Folder.FAILED)
-    ]
     folders = [
-        *ended,
+        settings.inbox / Folder.DONE,
+        settings.inbox / Folder.FAILED,
         settings.data_dir / fetched_files.FOLDER,
         settings.data_dir / request_copies.FOLDER,
     ]

@@ -185,7 +185,7 @@ def _list_rest(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
     zone = ZoneInfo(settings.timezone)
-    if end := last_end(settings, settings.inbox):
+    if end := last_end(settings):
         erasure.ends["processed request files, fetched files, ledgers set aside"] = (
             f"{end.astimezone(zone):%Y-%m-%d}"
         )

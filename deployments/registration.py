@@ -260,7 +260,6 @@ def describe_site() -> dict[str, str]:
     settings = SourcingSettings()
     return {
         "folder": str(ROOT),
-        "inbox": str(settings.inbox),
         "version": version(),
         "timezone": settings.timezone,
         "example": EXAMPLE,

@@ -27,7 +27,7 @@ from domain.follow_ups import moment_of
 from domain.money import Money
 from domain.report import BatchReport
 from domain.request_files import ParsedRequests
-from domain.request_remarks import BadInput, BadRequests, Fault
+from domain.request_remarks import BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import ANOTHER_WORKS, counted, pluralize
 from flows.batch.opening import absolute
@@ -59,6 +59,8 @@ OVER = REACHED_BOOKED | {
 TAKEN_AWAY = (
     "while a run worked on it; what was bought stands in the report of its batch"
 )
+QUIET_S = 10
+"""A file that was written to within this time is watched for as long."""
 STOPS_ALL = (LedgerUnusable, Misconfigured, MissingSetting)
 
 
@@ -352,12 +354,10 @@ def _rows(report: BatchReport) -> list[dict[str, Any]]:
     ]
 
 
-@sourcing_flow("inbox {inbox}")
+@sourcing_flow("inbox")
 async def buy_from_inbox(
-    inbox: form.InboxFolder = "inbox",
     yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form
     budget_cny: form.BudgetCny = "",
-    quiet_s: form.QuietSeconds = 10,
     done_by: form.DoneBy = "",
 ) -> InboxReport:
     """Buy and ship what every file of a folder asks for, the oldest first, each file as
@@ -366,11 +366,9 @@ async def buy_from_inbox(
     A file is taken once: what is held or unknown stays in `open` and is tried again by
     every run until it is over.
     """
-    if not inbox.strip():
-        raise BadInput("Inbox: name the folder with the request files")
     trouble = list[Exception]()
-    folder = Inbox(Path(inbox))
-    found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
+    folder = Inbox(SourcingSettings().inbox)
+    found = await asyncio.to_thread(folder.waiting, quiet_s=QUIET_S)
     limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
     limits.check()
     limits = limits.model_copy(update={"done_by": await absolute(done_by)})
@@ -390,7 +388,7 @@ async def buy_from_inbox(
     report = InboxReport(inbox=str(folder.root.absolute()), files=files)
     await best_effort("the inbox", show_inbox(report))
     if any(one.batch_id for one in files):  # the service has proved the clock
-        await asyncio.to_thread(end_personal_data, folder.root)
+        await asyncio.to_thread(end_personal_data)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]

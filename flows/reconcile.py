@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connectors.foreign import words_of
@@ -373,13 +372,13 @@ def _in_cny(finding: Finding) -> bool:
     return finding.seen_amount is None or finding.seen_amount.currency == CNY
 
 
-def end_personal_data(inbox: Path) -> None:
+def end_personal_data() -> None:
     """Delete copies whose time is over, and history of forgotten receivers that was put
     back.
     """
     settings = SourcingSettings()
     try:
-        delete_old(settings, inbox, utc_now())
+        delete_old(settings, utc_now())
         with Ledger(settings.ledger_url, clock=utc_now, owner="upkeep") as ledger:
             forgotten = ledger.forgotten.every()
             if forgotten and erase_orders(settings.snapshot_root, forgotten):
@@ -429,7 +428,7 @@ async def reconcile_ledger(
     async with (
         opened() as resources
     ):  # which proves the clock: one that is far ahead would end all that is kept
-        await asyncio.to_thread(end_personal_data, resources.settings.inbox)
+        await asyncio.to_thread(end_personal_data)
         await asyncio.to_thread(end_old_history)
         run = Reconciliation(resources, days, asked)
         async with progress_shown("reconciliation"):

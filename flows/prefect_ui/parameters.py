@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from connectors.export_formats import ExportFormat
-from connectors.request_files import check_encoding
 from domain.catalogue import Selection
 from domain.differences import OrderId
 from domain.follow_ups import moment_of
@@ -149,23 +149,13 @@ class Requests(FormSection):
             ),
         ),
     ] = ""
-    encoding: Annotated[
-        str,
-        Field(
-            title="Encoding of the file",
-            description=(
-                "Only for a CSV or JSON file that is neither UTF-8 nor UTF-16 with its mark. Example: gb18030 for what "
-                "Chinese Windows saves"
-            ),
-            examples=["gb18030"],
-        ),
-    ] = ""
+    encoding: SkipJsonSchema[str] = ""
+    """A command's; no form asks for it."""
 
     def check(self) -> None:
         """Raise `BadInput` unless exactly one of the two is given, and not too much of
         it.
         """
-        in_words("Encoding of the file", lambda: check_encoding(self.encoding))
         if self.file and self.lines.strip():
             raise BadInput("give a request file or pasted lines, not both")
         if not self.file and not self.lines.strip():
@@ -244,24 +234,6 @@ BatchName = Annotated[
     ),
 ]
 LimitsParameter = Annotated[Limits, asked("Limits of this run")]
-InboxFolder = Annotated[
-    str,
-    asked(
-        "Inbox",
-        "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
-        "open, with a result beside them.",
-    ),
-]
-QuietSeconds = Annotated[
-    int,
-    asked(
-        "Quiet seconds",
-        "A file that was written to within this time is watched for as long before it is taken",
-        ge=0,
-        le=600,
-    ),
-]
-
 
 AS_SET = -1
 Texts = tuple[str, ...]

@@ -39,15 +39,15 @@ def test_only_what_the_program_set_aside_ends(
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     settings = SourcingSettings()
     now = datetime.now(UTC)
-    assert last_end(settings, settings.inbox) is None
+    assert last_end(settings) is None
     for name in (*COPIES, *OTHERS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    end = last_end(settings, settings.inbox)
+    end = last_end(settings)
     assert end is not None
     assert timedelta(days=89, hours=23) < end - now < timedelta(days=90, hours=1)
-    assert delete_old(settings, settings.inbox, now + timedelta(days=89)) == 0
-    assert delete_old(settings, settings.inbox, now + timedelta(days=91)) == len(COPIES)
+    assert delete_old(settings, now + timedelta(days=89)) == 0
+    assert delete_old(settings, now + timedelta(days=91)) == len(COPIES)
     assert {
         str(path.relative_to(tmp_path))
         for path in tmp_path.rglob("*")

@@ -93,7 +93,7 @@ class Product:
         listed = [
             {
                 "name": "night",
-                "parameters": {"inbox": "{{ site.inbox }}", "pace": pace},
+                "parameters": {"inbox": "{{ site.folder }}", "pace": pace},
                 "schedules": night,
             },
             {"name": "shop", "parameters": {}, "schedules": [OFF]},

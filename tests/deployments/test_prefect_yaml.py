@@ -184,7 +184,6 @@ def test_a_deployment_is_told_folder_version_and_zone(
     monkeypatch.setenv("SOURCING_DATA_DIR", "shop")
     assert describe_site() == {
         "folder": str(ROOT),
-        "inbox": f"{tmp_path}/shop/inbox",
         "version": __version__,
         "timezone": "Europe/Berlin",
         "example": EXAMPLE,

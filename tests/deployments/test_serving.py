@@ -70,7 +70,7 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert nightly["job_variables"]["env"] == {
         "PREFECT_LOGGING_EXTRA_LOGGERS": "sourcing",
     }
-    assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
+    assert nightly["parameters"] == {}
     assert nightly["tags"] == ["sourcing", "buy", "automatic"]
     assert served.deployment("buy-from-file/buy-from-file")["schedules"] == []
 

@@ -263,20 +263,26 @@ async def test_copies_end_only_in_a_night_that_opened_a_batch(
     ends: bool,
 ) -> None:
     """Then the service has proved the clock, which says whose time is over."""
-    ended: list[Path] = []
+    ended: list[bool] = []
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
 
     async def refused(*_: object, **__: object) -> None:
         raise error or AssertionError
 
-    monkeypatch.setattr(flows.buy_from_inbox, "end_personal_data", ended.append)
+    monkeypatch.setattr(
+        flows.buy_from_inbox, "end_personal_data", lambda: ended.append(True)
+    )
+    monkeypatch.setattr(flows.buy_from_inbox, "QUIET_S", 0)
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     if error:
         monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", refused)
     for file in ({}, {"a.csv": rows("A-7")}):
         for name, content in file.items():
-            (tmp_path / name).write_bytes(content)
+            (inbox / name).write_bytes(content)
         with suppress(Misconfigured):
-            await flows.buy_from_inbox.buy_from_inbox.fn(str(tmp_path), quiet_s=0)
-        assert ended == ([tmp_path] if file and ends else [])
+            await flows.buy_from_inbox.buy_from_inbox.fn()
+        assert ended == ([True] if file and ends else [])
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(

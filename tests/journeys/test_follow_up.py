@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from prefect import Flow
@@ -50,14 +51,13 @@ class Deployments:
             flow_id, name, parameter_openapi_schema=schema
         )
 
-    async def night(self, inbox: str) -> Any:
+    async def night(self) -> Any:
         """One run over the inbox; answers its report."""
         deployment = await self.deploy(buy_from_inbox, "buy-from-inbox")
         run = await self.client.create_flow_run_from_deployment(deployment)
         given = {"yes": True, "budget_cny": "900"}
-        return await self.carry_out(
-            buy_from_inbox, run, inbox=inbox, quiet_s=0, **given
-        )
+        with patch("flows.buy_from_inbox.QUIET_S", 0):
+            return await self.carry_out(buy_from_inbox, run, **given)
 
     async def sweep(self, **parameters: Any) -> Any:
         """One run of finish-open; answers its report."""
@@ -79,8 +79,9 @@ def night(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> Merchant:
     """A merchant with a file in the inbox, whose settings this process has."""
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
-    (merchant.folder / "inbox").mkdir()
-    file = merchant.folder / "inbox" / "monday.csv"
+    inbox = merchant.folder / "data" / "inbox"
+    inbox.mkdir(parents=True)
+    file = inbox / "monday.csv"
     write_csv(file, single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 1}))
     return merchant
 
@@ -105,7 +106,7 @@ async def test_the_sweep_ends_what_a_night_left_open(
     night.sandbox.faults(LATE)
     async with get_client() as client:
         deployments = Deployments(client)
-        (file,) = (await deployments.night(str(night.folder / "inbox"))).files
+        (file,) = (await deployments.night()).files
         (batch,) = open_batches()
         assert batch.due_at is not None
         at = f"{batch.due_at:%Y-%m-%d %H:}"
@@ -136,7 +137,7 @@ async def test_what_a_pause_keeps_back_is_due_when_buying_is_resumed(
     await asyncio.to_thread(night.sourcing, "pause")
     async with get_client() as client:
         deployments = Deployments(client)
-        (file,) = (await deployments.night(str(night.folder / "inbox"))).files
+        (file,) = (await deployments.night()).files
         assert (file.counts, night.sandbox.books()["orders"]) == ({"planned": 3}, [])
         assert (await deployments.sweep()).batches == []
         await asyncio.to_thread(night.sourcing, "resume")

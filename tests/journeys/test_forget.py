@@ -127,16 +127,12 @@ def keep_copies(merchant: Merchant, file: Path) -> None:
 def later(merchant: Merchant, days: int) -> None:
     """What a night deletes so many days later."""
     with patch.dict(os.environ, merchant.environment, clear=True):
-        delete_old(
-            SourcingSettings(),
-            SourcingSettings().inbox,
-            datetime.now(UTC) + timedelta(days=days),
-        )
+        delete_old(SourcingSettings(), datetime.now(UTC) + timedelta(days=days))
 
 
 def at_night(merchant: Merchant) -> None:
     with patch.dict(os.environ, merchant.environment, clear=True):
-        end_personal_data(SourcingSettings().inbox)
+        end_personal_data()
 
 
 @pytest.fixture

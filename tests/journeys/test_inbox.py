@@ -30,23 +30,24 @@ from tests.running import (
 )
 
 NIGHT = (
-    "import asyncio, sys; from flows.buy_from_inbox import buy_from_inbox as buy; "
-    "asyncio.run(buy(sys.argv[1], quiet_s=0))"
+    "import asyncio; from flows import buy_from_inbox as nightly; "
+    "nightly.QUIET_S = 0; asyncio.run(nightly.buy_from_inbox())"
 )
 
 
 def night(merchant: Merchant, **parameters: Any) -> InboxReport:
-    with patch.dict(os.environ, merchant.environment, clear=True):
-        report: InboxReport = asyncio.run(
-            buy_from_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters)
-        )
+    with (
+        patch.dict(os.environ, merchant.environment, clear=True),
+        patch("flows.buy_from_inbox.QUIET_S", 0),
+    ):
+        report: InboxReport = asyncio.run(buy_from_inbox(**parameters))
         return report
 
 
 def start_night(merchant: Merchant, **settings: str) -> subprocess.Popen[bytes]:
     """A night in a process of its own, which may be killed."""
     return subprocess.Popen(
-        [sys.executable, "-c", NIGHT, merchant.folder / "inbox"],
+        [sys.executable, "-c", NIGHT],
         cwd=ROOT,
         env={**merchant.environment, **settings},
         stdout=subprocess.DEVNULL,
@@ -55,16 +56,18 @@ def start_night(merchant: Merchant, **settings: str) -> subprocess.Popen[bytes]:
 
 
 def drop(merchant: Merchant, name: str, rows: Sequence[dict[str, object]]) -> Path:
-    (merchant.folder / "inbox").mkdir(exist_ok=True)
-    return write_csv(merchant.folder / "inbox" / name, rows)
+    (merchant.folder / "data" / "inbox").mkdir(parents=True, exist_ok=True)
+    return write_csv(merchant.folder / "data" / "inbox" / name, rows)
 
 
 def result(merchant: Merchant, path: str) -> Any:
-    return json.loads((merchant.folder / "inbox" / f"{path}.result.json").read_text())
+    return json.loads(
+        (merchant.folder / "data" / "inbox" / f"{path}.result.json").read_text()
+    )
 
 
 def files(merchant: Merchant) -> list[str]:
-    root = merchant.folder / "inbox"
+    root = merchant.folder / "data" / "inbox"
     return sorted(
         str(p.relative_to(root))
         for p in root.rglob("*")
@@ -106,7 +109,7 @@ def test_three_files_one_broken_and_a_night_with_nothing_new(
             "fault": "-3 is not a whole number of at least 1",
         }
     ]
-    with (merchant.folder / "inbox/done/monday.csv.result.csv").open(
+    with (merchant.folder / "data/inbox/done/monday.csv.result.csv").open(
         encoding="utf-8-sig", newline=""
     ) as table:
         assert [(row["order_ref"], row["state"]) for row in csv.DictReader(table)] == [
@@ -120,8 +123,8 @@ def test_three_files_one_broken_and_a_night_with_nothing_new(
     assert merchant.sandbox.books() == books
 
     shutil.copy(
-        merchant.folder / "inbox/done/monday.csv",
-        merchant.folder / "inbox/copy of monday.csv",
+        merchant.folder / "data/inbox/done/monday.csv",
+        merchant.folder / "data/inbox/copy of monday.csv",
     )
     (copied,) = night(merchant).files
     assert (copied.place, copied.spent_this_run_fen) == ("done", 0)
@@ -146,7 +149,7 @@ def test_what_is_held_stays_open_and_is_bought_once_it_can_be(
     assert (first.place, first.counts) == ("open", {"booked": 1, "held": 1})
     (second,) = night(merchant).files
     assert (second.place, second.spent_this_run_fen) == ("open", 0)
-    write_csv(merchant.folder / "inbox/open/orders.csv", rows)
+    write_csv(merchant.folder / "data/inbox/open/orders.csv", rows)
     (third,) = night(merchant).files
     assert (third.place, third.counts) == ("done", {"booked": 2})
     assert files(merchant) == [

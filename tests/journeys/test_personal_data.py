@@ -95,8 +95,8 @@ def everything_told(
     merchant: Merchant, rows: Sequence[dict[str, object]]
 ) -> Iterator[str]:
     """A night over a good and a bad file, pasted lines, a plain run, and tracking."""
-    inbox = merchant.folder / "inbox"
-    inbox.mkdir()
+    inbox = merchant.folder / "data" / "inbox"
+    inbox.mkdir(parents=True)
     write_csv(inbox / "good.csv", rows[:2])
     write_csv(
         inbox / "bad.csv",
@@ -105,8 +105,11 @@ def everything_told(
     pasted = "\n".join(
         ",".join(map(str, cells)) for cells in (rows[4].keys(), rows[4].values())
     )
-    with patch.dict(os.environ, merchant.environment, clear=True):
-        asyncio.run(buy_from_inbox(str(inbox), quiet_s=0))
+    with (
+        patch.dict(os.environ, merchant.environment, clear=True),
+        patch("flows.buy_from_inbox.QUIET_S", 0),
+    ):
+        asyncio.run(buy_from_inbox())
         asyncio.run(buy_from_file(Requests(lines=pasted), dry_run=False, yes=True))
     yield from (path.read_text() for path in inbox.rglob("*.result.json"))
     file = write_csv(merchant.folder / "plain.csv", rows[2:4])
