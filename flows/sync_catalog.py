@@ -219,7 +219,7 @@ def run_name() -> str:
 
 @sourcing_flow(run_name)
 async def sync_catalog(
-    wanted_list: WantedList,
+    wanted: WantedList,
     full: Full = False,  # noqa: FBT002 - flow parameters make a form
     limit: MostItems = 0,
 ) -> CatalogReport:
@@ -227,11 +227,11 @@ async def sync_catalog(
 
     A run that is broken off changes nothing.
     """
-    if not wanted_list:
+    if not wanted:
         raise BadInput(
             "What to fetch: add at least one marketplace, with words, categories, shops or items"
         )
-    selections = [section.read() for section in wanted_list]
+    selections = [section.read() for section in wanted]
     settings = SourcingSettings()
     async with open_resources(
         settings, XportcnSettings(), is_buying=False
