@@ -48,7 +48,6 @@ wait.
 TOO_MANY = "the service has too many calls"
 
 _may_wait: ContextVar[bool] = ContextVar("may_wait", default=True)
-_Queue = deque[asyncio.Future[None]]
 
 
 @contextmanager
@@ -114,7 +113,7 @@ class CircuitBreaker:
         self._at_once = at_once
         self._size = at_once
         self._grows_at = 0.0
-        self._queues: tuple[_Queue, _Queue] = (deque(), deque())
+        self._queue = deque[asyncio.Future[None]]()
 
         self._trouble_since: float | None = None
         self._failures = 0
@@ -357,18 +356,15 @@ class CircuitBreaker:
         may_wait = _may_wait.get() and not holds_lease
         while True:
             await (self.wait_ready() if may_wait else self._ready_soon())
-            await self._queue_for_place(self._queues[not holds_lease])
+            await self._queue_for_place(is_urgent=holds_lease)
             if not self.blocked_by:
                 return
             self._give_up()
 
-    async def _queue_for_place(self, queue: _Queue) -> None:
-        is_first = self._in_flight < self._size and not any(self._queues)
-        if is_first and self._is_permitted():
-            self._in_flight += 1
-            return
+    async def _queue_for_place(self, *, is_urgent: bool) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(turn)
+        (self._queue.appendleft if is_urgent else self._queue.append)(turn)
+        self._admit()
         try:
             await turn
         except asyncio.CancelledError:
@@ -387,15 +383,13 @@ class CircuitBreaker:
 
     def _admit(self) -> None:
         """Admit waiting calls, as far as there are places and permits."""
-        for queue in self._queues:
-            while queue and self._in_flight < self._size:
-                if queue[0].done():
-                    queue.popleft()
-                elif self._is_permitted():
-                    self._in_flight += 1
-                    queue.popleft().set_result(None)
-                else:
+        while self._queue and self._in_flight < self._size:
+            if not self._queue[0].done():
+                if not self._is_permitted():
                     return
+                self._in_flight += 1
+                self._queue[0].set_result(None)
+            self._queue.popleft()
 
     def _is_permitted(self) -> bool:
         """Take a permit. Without one, waiting calls are admitted once a block came."""
@@ -408,8 +402,7 @@ class CircuitBreaker:
     async def _take_block(self) -> None:
         """Take permits for the calls that wait."""
         try:
-            waiting_calls = sum(map(len, self._queues))
-            block = await self._permits[-1].take_block(waiting_calls)
+            block = await self._permits[-1].take_block(len(self._queue))
             if block.pause_s and self.waits:
                 self._hold_back(block.pause_s)
             if not block.permits:
@@ -486,11 +479,6 @@ def breaker_of(address: str, **made_with: Any) -> CircuitBreaker:
     loop = asyncio.get_running_loop()
     breakers = _breakers.setdefault(loop, {})
     if address not in breakers:
-        is_usual = (
-            type(loop).time is asyncio.BaseEventLoop.time
-        )  # it is read some forty times an order
-        breakers[address] = CircuitBreaker(
-            clock=time.monotonic if is_usual else None, **made_with
-        )
+        breakers[address] = CircuitBreaker(**made_with)
     breakers[address].renew()
     return breakers[address]
