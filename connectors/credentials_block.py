@@ -4,7 +4,7 @@ environment.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
@@ -12,13 +12,14 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import Field, HttpUrl, SecretStr
 
 from connectors.foreign import prefect_errors, words_of
+from connectors.xportcn.settings import Account
 
 
 class BlockUnreadable(Exception):
     """The block can't be read; the message names the block and the remedy."""
 
 
-class XportcnCredentials(Block):
+class XportcnCredentials(Account, Block):
     """Your account at Xportcn: where the service is, and the keys of your account
     there.
 
@@ -57,36 +58,6 @@ class XportcnCredentials(Block):
         title="User ID",
         description="The number of your account, as the console shows it.",
         min_length=1,
-    )
-    pay_is: str = Field(
-        default="unknown",
-        title="A payment is",
-        description="Whether a payment call takes the money at once (debit) or submits the order to be paid "
-        "(submission), such as taobao=debit, 1688=submission. Only with debit is a payment without an answer sent "
-        "again.",
-    )
-    units: str = Field(
-        default="",
-        title="Units",
-        description="Where amounts are in another unit than the contract has, such as taobao.detail=yuan.",
-    )
-    freight_ids: Literal["", "shop", "distribution"] = Field(
-        default="",
-        title="Freight IDs",
-        description="By which ids freight calls name Taobao's goods. Empty: Taobao's orders are held.",
-    )
-    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
-        default="",
-        title="Taobao's receiver",
-        description="Who receives Taobao's orders. Empty: they are held.",
-    )
-    booking_repeated: Literal[
-        "unknown", "render_refused", "order_refused", "booked"
-    ] = Field(
-        default="unknown",
-        title="A second booking",
-        description="What the service does with it. Only where it is refused, for one renderId or for one order, is a "
-        "booking without an answer sent once more.",
     )
 
     def settings(self) -> dict[str, Any]:

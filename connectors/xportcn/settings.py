@@ -10,7 +10,14 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -36,7 +43,70 @@ WAREHOUSE = "warehouse"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 
-class XportcnSettings(Settings):
+class Account(BaseModel):
+    """An account, and what the contract leaves open for it: in settings and in a block
+    alike.
+    """
+
+    base_url: str = Field(
+        SANDBOX_URL,
+        description="Where the service is: origin plus `/api` for the real one, the bare origin for the sandbox",
+    )
+    access_key: str = Field(
+        "", description="From the developer console; on loopback the sandbox's own"
+    )
+    access_secret: SecretStr = Field(SecretStr(""), description="The same; never shown")
+    user_id: str = Field("", description="The same")
+    pay_is: str = Field(
+        UNKNOWN,
+        description=(
+            "Whether a payment call takes the money at once (`debit`) or submits the order to be paid (`submission`), "
+            "at all marketplaces or such as `taobao=debit, 1688=submission`. Only with `debit` is a payment without an "
+            "answer sent again; else, while its order stays unpaid, a person is asked."
+        ),
+    )
+    booking_repeated: Literal[
+        "unknown", "render_refused", "order_refused", "booked"
+    ] = Field(
+        "unknown",
+        description=(
+            "What the service does with a second booking: refuses it for one renderId, for one order, or books it. "
+            "Only where it is refused is a booking without an answer sent once more; else a person is asked."
+        ),
+    )
+    units: str = Field(
+        "",
+        description=(
+            "Where amounts are in another unit than the contract has, such as `taobao.detail=yuan, 1688=fen`; "
+            "a marketplace alone means all its calls (docs/going-live.md)."
+        ),
+    )
+    freight_ids: Literal["", "shop", "distribution"] = Field(
+        "",
+        description=(
+            "By which ids freight calls name Taobao's goods. Empty: Taobao's orders are held; the shop's at a loopback "
+            "address."
+        ),
+    )
+    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
+        "",
+        description=(
+            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: "
+            "Taobao's orders are held; the customer at a loopback address."
+        ),
+    )
+
+    @field_validator("units", "pay_is")
+    @classmethod
+    def can_be_read(cls, text: str, info: ValidationInfo) -> str:
+        reader: Callable[[str], object] = (
+            parse_units if info.field_name == "units" else _payments
+        )
+        reader(text)
+        return text
+
+
+class XportcnSettings(Account, Settings):
     """The service's address and the account. Variables start with `XPORTCN_`.
 
     On a loopback address the sandbox's account is the default: a try-out needs no
@@ -51,15 +121,6 @@ class XportcnSettings(Settings):
         frozen=True,
     )
 
-    base_url: str = Field(
-        SANDBOX_URL,
-        description="Where the service is: origin plus `/api` for the real one, the bare origin for the sandbox",
-    )
-    access_key: str = Field(
-        "", description="From the developer console; on loopback the sandbox's own"
-    )
-    access_secret: SecretStr = Field(SecretStr(""), description="The same; never shown")
-    user_id: str = Field("", description="The same")
     timestamp_unit: Literal["s", "ms"] = Field(
         "s", description="The public pages show both (contract 1.4)"
     )
@@ -74,44 +135,6 @@ class XportcnSettings(Settings):
     out_order_id: bool = Field(
         default=True,
         description="Send our reference to 1688 and big_major as outOrderId too (assumed); false leaves it out",
-    )
-    pay_is: str = Field(
-        UNKNOWN,
-        description=(
-            "Whether a payment call takes the money at once (`debit`) or submits the order to be paid (`submission`), "
-            "at all marketplaces or such as `taobao=debit, 1688=submission`. Only with `debit` is a payment without an "
-            "answer sent again; else, while its order stays unpaid, a person is asked"
-        ),
-    )
-    booking_repeated: Literal[
-        "unknown", "render_refused", "order_refused", "booked"
-    ] = Field(
-        "unknown",
-        description=(
-            "What the service does with a second booking: refuses it for one renderId, for one order, or books it. "
-            "Only where it is refused is a booking without an answer sent once more; else a person is asked"
-        ),
-    )
-    units: str = Field(
-        "",
-        description=(
-            "Where amounts are in another unit than the contract has, such as `taobao.detail=yuan, 1688=fen`; "
-            "a marketplace alone means all its calls (docs/going-live.md)"
-        ),
-    )
-    freight_ids: Literal["", "shop", "distribution"] = Field(
-        "",
-        description=(
-            "By which ids freight calls name Taobao's goods. Empty: Taobao's orders are held; the shop's at a loopback "
-            "address"
-        ),
-    )
-    taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
-        "",
-        description=(
-            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: "
-            "Taobao's orders are held; the customer at a loopback address"
-        ),
     )
     requests_per_second: float = Field(
         0,
@@ -177,15 +200,6 @@ class XportcnSettings(Settings):
             ):
                 values[name] = values.get(name) or value
         return values
-
-    @field_validator("units", "pay_is")
-    @classmethod
-    def can_be_read(cls, text: str, info: ValidationInfo) -> str:
-        reader: Callable[[str], object] = (
-            parse_units if info.field_name == "units" else _payments
-        )
-        reader(text)
-        return text
 
     def units_at(self, marketplace: Marketplace) -> str:
         """What is set for the units of a marketplace; empty where the contract's
