@@ -29,8 +29,8 @@ from domain.states import OrderState
 from domain.witnessed import Lack
 from domain.wording import shorten
 from tasks.after_sale import confirm_cancellations
+from tasks.effects.judge import clear_from
 from tasks.effects.kinds import kind_of
-from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes

@@ -26,8 +26,8 @@ from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.book_shipment import book_shipments, render_freights
 from tasks.create_order import create_orders
+from tasks.effects.judge import clear_from
 from tasks.effects.reading_orders import read_whatever
-from tasks.effects.settling import clear_from
 from tasks.engine.gathering import PartialResults, ignore
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources

@@ -30,9 +30,9 @@ from flows.notify.news import of_charges
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.runs import is_deployed
+from tasks.effects.judge import clear_from
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
-from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.preview import not_looked_up
 

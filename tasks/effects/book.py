@@ -24,8 +24,8 @@ from domain.reasons import Reason, ReasonCode, because, going_along, standing_of
 from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState
 from domain.witnessed import Booked, Contradicted, Kind, Lack, Open, Source, Statement
+from tasks.effects.judge import refusal_of, repeats
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.outcomes import refusal_of, repeats
 from tasks.effects.reading_orders import read_orders
 
 RENDER_REFUSED = "render_refused"

@@ -33,9 +33,9 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Source, Statement, agreed_total, money_of
+from tasks.effects.judge import clear_from
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.reading_orders import by_channel, is_another_s
-from tasks.effects.settling import clear_from
 
 
 def ordered(

@@ -29,8 +29,8 @@ from domain.effects import OPEN, Action, EffectStatus
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
+from tasks.effects.judge import RUN_ENDED
 from tasks.effects.refund import after_sale_of
-from tasks.effects.settling import RUN_ENDED
 from tasks.engine.resources import Resources
 from tasks.engine.tries import raise_if_it_passes
 

@@ -41,26 +41,18 @@ RULES = (
                 "intent-after-send",
                 "a crash between sending and writing forgets the effect, the next run sends it again",
                 rewrite(
-                    "tasks/effects/protocol.py::_round",
-                    "won .won",
+                    "tasks/effects/protocol.py::_claim_and_send",
+                    "claim()",
                     """...
 with resources.ledger.transaction() as connection:
-    for record in won:
-        connection.exec_driver_sql(f"DELETE FROM effects WHERE key = '{record.key}'")
-chunk.work.late += intents""",
+    for effect in claimed.won.values():
+        connection.exec_driver_sql(f"DELETE FROM effects WHERE key = '{effect.key}'")""",
                 ),
                 also=(
                     rewrite(
-                        "tasks/effects/protocol.py::_Work",
-                        "trouble Misconfigured",
-                        "...; late: list[Intent] = field(default_factory=list)",
-                    ),
-                    rewrite(
-                        "tasks/effects/protocol.py::_send",
+                        "tasks/effects/protocol.py::_claim_and_send",
                         "_record()",
-                        """sent = {record.order_ref for record in batch}
-late = [intent for intent in chunk.work.late if intent.order_ref in sent]
-chunk.resources.ledger.claim(late, lease=chunk.resources.lease)
+                        """resources.ledger.claim([intent], lease=resources.lease)
 ...""",
                     ),
                 ),
@@ -82,9 +74,9 @@ chunk.resources.ledger.claim(late, lease=chunk.resources.lease)
                     "tasks/effects/settling.py::_settle",
                     "_read_back_unless()",
                     """from domain.absence import OwnRecord
-from domain.witnessed import Statement
+from domain.witnessed import Source, Statement
 unread = OwnRecord(shown=Statement(source=Source.DETAIL, value="not there"))
-seen: Seen = {record.key: unread for record in found}""",
+seen = {attempt.effect.key: unread for attempt in attempts}""",
                 ),
                 "tests/tasks/test_effects.py::test_an_effect_that_arrives_late_is_found",
             ),
@@ -93,7 +85,7 @@ seen: Seen = {record.key: unread for record in found}""",
                 "a cut connection pays twice",
                 rewrite(
                     "tasks/effects/protocol.py::_send",
-                    "_request()",
+                    "send()",
                     "try:\n    ...\nexcept Unanswered:\n    ...",
                 ),
             ),
@@ -101,9 +93,9 @@ seen: Seen = {record.key: unread for record in found}""",
                 "silence-taken-for-no",
                 "an effect without an answer passes for one that did not happen",
                 replace(
-                    "tasks/effects/protocol.py::_after_silence",
-                    "unknown()",
-                    "chunk.unsent(record, Harmless(), nothing_sent(error.message))",
+                    "tasks/effects/judge.py::judge",
+                    "unknown() failure .message",
+                    "unsent(kind, attempt, Harmless(), SENT_AGAIN)",
                 ),
             ),
             Mutant(
@@ -135,7 +127,7 @@ seen: Seen = {record.key: unread for record in found}""",
             Mutant(
                 "resend-of-an-unknown",
                 "a further try sends again what may have happened",
-                always("tasks/effects/settling.py::_settled", "repeatable"),
+                always("tasks/effects/judge.py::judge", "repeatable"),
             ),
             Mutant(
                 "sent-any-number-of-times",
@@ -159,7 +151,7 @@ seen: Seen = {record.key: unread for record in found}""",
                 "no-settle-time",
                 "an effect that lands late is sent again before it is there",
                 replace(
-                    "tasks/effects/settling.py::clear_from",
+                    "tasks/effects/judge.py::clear_from",
                     "leaves_by settle_s",
                     "record.intent_at",
                 ),
@@ -200,14 +192,18 @@ seen: Seen = {record.key: unread for record in found}""",
             Mutant(
                 "refusal-believed-without-a-look",
                 "an answer 'already done' passes for a refusal, and the order is taken for unpaid",
-                never("tasks/effects/outcomes.py::Begun.after_refusal", "Proof"),
+                replace(
+                    "tasks/effects/judge.py::judge",
+                    "isinstance() Proof",
+                    "... and failure is None",
+                ),
                 "tests/tasks/test_effects.py::test_a_refusal_of_what_is_done_counts_as_done",
             ),
             Mutant(
                 "refused-in-any-words",
                 "a refusal in words that nobody knows passes for a no, though it may mean that it is done already",
                 replace(
-                    "tasks/effects/outcomes.py::Begun.after_refusal",
+                    "tasks/effects/judge.py::_after_refusal",
                     "proves_nothing_happened() never_left()",
                     "True",
                 ),
@@ -217,7 +213,7 @@ seen: Seen = {record.key: unread for record in found}""",
             Mutant(
                 "refused-by-its-words-alone",
                 "a no is believed although nothing that was read afterwards bears it out",
-                never("tasks/effects/outcomes.py::Begun.after_refusal", "NOT_READ"),
+                never("tasks/effects/judge.py::_after_refusal", "NOT_READ"),
                 "tests/tasks/test_effects.py::test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read",
             ),
             Mutant(
@@ -319,16 +315,16 @@ for ref in shown:
                 "claimed-before-it-can-leave",
                 "leases run out while their orders wait for a free call, and a killed run leaves many in doubt",
                 replace(
-                    "tasks/effects/protocol.py::_in_portions",
-                    "run_or_cancel()",
-                    "len(requests)",
+                    "tasks/effects/protocol.py::_in_rounds",
+                    "slots one()",
+                    "__import__('contextlib').nullcontext()",
                 ),
                 "tests/tasks/test_steps.py::test_no_more_is_claimed_than_can_leave",
             ),
             Mutant(
                 "paid-on-an-old-look",
                 "a price that rose while the payment waited for a free call is paid",
-                never("tasks/effects/protocol.py::_in_portions", "rests_on_a_reading"),
+                never("tasks/effects/protocol.py::_in_rounds", "rests_on_a_reading"),
                 "tests/tasks/test_steps.py::"
                 "test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid",
             ),
@@ -336,9 +332,9 @@ for ref in shown:
                 "paid-after-a-sleep",
                 "a price that rose while the laptop slept is paid, and what was booked meanwhile is booked again",
                 replace(
-                    "tasks/effects/protocol.py::_in_portions",
+                    "tasks/effects/protocol.py::perform",
                     "read_at clock()",
-                    "resources.clock()",
+                    "kind.resources.clock()",
                 ),
                 "tests/tasks/test_effect_path.py::"
                 "test_an_order_that_was_read_before_the_machine_slept_is_not_booked",
@@ -679,7 +675,7 @@ for ref in shown:
             Mutant(
                 "a-no-to-the-second-booking-clears-the-first",
                 "a booking that may have arrived counts as refused, and another is made under a new render",
-                always("tasks/effects/outcomes.py::Begun.after_refusal", "repeats()"),
+                always("tasks/effects/judge.py::_after_refusal", "repeats()"),
                 "tests/tasks/test_bookings_repeated.py::"
                 "test_a_refused_second_call_books_nothing_more_and_asks_for_the_first",
             ),

@@ -14,6 +14,7 @@ from typing import Any, cast
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
+from connectors.xportcn.breaker import CircuitBreaker
 from domain.effects import Claim
 from tasks.effects.kind import Proof
 from tasks.effects.protocol import perform
@@ -45,7 +46,7 @@ async def main(folder: Path) -> None:
         Ledger(f"sqlite:///{folder}/ledger.db", clock=clock, owner=log.owner) as one,
     ):
         resources = resources_on(one, folder, clock)
-        resources.concurrency = 1
+        cast(Any, resources.client).breaker = CircuitBreaker(at_once=1)
         await perform(
             Slow(resources, FakeService()),
             intents("A-1", "A-2"),

@@ -484,7 +484,6 @@ async def test_a_sent_effect_that_is_refused_for_the_account_stops_the_run_and_s
     """Each further one would be a doubt of its own. A repeated copy of a request is no
     fault of the account.
     """
-    resources.concurrency = 1
     service = FakeService(
         failures=[
             Unanswered(
