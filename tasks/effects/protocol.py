@@ -304,7 +304,7 @@ async def _send(work: _Work, attempt: Attempt) -> Outcome:
 
 
 async def _read_back(work: _Work, attempt: Attempt) -> Sighting:
-    """What the service shows of it, or why that can't be told; raises
+    """What the service shows of it, or why it can't be asked; raises
     `Misconfigured`.
     """
     try:

@@ -58,7 +58,7 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
 async def _read_back_unless(
     halted: asyncio.Event, kind: EffectKind, attempts: Sequence[Attempt]
 ) -> Mapping[str, Sighting]:
-    """What the service shows of each, or why that can't be told; raises
+    """What the service shows of each, or why it can't be asked; raises
     `Misconfigured`.
 
     A service that is away is not waited for, since a lease runs. The reading ends when
