@@ -103,6 +103,12 @@ def found_sound(file: Path, at: datetime) -> None:
         put(_record(file), json.dumps(record).encode())
 
 
+def require_check(file: Path) -> None:
+    """Have the next run check a file."""
+    with suppress(OSError):
+        _record(file).unlink()
+
+
 def _record(file: Path) -> Path:
     return file.with_name(f"{file.name}.sound")
 

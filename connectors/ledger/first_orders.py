@@ -69,16 +69,6 @@ class FirstOrderRows(LedgerRows):
         is_paid = noted is not None and connection.execute(own).first() is not None
         return noted if is_paid else _begun(connection, marketplace, Action.PAY)
 
-    def goes_alone(self) -> dict[Marketplace, str]:
-        """Where nothing further may be bought now, and the order there that was begun
-        first.
-        """
-        return {
-            marketplace: order_ref
-            for marketplace, order_ref in self.open_at().items()
-            if order_ref is not None
-        }
-
     def open_at(self) -> dict[Marketplace, str | None]:
         """Where one order is bought before a person has answered, and the one that was
         begun first, if any.

@@ -25,7 +25,7 @@ from connectors.ledger.records import (
 )
 from connectors.ledger.store import Ledger
 from domain.absence import NeverLeft
-from domain.effects import EffectStatus
+from domain.effects import OPEN, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.witnessed import Source
 
@@ -116,8 +116,8 @@ class GroupCommit:
 
     async def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """See `Ledger.unsettled`."""
-        refs = list(order_refs)
-        return await self._enqueue(_unsettled, refs) if refs else set()
+        effects = await self.effects_of(order_refs)
+        return {effect.order_ref for effect in effects if effect.status in OPEN}
 
     async def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """See `Ledger.effects_of`."""
@@ -207,7 +207,6 @@ def _run(ledger: Ledger, queues: Queues) -> None:
             _claim,
             _orders,
             _effects,
-            _unsettled,
         ):  # reads see what was written
             for calls in _mergeable(queues.get(do, ())):
                 _all_or_each(calls, partial(do, ledger))
@@ -295,11 +294,6 @@ def _effects(ledger: Ledger, refs_asked: Sequence[Refs]) -> list[list[EffectReco
         )
         for refs in refs_asked
     ]
-
-
-def _unsettled(ledger: Ledger, refs_asked: Sequence[Refs]) -> list[set[str]]:
-    unsettled = ledger.unsettled(_all(refs_asked))
-    return [unsettled.intersection(refs) for refs in refs_asked]
 
 
 def _all(refs_asked: Sequence[Refs]) -> list[str]:

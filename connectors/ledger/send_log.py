@@ -32,8 +32,6 @@ from domain.effects import Claim
 
 RUN = re.compile(r"[^@]*-\d+-[0-9a-f]{12}")  # host, process, and what no other run has
 
-OPEN_MARK = ".open"
-
 
 def names_a_run(owner: str) -> bool:
     """Whether a name in the ledger is a run's, not a person's."""
@@ -69,7 +67,6 @@ class SendLog:
         self.owner = (
             f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         )
-        self._folder = folder
         self.path = folder / f"{self.owner}.log"
         # made under another name, so that no process finds it without its lock
         unborn = folder / f".{self.owner}"
@@ -81,12 +78,6 @@ class SendLog:
             unborn.unlink()
             raise
         unborn.rename(self.path)
-        self._open_mark.touch()  # after the log, or another run would take this one for dead
-
-    @property
-    def _open_mark(self) -> Path:
-        """A file that stands as long as the run has not ended well."""
-        return self._folder / f"{self.owner}{OPEN_MARK}"
 
     def note(self, claim: Claim) -> None:
         """Note an effect right before it leaves. Raises `OSError`; then it must not
@@ -120,15 +111,12 @@ class SendLog:
 
     def discard(self) -> None:
         """Delete the file: no unsettled effect names it."""
-        self._open_mark.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *exc_info: object) -> None:
-        if kind is None or not issubclass(kind, LedgerUnusable):
-            self._open_mark.unlink(missing_ok=True)
+    def __exit__(self, *exc_info: object) -> None:
         self._end()
 
 
@@ -137,21 +125,6 @@ def is_dead(folder: Path, owner: str) -> bool:
     tell.
     """
     return is_free(folder / f"{owner}.log", fcntl.LOCK_SH)
-
-
-def ended_badly(folder: Path) -> list[Path]:
-    """The marks of runs that were killed, or could not use the ledger; a caller that
-    has seen to it deletes them.
-    """
-    return [
-        mark
-        for mark in folder.glob(f"*{OPEN_MARK}")
-        if not _is_alive(folder, mark.stem)
-    ]
-
-
-def _is_alive(folder: Path, owner: str) -> bool:
-    return (folder / f"{owner}.log").exists() and not is_dead(folder, owner)
 
 
 def living(folder: Path) -> list[str]:

@@ -72,8 +72,10 @@ def without_room(
     budgets = BudgetLimits(
         batch=limits.batch,
         day=limits.day,
-        batch_spent=Money(batch_total(connection, limits.batch_id)),
-        day_spent=Money(day_total(connection, day_start)),
+        batch_spent=Money(
+            connection.scalar(BATCH_TOTAL, {"batch": limits.batch_id}) or 0
+        ),
+        day_spent=Money(connection.scalar(DAY_TOTAL, {"since": day_start}) or 0),
     )
     payable = {
         intent.order_ref: Money(standing[intent.order_ref].payable)
@@ -85,18 +87,6 @@ def without_room(
 
 def _is_counted(order: Any, day_start: datetime) -> bool:
     return order.spent_at is not None and order.spent_at >= day_start
-
-
-def batch_total(connection: Connection, batch_id: str) -> int:
-    """Fen that the orders of a batch cost or may cost, less refunds."""
-    return connection.execute(_BATCH_TOTAL, {"batch": batch_id}).scalar_one()
-
-
-def day_total(connection: Connection, since: datetime) -> int:
-    """Fen that left or may leave for orders whose create or pay was begun since
-    then.
-    """
-    return connection.execute(_DAY_TOTAL, {"since": since}).scalar_one()
 
 
 def count_spending(connection: Connection, order_refs: Iterable[str]) -> None:
@@ -189,9 +179,9 @@ _COUNT = (
         spent_at=COUNTED.c.last,
     )
 )
-_BATCH_TOTAL = select(minor_sum(orders.c.committed_minor)).where(
+BATCH_TOTAL = select(minor_sum(orders.c.committed_minor)).where(
     orders.c.batch_id == bindparam("batch")
 )
-_DAY_TOTAL = select(minor_sum(orders.c.outlay_minor)).where(
+DAY_TOTAL = select(minor_sum(orders.c.outlay_minor)).where(
     orders.c.spent_at >= bindparam("since")
 )

@@ -10,7 +10,6 @@ from collections.abc import (
     Container,
     Iterable,
     Iterator,
-    Mapping,
     Sequence,
 )
 from datetime import UTC, datetime, timedelta
@@ -39,7 +38,7 @@ from connectors.ledger.claiming import (
     effect_records,
     won_unheard,
 )
-from connectors.ledger.copying import found_sound, sound_since
+from connectors.ledger.copying import found_sound, require_check, sound_since
 from connectors.ledger.engine import (
     LedgerUnusable,
     chunked,
@@ -89,8 +88,7 @@ from connectors.ledger.schema import (
     moves,
     orders,
 )
-from connectors.ledger.send_log import ended_badly
-from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total
+from connectors.ledger.spending import BATCH_TOTAL, COUNTS_AS_SPENT, DAY_TOTAL
 from connectors.ledger.switches import (
     BUYING,
     HoldRows,
@@ -110,29 +108,10 @@ CLOCKS_APART_S = 30
 
 # built once: building a statement costs several times what running it does
 _ORDERS = ORDERS.where(one_of(orders.c.order_ref, "refs"))
-_WITH_IDS = ORDERS.where(one_of(orders.c.order_id, "ids"))
-_WITH_REASON = ORDERS.where(orders.c.reason_code == bindparam("code"))
-_NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(
-    orders.c.state == bindparam("state")
-)
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
 _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
-_PAID_BY = (
-    select(effects.c.order_ref)
-    .where(_ASKED, effects.c.action == Action.PAY, STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
-    .where(effects.c.sender == bindparam("sender"))
-    .distinct()
-)
-_UNSETTLED = (
-    select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
-)
-_AT_WORK = (
-    select(effects.c.owner)
-    .where(_ASKED, STATUS_OF_THESE.in_(OPEN), effects.c.lease_until > bindparam("now"))
-    .distinct()
-)
-_IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_(OPEN))
+_UNSETTLED = select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN))
 
 
 class Ledger(Switches):
@@ -173,21 +152,25 @@ class Ledger(Switches):
         self.exported = ExportedRows(self)
         self.unwritten = UnwrittenRows(self)
 
+    def __exit__(self, *exc_info: object) -> None:
+        """A ledger that could not be used is checked whole by the next run."""
+        self.close()
+        file = sqlite_file(self.url)
+        if file and isinstance(exc_info[1], LedgerUnusable):
+            require_check(file)
+
     @repeating
-    def require_sound(self, send_logs: Path | None = None) -> None:
+    def require_sound(self) -> None:
         """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an
         effect be claimed twice.
 
-        With `send_logs` a file that was lately found sound is trusted, unless a run has
-        ended badly or the ledger was restored since. PostgreSQL checks its own files;
-        there the clocks are compared, since several machines may be at work.
+        A file that was lately found sound is trusted, unless the ledger was restored
+        since. PostgreSQL checks its own files; there the clocks are compared, since
+        several machines may be at work.
         """
-        ended = ended_badly(send_logs) if send_logs else []
         if file := sqlite_file(self.url):
-            self._require_sound_file(file, trusts=send_logs is not None and not ended)
-        for mark in ended:
-            mark.unlink(missing_ok=True)
-        if file is None:
+            self._require_sound_file(file)
+        else:
             self._require_one_time()
 
     def _require_one_time(self) -> None:
@@ -200,9 +183,9 @@ class Ledger(Switches):
                 f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
             )
 
-    def _require_sound_file(self, file: Path, *, trusts: bool) -> None:
+    def _require_sound_file(self, file: Path) -> None:
         began = datetime.now(UTC)
-        if trusts and (since := sound_since(file, began)):
+        if since := sound_since(file, began):
             restored = self.marks.restored_at()
             if restored is None or restored < since:
                 return
@@ -261,17 +244,8 @@ class Ledger(Switches):
             ).scalar_one()
         return started
 
-    def knows_batch(self, batch_id: str) -> bool:
-        """Whether a run has begun this batch; its orders may belong to another batch by
-        now.
-        """
-        return bool(
-            self.rows(select(batches.c.batch_id).where(batches.c.batch_id == batch_id))
-        )
-
-    @repeating
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
-        return self._orders(_ORDERS, {"refs": list(order_refs)})
+        return self._orders(_ORDERS, refs=[*order_refs])
 
     def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
         """The known orders in the order of the references, read in chunks: never all of
@@ -281,12 +255,11 @@ class Ledger(Switches):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)
 
-    @repeating
     def orders_with_ids(self, order_ids: Iterable[str]) -> dict[str, OrderRecord]:
         """The orders with these order ids of the service."""
-        return self._orders(_WITH_IDS, {"ids": list(order_ids)})
+        with_ids = ORDERS.where(one_of(orders.c.order_id, "ids"))
+        return self._orders(with_ids, ids=[*order_ids])
 
-    @repeating
     def orders_in(
         self, states: Iterable[OrderState], *, since: datetime | None = None
     ) -> dict[str, OrderRecord]:
@@ -300,13 +273,11 @@ class Ledger(Switches):
             found if since is None else found.where(orders.c.updated_at >= since)
         )
 
-    @repeating
     def has_orders_in(self, states: Iterable[OrderState]) -> bool:
         """Whether any order is in one of these states."""
         some_order = select(orders.c.order_ref).where(orders.c.state.in_(list(states)))
         return bool(self.column(some_order.limit(1)))
 
-    @repeating
     def approved_before(self, at: datetime) -> dict[str, OrderRecord]:
         """The orders whose plan is approved, and of which nothing was begun or changed
         since then.
@@ -316,12 +287,10 @@ class Ledger(Switches):
         )
         return self._orders(planned.where(orders.c.updated_at < at))
 
-    @repeating
     def orders_with_reason(self, code: ReasonCode) -> dict[str, OrderRecord]:
         """The orders whose reason has this code; not those of several reasons."""
-        return self._orders(_WITH_REASON, {"code": code})
+        return self._orders(ORDERS.where(orders.c.reason_code == code))
 
-    @repeating
     def shipment_owners(
         self, shipment_order_id: str, numbers: Sequence[str], *, since: datetime
     ) -> list[OrderRecord]:
@@ -351,12 +320,16 @@ class Ledger(Switches):
         """The orders that changed last, or all of them, the newest first; never all of
         them are in memory.
         """
+        changed_last = (
+            select(orders.c.order_ref, orders.c.updated_at)
+            .where(orders.c.state == bindparam("state"))
+            .order_by(orders.c.updated_at.desc())
+            .limit(most)
+        )
         found = [
             (-row["updated_at"].timestamp(), row["order_ref"])
             for state in OrderState
-            for row in self.rows(
-                _NEWEST.order_by(orders.c.updated_at.desc()).limit(most), state=state
-            )
+            for row in self.rows(changed_last, state=state)
         ]
         yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
 
@@ -391,19 +364,15 @@ class Ledger(Switches):
         """
         self.write((), changes)
 
-    @repeating
     def spent_since(self, since: datetime) -> int:
         """Fen that left or may leave for orders whose create or pay was begun since
         then, refunds included.
         """
-        with self.reading() as connection:
-            return day_total(connection, since)
+        return int(self.column(DAY_TOTAL, since=since)[0])
 
-    @repeating
     def committed_in(self, batch_id: str) -> int:
         """Fen that the orders of a batch cost or may cost, less refunds."""
-        with self.reading() as connection:
-            return batch_total(connection, batch_id)
+        return int(self.column(BATCH_TOTAL, batch=batch_id)[0])
 
     def refs_in(self, batch_id: str) -> list[str]:
         """The references of a batch's orders, oldest first."""
@@ -411,8 +380,8 @@ class Ledger(Switches):
         return self.column(statement.order_by(orders.c.recorded_at, orders.c.order_ref))
 
     def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
-        """The source of each batch: a file's path, or a description of another
-        source.
+        """The source of each batch that a run has begun: a file's path, or a
+        description of another source.
         """
         statement = select(batches.c.batch_id, batches.c.source).where(
             batches.c.batch_id.in_(list(batch_ids))
@@ -587,7 +556,13 @@ class Ledger(Switches):
         """Those of these orders whose payment this owner sent, also where its outcome
         is unknown.
         """
-        return {*self.column(_PAID_BY, refs=[*order_refs], sender=sender)}
+        paid = select(effects.c.order_ref).where(
+            _ASKED,
+            effects.c.action == Action.PAY,
+            STATUS_OF_THESE.in_(COUNTS_AS_SPENT),
+            effects.c.sender == sender,
+        )
+        return {*self.column(paid, refs=[*order_refs])}
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect without a known outcome."""
@@ -595,13 +570,19 @@ class Ledger(Switches):
 
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """The owners of unsettled effects whose lease still runs."""
-        return {*self.column(_AT_WORK, refs=[*order_refs], now=self.clock())}
+        at_work = select(effects.c.owner).where(
+            _ASKED, STATUS_OF_THESE.in_(OPEN), effects.c.lease_until > self.clock()
+        )
+        return {*self.column(at_work, refs=[*order_refs])}
 
     def senders_in_doubt(self) -> set[str]:
         """The send logs that unsettled effects still need: of their possible senders,
         and of their present holders.
         """
-        return {name for row in self.rows(_IN_DOUBT) for name in row.values()}
+        unsettled = select(effects.c.sender, effects.c.owner).where(
+            effects.c.status.in_(OPEN)
+        )
+        return {name for row in self.rows(unsettled) for name in row.values()}
 
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
         """The audit trail of one order, oldest first, each move with its reason in
@@ -614,8 +595,7 @@ class Ledger(Switches):
 
     # inside
 
-    def _orders(
-        self, statement: Select[Any], given: Mapping[str, Any] | None = None
-    ) -> dict[str, OrderRecord]:
+    @repeating
+    def _orders(self, statement: Select[Any], **given: Any) -> dict[str, OrderRecord]:
         with self.reading() as connection:
             return order_records(connection, statement, given)

@@ -609,7 +609,7 @@ def _asked(request: Request, name: str) -> str:
 
 def _found(ledger: Ledger, message: str) -> tuple[str, Sequence[OrderRecord]]:
     """A batch of this name with its orders, or the orders that are meant."""
-    if message and ledger.knows_batch(message):
+    if message and ledger.sources_of([message]):
         return message, list(ledger.each_order(ledger.refs_in(message)[:MOST_ROWS]))
     return "", meant_by(ledger, message)
 

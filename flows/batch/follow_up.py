@@ -107,7 +107,7 @@ class FromLedger(PlanSource):
     ) -> None:
         """Raises `BadInput` for a batch that the ledger does not know."""
         self._batch_id = batch_id
-        if not ledger.knows_batch(batch_id):
+        if not ledger.sources_of([batch_id]):
             raise BadInput(
                 f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status"
             )

@@ -312,11 +312,11 @@ def at_held_marketplaces(
     claims would be refused.
     """
     held_ones = ledger.holds.standing()
-    first = ledger.first_orders.goes_alone()
+    first = ledger.first_orders.open_at()
     behind = {
-        ref: held(first_goes_alone(first[where], where))
+        ref: held(first_goes_alone(order_ref, where))
         for ref, where in (marketplace_of.items() if first else ())
-        if first.get(where, ref) != ref
+        if (order_ref := first.get(where)) not in (None, ref)
     }
     return behind | {
         ref: held(

@@ -209,7 +209,7 @@ async def open_resources(
     ):
         ledger.since = clock()
         ledger.guard.watch(settings.data_dir, log.path)
-        ledger.require_sound(send_logs)
+        ledger.require_sound()
         ledger.belong_to(xportcn.account_name)
         if (
             not ledger.is_new()

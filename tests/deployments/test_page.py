@@ -622,7 +622,7 @@ def test_a_ledger_that_is_opened_for_reading_refuses_to_write(
     with Ledger(ledger_url, clock=clock, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
     with Ledger(ledger_url, clock=clock, owner="page", only_reads=True) as reader:
-        assert reader.knows_batch("batch")
+        assert reader.sources_of(["batch"])
         with pytest.raises(LedgerUnusable, match=r"read-?only"):
             reader.start_batch("other", "file.csv")
-        assert not reader.knows_batch("other")
+        assert not reader.sources_of(["other"])

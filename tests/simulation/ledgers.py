@@ -215,7 +215,7 @@ class WatchedLedger(Ledger):
         finally:
             self.database.connection.rollback()
 
-    def _require_sound_file(self, file: Path, *, trusts: bool) -> None:
+    def _require_sound_file(self, file: Path) -> None:
         """The database has no file: reading it is a boundary all the same."""
         with self.reading():
             pass

@@ -207,7 +207,7 @@ async def follow_up(
     """`flows.buy_from_file`, which asks nobody."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
-        if resources.ledger.knows_batch(process.batch):
+        if resources.ledger.sources_of([process.batch]):
             approved = FromLedger(resources.ledger, process.batch)
             await BatchRun(resources, process.batch, approved, budget=budget).buy(
                 ask=False

@@ -200,9 +200,10 @@ def test_the_question_is_asked_from_the_claim_to_pay_on(
     assert other.first_orders.asked() == {}
     claims(ledger, "A-1", action=Action.PAY)
     assert other.first_orders.asked() == {TAOBAO: "A-1"}
-    assert other.first_orders.goes_alone() == {TAOBAO: "A-1"}
+    assert other.first_orders.open_at()[TAOBAO] == "A-1"
     other.first_orders.answer(TAOBAO, "A-1", otherwise="", by="mei")
-    assert (ledger.first_orders.asked(), ledger.first_orders.goes_alone()) == ({}, {})
+    assert ledger.first_orders.asked() == {}
+    assert TAOBAO not in ledger.first_orders.open_at()
     assert claims(ledger, "A-2", "A-3") == {"A-2", "A-3"}
 
 
@@ -227,11 +228,11 @@ def test_an_account_whose_goods_have_arrived_is_asked_and_not_held(
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.DELIVERED)])
     assert claims(other, "A-2", "A-3", action=Action.PAY) == {"A-2", "A-3"}
     assert other.first_orders.asked() == {TAOBAO: "A-2"}
-    assert other.first_orders.goes_alone() == {}
+    assert TAOBAO not in other.first_orders.open_at()
 
 
 def test_where_the_question_is_waived_nothing_is_held_or_asked(ledger: Ledger) -> None:
     ledger.asks_first = False
     ordered(ledger, "A-1", "A-2")
     assert claims(ledger, "A-1", "A-2", action=Action.PAY) == {"A-1", "A-2"}
-    assert (ledger.first_orders.asked(), ledger.first_orders.goes_alone()) == ({}, {})
+    assert (ledger.first_orders.asked(), ledger.first_orders.open_at()) == ({}, {})

@@ -22,7 +22,6 @@ from connectors.ledger.store import Ledger
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.connectors.ledger.test_trouble import opened
-from tests.postgres import Postgres
 
 PAGE = 4096
 
@@ -59,12 +58,11 @@ def lose_an_index_entry(file: Path) -> None:
         content.write(page)
 
 
-def a_run_is_killed(file: Path) -> None:
-    SendLog(file.parent / "sends")._end()
-
-
 def a_run_can_t_use_it(file: Path) -> None:
-    with pytest.raises(LedgerUnusable), SendLog(file.parent / "sends"):
+    with (
+        pytest.raises(LedgerUnusable),
+        Ledger(url(file), clock=MovableClock(), owner="me"),
+    ):
         raise LedgerUnusable("disk I/O error")
 
 
@@ -97,7 +95,6 @@ def it_is_marked_as_restored(file: Path) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        a_run_is_killed,
         a_run_can_t_use_it,
         the_machine_restarts,
         a_day_passes,
@@ -126,17 +123,18 @@ def test_between_two_checks_a_run_trusts_the_file(file: Path) -> None:
         backup(url(file), file.with_name("b.db"), datetime.now(UTC))
 
 
-def test_a_run_that_ended_badly_costs_one_check(file: Path) -> None:
-    a_run_is_killed(file)
+def test_a_run_that_could_not_use_it_costs_one_check(file: Path) -> None:
+    a_run_can_t_use_it(file)
     opened(file)
     lose_an_index_entry(file)
     opened(file)
 
 
-def test_a_run_at_work_is_no_run_that_ended_badly(file: Path) -> None:
-    with SendLog(file.parent / "sends"):
-        lose_an_index_entry(file)
-        opened(file)
+def test_a_run_that_is_killed_costs_none(file: Path) -> None:
+    """What SQLite commits outlives its process."""
+    SendLog(file.parent / "sends")._end()
+    lose_an_index_entry(file)
+    opened(file)
 
 
 def test_a_backup_counts_as_a_check(file: Path) -> None:
@@ -153,12 +151,3 @@ def test_a_restored_ledger_is_checked(file: Path) -> None:
     lose_an_index_entry(file)
     with pytest.raises(LedgerUnusable, match="malformed"):
         opened(file)
-
-
-def test_postgresql_checks_its_own_files(tmp_path: Path, postgres: Postgres) -> None:
-    """What a killed run has left is taken away all the same."""
-    data = tmp_path / "data"
-    a_run_is_killed(data / "ledger.db")
-    assert len(list((data / "sends").glob("*.open"))) == 1
-    opened(data / "ledger.db", postgres.new_ledger())
-    assert list((data / "sends").glob("*.open")) == []
