@@ -11,8 +11,9 @@ import typer
 
 from cli.failures import NEEDS_A_PERSON, Json, as_usage
 from cli.lazily import lazily
+from domain.absence import SEARCH_BACK_DAYS
 from domain.catalogue import Selection
-from domain.differences import OrderId
+from domain.findings import OrderId
 from domain.marketplace import Marketplace
 from domain.wording import pluralize
 
@@ -50,23 +51,13 @@ def track(*, json: Json = False) -> int:
 def reconcile(
     *,
     since: Annotated[
-        int | None,
-        typer.Option(
-            metavar="DAYS",
-            min=0,
-            help="How far back; 0 is today. Else 30 days.",
-        ),
-    ] = None,
+        int,
+        typer.Option(metavar="DAYS", min=0, help="How far back; 0 is today."),
+    ] = SEARCH_BACK_DAYS,
     marketplace: Annotated[
         list[Marketplace] | None,
         typer.Option(help="Only this one; may be repeated. Else all of them."),
     ] = None,
-    wallet_out_cny: Annotated[
-        str,
-        typer.Option(
-            help="What left the wallet since then for orders, by the console's statement, in yuan."
-        ),
-    ] = "",
     not_ours: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,16 +76,12 @@ def reconcile(
     """Compare the ledger with the marketplaces' own lists: orders, payments, shipments.
     Buys nothing.
     """
-    parameters.wallet_out(wallet_out_cny, "--wallet-out-cny")
     parameters.foreign_orders(not_ours or [], "--not-ours")
     by = terminal.person()
     _take_back(parameters.foreign_orders(ours or [], "--ours"), by)
-    days = -1 if since is None else since
     foreign = not_ours or []
     report = running.run_flow(
-        lambda: reconciling.reconcile_ledger(
-            days, wallet_out_cny, marketplace or [], foreign, by
-        )
+        lambda: reconciling.reconcile_ledger(since, marketplace or [], foreign, by)
     )
     if json:
         terminal.print_json(report.to_json())

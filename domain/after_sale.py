@@ -96,18 +96,6 @@ class RefundOption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundAmount:
-    """What is asked for: goods, and postage where the marketplace counts it apart."""
-
-    goods: Money
-    postage: Money = NOTHING
-
-    @property
-    def total(self) -> Money:
-        return self.goods + self.postage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedParcel:
     """The parcel that brings goods back: a code of the marketplace's `carriers`, its
     number; `vouchers` are links.
@@ -117,18 +105,6 @@ class ReturnedParcel:
     number: str
     note: str = ""
     vouchers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundEvent:
-    """One step or message of a refund as the service lists it. `status` is the
-    service's word; `occurred_at` is UTC.
-    """
-
-    occurred_at: datetime
-    status: str
-    role: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +120,6 @@ class ServiceRefund:
     company: str = ""
     tracking_number: str = ""
     deadline: datetime | None = None
-    events: tuple[RefundEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +186,9 @@ class CancelWay(StrEnum):
     CANCEL = "cancel"  # not paid: it is closed
     REFUND = "refund"  # paid, and not shipped: the money is asked back
     IS_DONE = "is_done"
-    STOP = "stop"
+
+
+NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
 
 
 def judge_cancel(
@@ -221,8 +198,8 @@ def judge_cancel(
     paid: bool,
     asked_back: bool = False,
     why: Reason | None = None,
-) -> tuple[CancelWay, Reason | None]:
-    """Whether and how an order may be cancelled, and why not. `why` is the order's own
+) -> CancelWay | Reason:
+    """How an order may be cancelled, or why it may not. `why` is the order's own
     reason.
 
     `asked_back` says that its money is asked back whole.
@@ -230,21 +207,21 @@ def judge_cancel(
     if state in (OrderState.CANCELLED, OrderState.REFUNDED) or (
         state is OrderState.REFUNDING and asked_back
     ):
-        return CancelWay.IS_DONE, None
+        return CancelWay.IS_DONE
     if state is OrderState.UNKNOWN:
-        return CancelWay.STOP, why
+        return why or NOT_CANCELLED
     if not ordered:
-        return CancelWay.STOP, nothing_to_cancel()
+        return nothing_to_cancel()
     if not paid:
-        return CancelWay.CANCEL, None
+        return CancelWay.CANCEL
     if state in (
         OrderState.PAID,
         OrderState.BOOKED,
         OrderState.HELD,
         OrderState.REFUNDING,
     ):
-        return CancelWay.REFUND, None
-    return CancelWay.STOP, past_cancelling(state)
+        return CancelWay.REFUND
+    return past_cancelling(state)
 
 
 def nothing_to_cancel(*, approved: bool = False) -> Reason:
@@ -273,10 +250,10 @@ def reason_ids(options: Sequence[RefundOption]) -> list[str]:
     """
     listed = Counter(option.reason_id for option in options)
     return [
-        f"{goods_item.reason_id}/{goods_item.goods}"
-        if listed[goods_item.reason_id] > 1
-        else str(goods_item.reason_id)
-        for goods_item in options
+        f"{one.reason_id}/{one.goods}"
+        if listed[one.reason_id] > 1
+        else str(one.reason_id)
+        for one in options
     ]
 
 
@@ -292,37 +269,35 @@ def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
         for named, option in zip(ids, options, strict=True)
         if wish in (named, option.name)
     ]
-    reason_options = exact or [
-        option for option in options if wish and wish in option.name
-    ]
-    if len(reason_options) == 1:
-        return reason_options[0]
+    found = exact or [option for option in options if wish and wish in option.name]
+    if len(found) == 1:
+        return found[0]
     listed = ", ".join(
         f"{named} {option.name}" for named, option in zip(ids, options, strict=True)
     )
     if not wish:
         raise RefundFault(f"say why, with a reason of this list: {listed}")
-    problem = "more than one reason matches" if reason_options else "no reason matches"
+    problem = "more than one reason matches" if found else "no reason matches"
     raise RefundFault(f"{problem} {wish!r}: {listed}")
 
 
-def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
+def settle_amount(option: RefundOption, wish: Money | None) -> tuple[Money, Money]:
     """Goods and postage for a wished total, the most that is possible for none. Raises
     `RefundFault`.
     """
-    amount = option.least + option.least_postage
+    least = option.least + option.least_postage
     most = option.most + option.most_postage
-    if most.minor < 1 or amount > most:
+    if most.minor < 1 or least > most:
         raise NothingToAsk("nothing is left to be refunded")
     if wish is None:
-        return RefundAmount(goods=option.most, postage=option.most_postage)
-    if not amount <= wish <= most:
-        bounds = f"exactly {most}" if amount == most else f"{amount} to {most}"
+        return option.most, option.most_postage
+    if not least <= wish <= most:
+        bounds = f"exactly {most}" if least == most else f"{least} to {most}"
         raise RefundFault(
             f"{wish} can't be asked for with reason {option.name}: {bounds}"
         )
     goods = min(wish - option.least_postage, option.most)
-    return RefundAmount(goods=goods, postage=wish - goods)
+    return goods, wish - goods
 
 
 def require_vouchers(option: RefundOption, count: int) -> None:
@@ -353,12 +328,12 @@ def settled_description(text: str, reason: str) -> str:
     """The description for the seller: 2 to 150 characters, the reason itself when none
     is given.
     """
-    message = text.strip() or reason
-    if not 2 <= len(message) <= LONGEST_DESCRIPTION:
+    words = text.strip() or reason
+    if not 2 <= len(words) <= LONGEST_DESCRIPTION:
         raise RefundFault(
-            f"the description has {len(message)} characters: 2 to {LONGEST_DESCRIPTION} are allowed"
+            f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed"
         )
-    return message
+    return words
 
 
 def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
@@ -390,13 +365,7 @@ def order_state_after(
     back = total_of([refund.refunded for refund in paid_back])
     gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
     returned = gone & {
-        *chain(
-            *(
-                goods_item.lines
-                for goods_item in paid_back
-                if goods_item.kind is RefundKind.RETURN
-            )
-        )
+        *chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))
     }
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, came_back(back, paid)
@@ -416,9 +385,9 @@ def _paid_for(
     """What was paid for the goods of some lines: their part of it, without postage."""
     worth = {line.line_no: line.amount.minor for line in lines}
     of_all = sum(worth.values())
-    refund_part = sum(worth[line_no] for line_no in some)
+    part = sum(worth[line_no] for line_no in some)
     return Money(
-        refund_part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
+        part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
     )
 
 
@@ -463,17 +432,17 @@ def _nearly_all_back(
     """The lines nearly all of whose price came `back`: for them alone, or for them and
     others of which it had not.
     """
-    returned = set[int]()
+    gone = set[int]()
     for together in sorted(back, key=len):
-        other_lines = {*together} - returned
+        rest = {*together} - gone
         sums = [
             goods
-            for refund_part, goods in back.items()
-            if other_lines & {*refund_part} and {*together} >= {*refund_part}
+            for part, goods in back.items()
+            if rest & {*part} and {*together} >= {*part}
         ]
-        if _is_all(total_of(sums), _paid_for(other_lines, lines, paid)):
-            returned |= other_lines
-    return returned
+        if _is_all(total_of(sums), _paid_for(rest, lines, paid)):
+            gone |= rest
+    return gone
 
 
 def is_asked_back(
@@ -487,9 +456,7 @@ def is_asked_back(
     lines; a refused sum is not.
     """
     counted = UNDER_WAY | {R.REFUNDED}
-    back = _goods_back(
-        [goods_item for goods_item in refunds if goods_item.state in counted], above
-    )
+    back = _goods_back([one for one in refunds if one.state in counted], above)
     every = {line.line_no for line in lines}
     is_of_all = {*chain(*back)} >= every
     return is_of_all and _is_all(
@@ -518,11 +485,7 @@ def unsent_lines(
         and refund.state_before is not OrderState.DELIVERED
     ]
     back = _goods_back(before_delivery, above, lines, paid)
-    of_some_lines = {
-        refund_part: back[refund_part]
-        for refund_part in back
-        if len(refund_part) < len(lines)
-    }
+    of_some_lines = {part: back[part] for part in back if len(part) < len(lines)}
     return _nearly_all_back(of_some_lines, lines, paid)
 
 
@@ -545,29 +508,27 @@ def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
 def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     """Those of refunds, oldest first, that wait for a person.
 
-    One that was not taken waits no longer once as much was asked for, or came back, of
-    its lines: later, by others.
+    One that was not taken waits no longer once a later one has its lines and as much
+    money.
     """
-    reason_options = list[Refund]()
-    later = defaultdict[str, list[Refund]](list)
-    for goods_item in reversed(refunds):
-        beside = [
-            refund
-            for refund in later[goods_item.order_ref]
-            if {*refund.lines} & {*goods_item.lines}
-        ]
-        sums = total_of([max(refund.asked, refund.refunded) for refund in beside])
-        is_settled = {*chain(*(refund.lines for refund in beside))} >= {
-            *goods_item.lines
-        } and sums >= goods_item.asked
-        if goods_item.state in WAITS_FOR_A_PERSON and not (
-            goods_item.state is R.DECLINED and is_settled
-        ):
-            reason_options.append(goods_item)
-        later[goods_item.order_ref] += (
-            [goods_item] if goods_item.state in UNDER_WAY | {R.REFUNDED} else []
+    return [
+        refund
+        for place, refund in enumerate(refunds, start=1)
+        if refund.state in WAITS_FOR_A_PERSON
+        and not (
+            refund.state is R.DECLINED
+            and any(_is_instead(later, refund) for later in refunds[place:])
         )
-    return reason_options[::-1]
+    ]
+
+
+def _is_instead(later: Refund, declined: Refund) -> bool:
+    return (
+        later.order_ref == declined.order_ref
+        and later.state in UNDER_WAY | {R.REFUNDED}
+        and {*later.lines} >= {*declined.lines}
+        and max(later.asked, later.refunded) >= declined.asked
+    )
 
 
 _STEPS = {

@@ -5,6 +5,7 @@ all to the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import (
@@ -16,21 +17,18 @@ from domain.after_sale import (
     RefundState,
     ReturnedParcel,
 )
-from domain.effects import Action
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.after_sale_reporting import (
-    DONE_BEFORE,
     AfterSaleReport,
     Trouble,
     after_sale_report,
-    dry_run_report,
 )
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened, planned_at
 from flows.prefect_ui import remedy_parameters as form
-from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
+from flows.prefect_ui.artifacts import reasons_shown, show_choices
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
@@ -53,6 +51,7 @@ WHY = (
     "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "
     "takes. Nothing was sent"
 )
+NOT_NOW = because(ReasonCode.NO_REFUND_NOW)
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
 CHOOSE_CARRIER = (
     "choose a carrier first: those that take return parcels are in the artifact choices"
@@ -89,40 +88,20 @@ async def request_refund(
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         if only_show and not wish.reason:
-            reasons = reasons_shown(await refund_options(resources, order, kind))
-            none = because(ReasonCode.NO_REFUND_NOW)
-            row = (
-                _would(order, f"ask for a {kind}: {CHOOSE_REASON}")
-                if reasons
-                else _not(order, none)
+            options = await refund_options(resources, order, kind)
+            await show_choices(reasons_shown(options))
+            would = f"ask for a {kind}: {CHOOSE_REASON}" if options else NOT_NOW
+            return await after_sale_report(
+                resources, [order_ref], would={order_ref: would}
             )
-            return await dry_run_report(resources, [row], reasons)
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
-            return await dry_run_report(
-                resources, [_would(order, "; ".join(map(_dry_run, refunds)))]
+            would = "; ".join(map(_dry_run, refunds))
+            return await after_sale_report(
+                resources, [order_ref], would={order_ref: would}
             )
         keys = await ask_refund(order_ref, wish, planned_at(resources.clock()))
-        return await after_sale_report(
-            resources,
-            [order_ref],
-            keys=keys,
-            was_done=_asked_before(resources, order_ref),
-        )
-
-
-def _asked_before(resources: Resources, order_ref: str) -> str:
-    """What the run reports of a refund that this run did not ask for: another may have,
-    for the same sum of its own.
-    """
-    if not (
-        moments := [
-            goods_item.intent_at
-            for goods_item in resources.ledger.effects_of([order_ref], Action.REFUND)
-        ]
-    ):
-        return DONE_BEFORE
-    return f"nothing: asked for at {max(moments):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
+        return await after_sale_report(resources, [order_ref], keys=keys)
 
 
 @sourcing_flow("return {order_ref}", RefundFault)
@@ -147,12 +126,18 @@ async def return_parcel(
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
-            return await _parcel_dry_run(resources, order, refund, company, number)
+            would = await _foresee_parcel(resources, refund, company, number)
+            return await after_sale_report(
+                resources, [order_ref], would={order_ref: would}
+            )
         parcel = ReturnedParcel(
             carrier=company, number=number, note=note, vouchers=tuple(vouchers)
         )
         await name_parcel(order, refund, parcel)
-        return await _after(resources, refund)
+        unread = await bring_up_to_date(resources, [refund])
+        return await after_sale_report(
+            resources, [order_ref], keys=[refund.key], troubles=unread
+        )
 
 
 @sourcing_flow("follow refunds")
@@ -183,7 +168,7 @@ async def follow_after_sale() -> AfterSaleReport:
                 "after-sale", refunds, resources.settings.chunk_size
             ):
                 unread = await follow_refunds(chunk, label=label)
-                troubles += [Trouble(ref, reason) for ref, reason in unread.items()]
+                troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
         return await after_sale_report(
@@ -191,31 +176,17 @@ async def follow_after_sale() -> AfterSaleReport:
         )
 
 
-async def _parcel_dry_run(
-    resources: Resources, order: OrderRecord, refund: Refund, company: str, number: str
-) -> AfterSaleReport:
+async def _foresee_parcel(
+    resources: Resources, refund: Refund, company: str, number: str
+) -> str:
     """What naming this parcel would do; without a carrier, which carriers there are."""
     carriers = await carriers_for(resources, refund)
     if not company:
-        listed = [
-            {"carrier": goods_item.code, "name": goods_item.name}
-            for goods_item in carriers
-        ]
-        return await dry_run_report(
-            resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed
-        )
+        await show_choices([asdict(carrier) for carrier in carriers])
+        return f"name the parcel: {CHOOSE_CARRIER}"
     carrier = choose_carrier(carriers, company)
-    message = number or "(its tracking number is still to be filled in)"
-    text = f"name parcel {message} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
-    return await dry_run_report(resources, [_would(order, text)])
-
-
-def _would(order: OrderRecord, message: str) -> DryRunRow:
-    return DryRunRow(order_ref=order.order_ref, state=order.state, would=message)
-
-
-def _not(order: OrderRecord, reason: Reason) -> DryRunRow:
-    return DryRunRow(order_ref=order.order_ref, state=order.state, why_not=reason)
+    parcel = number or "(its tracking number is still to be filled in)"
+    return f"name parcel {parcel} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
 
 
 def _dry_run(refund: Refund) -> str:
@@ -257,7 +228,7 @@ async def bring_up_to_date(
     """
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
         unread = await follow_refunds(followed, label=followed[0].order_ref)
-        return [Trouble(ref, reason) for ref, reason in unread.items()]
+        return [Trouble(ref, why) for ref, why in unread.items()]
     return []
 
 
@@ -267,31 +238,19 @@ def _chosen(
     """The refund of that line, or of any, in the preferred state. Raises `RefundFault`
     unless exactly one fits.
     """
-    reason_options = [
+    found = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
         if refund.state in FOLLOWED
         and refund.refund_id
         and (not line or line in refund.lines)
     ]
-    reason_options = [
-        refund for refund in reason_options if refund.state is prefer
-    ] or reason_options
-    if not reason_options:
+    found = [refund for refund in found if refund.state is prefer] or found
+    if not found:
         raise RefundFault(f"{order_ref} has no refund under way at the marketplace")
-    if len(reason_options) > 1:
-        lines = ", ".join(
-            str(number) for refund in reason_options for number in refund.lines
-        )
+    if len(found) > 1:
+        lines = ", ".join(str(number) for refund in found for number in refund.lines)
         raise RefundFault(
             f"{order_ref} has several refunds under way: say which line (one of {lines})"
         )
-    return reason_options[0]
-
-
-async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
-    """The report, after the refund was read from the service."""
-    unread = await bring_up_to_date(resources, [refund])
-    return await after_sale_report(
-        resources, [refund.order_ref], keys=[refund.key], troubles=unread
-    )
+    return found[0]

@@ -21,8 +21,6 @@ from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.prefect_ui.artifacts import (
-    DryRunRow,
-    show_dry_run,
     show_table,
     with_what_waits,
 )
@@ -48,6 +46,7 @@ COLUMNS = (
 DONE_BEFORE = "nothing: it was done before"
 MOST_LISTED = 5
 LONGEST_DEED = 60
+SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"
 NEEDS_ATTENTION = "To be checked"
 """The name of the final state of a run that did not do all it was asked: not to be
 mistaken for full success.
@@ -76,6 +75,7 @@ class AfterSaleReport:
     snapshot_id: str | None
     snapshot_root: str
     did: Mapping[str, str] = field(default_factory=dict)
+    only_shown: bool = False
 
     @property
     def waiting(self) -> list[Refund]:
@@ -108,16 +108,28 @@ async def after_sale_report(
     keys: Sequence[str] | None = None,
     troubles: Sequence[Trouble] = (),
     was_done: str = DONE_BEFORE,
+    would: Mapping[str, str | Reason] | None = None,
 ) -> AfterSaleReport:
     """Write the snapshot, and show the state of these orders in the run's log and in
     the Prefect UI: of each what the run did, or why not, or that it `was_done`.
 
-    `keys` limits the report to some refunds.
+    `keys` limits the report to some refunds. A run that only shows gives what it
+    `would` do, or why it can't be done.
     """
     deeds, not_done = _worked_on(resources.ledger, order_refs)
     troubles = [*troubles, *not_done]
     stuck = {trouble.order_ref for trouble in troubles}
     did = {ref: was_done for ref in order_refs if was_done and ref not in stuck} | deeds
+    if would is not None:
+        did = {
+            ref: f"would {deed}" for ref, deed in would.items() if isinstance(deed, str)
+        }
+        troubles = [
+            Trouble(ref, reason)
+            for ref, reason in would.items()
+            if isinstance(reason, Reason)
+        ]
+        run_logger().info("%s", SWITCH_OFF)
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
     snapshot_id = await write_tables(resources, "after-sale")
@@ -128,6 +140,7 @@ async def after_sale_report(
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         did=did,
+        only_shown=would is not None,
     )
     for ref, deed in did.items():
         run_logger().info("%s: %s", ref, deed)
@@ -164,13 +177,13 @@ def _worked_on(
             facts = {**(effect.answer or {}), "amount": effect.amount}
             did[ref].append(kind.reported.format_map(defaultdict(str, facts)))
         elif kind is not Cancel:  # why an order is not closed is its own reason
-            reason = because(
+            why = because(
                 ReasonCode.EFFECT_NOT_DONE,
                 key=effect.key,
                 status=effect.status,
                 why=effect.why,
             )
-            not_done.append(Trouble(ref, reason))
+            not_done.append(Trouble(ref, why))
     return {ref: "; ".join(deeds) for ref, deeds in did.items()}, not_done
 
 
@@ -187,26 +200,6 @@ def ended(report: AfterSaleReport) -> AfterSaleReport:
     )
     ends: AfterSaleReport = state
     return ends
-
-
-async def dry_run_report(
-    resources: Resources,
-    rows: Sequence[DryRunRow],
-    choices: Sequence[Mapping[str, str]] = (),
-) -> AfterSaleReport:
-    """Show what a run would do; its report has the orders as they are, and what can't
-    be done.
-    """
-    await show_dry_run(rows, choices)
-    orders = resources.ledger.orders([row.order_ref for row in rows])
-    report = AfterSaleReport(
-        orders=[line_of(order) for order in orders.values()],
-        refunds=[],
-        troubles=[Trouble(row.order_ref, row.why_not) for row in rows if row.why_not],
-        snapshot_id=None,
-        snapshot_root=str(resources.settings.snapshot_root.absolute()),
-    )
-    return ended(report)
 
 
 async def _show(report: AfterSaleReport) -> None:
@@ -226,27 +219,25 @@ def summary_of(report: AfterSaleReport) -> str:
     """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came
     back`.
     """
-    lines = [
+    parts = [
         f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"
     ]
     deeds = [*report.did.values()]
-    lines += (
-        [shortened(deeds[0], LONGEST_DEED)]
-        if len(deeds) == 1
-        else [f"{len(deeds):,} done"]
-        if deeds
-        else []
-    )
+    if len(deeds) == 1:
+        parts.append(shortened(deeds[0], LONGEST_DEED))
+    elif deeds:
+        parts.append(f"{len(deeds):,} {'possible' if report.only_shown else 'done'}")
     if report.refunds:
         back = Money(sum(refund.refunded.minor for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
         came_back = f", {back} came back" if back.minor else ""
-        lines.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
+        parts.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
-        lines.append(f"{len(report.troubles):,} not as asked")
-    return (
-        "; ".join(lines) if report.orders else "; ".join(["nothing to do", *lines[1:]])
-    )
+        parts.append(f"{len(report.troubles):,} not as asked")
+    if not report.orders:
+        parts[0] = "nothing to do"
+    shown = "only shown: " if report.only_shown else ""
+    return f"{shown}{'; '.join(parts)}"
 
 
 def refund_as_json(refund: Refund, *, waits: bool) -> dict[str, Any]:
@@ -275,14 +266,14 @@ def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
     troubles: dict[str, list[Reason]] = {}
     for trouble in report.troubles:
         troubles.setdefault(trouble.order_ref, []).append(trouble.why)
-    rows = [
+    known = [
         _row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders
     ]
     strange = [
         {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: _words_of(t)}
         for ref, t in troubles.items()
     ]
-    return sorted([*rows, *strange], key=lambda row: not row[NOT_AS_ASKED])
+    return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
 
 
 def _words_of(troubles: Sequence[Reason]) -> str:
@@ -292,20 +283,16 @@ def _words_of(troubles: Sequence[Reason]) -> str:
 def _row(
     line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]
 ) -> dict[str, str]:
-    refunds = [
-        refund for refund in report.refunds if refund.order_ref == line.order_ref
-    ]
+    refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
     cells = (
         line.order_ref,
         str(line.state),
         _words_of(troubles),
         report.did.get(line.order_ref, ""),
-        ""
-        if line.reason_code in {trouble.code for trouble in troubles}
-        else line.reason,
-        "; ".join(str(standing(refund)) for refund in refunds),
-        _sum(refund.asked.minor for refund in refunds),
-        _sum(refund.refunded.minor for refund in refunds),
+        "" if line.reason_code in {why.code for why in troubles} else line.reason,
+        "; ".join(str(standing(one)) for one in refunds),
+        _sum(one.asked.minor for one in refunds),
+        _sum(one.refunded.minor for one in refunds),
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))

@@ -15,6 +15,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.refunds import taken_above
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import (
+    NOT_CANCELLED,
     UNDER_WAY,
     CancelWay,
     Refund,
@@ -39,13 +40,11 @@ from flows.after_sale_reporting import (
     AfterSaleReport,
     Trouble,
     after_sale_report,
-    dry_run_report,
 )
 from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
 from flows.prefect_ui import remedy_parameters as form
-from flows.prefect_ui.artifacts import DryRunRow
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
@@ -59,53 +58,37 @@ from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, foresee_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
-NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
+Verdicts = dict[str, CancelWay | Reason]
 NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REFUNDED)
 NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 
-async def dry_run_of(
+async def foresee_cancel(
     resources: Resources, order_refs: Sequence[str], reason: str
-) -> list[DryRunRow]:
-    """What cancelling would do to each order, by the ledger and a reading of the paid
-    orders and their refunds.
+) -> dict[str, str | Reason]:
+    """What cancelling would do to each order, or why it can't be done, by the ledger
+    and a reading of the paid orders and their refunds.
     """
-    orders, verdicts, not_followed = await _verdicts(resources, order_refs)
-    paid = [
-        orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND
-    ]
-    at_service, unread = await read_each(resources, paid)
-    why_not = dict(not_followed) | unread | _past_cancelling(at_service)
+    verdicts = await _verdicts(resources, order_refs)
+    orders = resources.ledger.orders(order_refs)
+    paid = [orders[ref] for ref in _those(verdicts, CancelWay.REFUND)]
+    shown, unread = await read_each(resources, paid)
+    verdicts |= unread | _past_cancelling(shown)
 
-    async def row(order: OrderRecord) -> DryRunRow:
-        way, why = verdicts[order.order_ref]
-        told = (
-            why_not.get(order.order_ref)
-            or why
-            or await _would(resources, order, way, reason)
-        )
-        would, no = (told, None) if isinstance(told, str) else ("", told)
-        return DryRunRow(
-            order_ref=order.order_ref, state=order.state, would=would, why_not=no
-        )
+    async def words_for(ref: str) -> str | Reason:
+        verdict = verdicts[ref]
+        if isinstance(verdict, Reason):
+            return verdict
+        return await _would(resources, orders[ref], verdict, reason)
 
-    rows = await concurrently([*orders.values()], row, at_once=resources.concurrency)
-    return [
-        *rows,
-        *(
-            DryRunRow(order_ref=ref, state="", why_not=NOT_THERE)
-            for ref in order_refs
-            if ref not in orders
-        ),
-    ]
+    deeds = await concurrently(verdicts, words_for, at_once=resources.concurrency)
+    return dict(zip(verdicts, deeds, strict=True))
 
 
 async def _would(
     resources: Resources, order: OrderRecord, way: CancelWay, reason: str
 ) -> str | Reason:
     """What cancelling would do to an order, or why it can't be done."""
-    if way is CancelWay.STOP:
-        return NOT_CANCELLED
     if way is CancelWay.IS_DONE:
         return "do nothing: it is cancelled, or all its money is asked back already"
     if way is CancelWay.CANCEL:
@@ -130,78 +113,69 @@ async def _would(
 async def cancel(
     resources: Resources, order_refs: Sequence[str], reason: str
 ) -> list[Trouble]:
-    known = resources.ledger.orders(order_refs).values()
+    """Cancel each order as far as it may be. Return why others are not."""
+    ledger = resources.ledger
+    known = ledger.orders(order_refs)
     wanted_back = [
-        one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK
+        ref for ref, order in known.items() if order.state not in NOTHING_TO_TAKE_BACK
     ]
-    take_back(resources.ledger, wanted_back)
-    orders, verdicts, unread = await _verdicts(resources, order_refs)
-    ways = {ref: way for ref, (way, _) in verdicts.items()}
-    unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
-    listener = progress.get()
+    take_back(ledger, wanted_back)
+    verdicts = await _verdicts(resources, order_refs)
+    orders = ledger.orders(order_refs)
+    unpaid = _those(verdicts, CancelWay.CANCEL)
     size = resources.settings.chunk_size
-    for label, refs in chunks_with_progress("cancel", list(unpaid), size):
-        chunk = {ref: unpaid[ref] for ref in refs}
-        await cancel_chunk(chunk, reason=reason, label=label)
-    before = [ref for ref, way in ways.items() if way is CancelWay.IS_DONE]
-    await confirm_cancellations(resources, before)
-    accepted = [ref for ref in before if orders[ref].reason_code in NOT_CLOSED]
-    paid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.REFUND}
-    listener.start("ask back", len(paid))
-    refused = await _ask_back(resources, paid, reason)
-    listener.advance("ask back", len(paid))
-    unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
-    stopped = [
-        Trouble(ref, why or NOT_CANCELLED)
-        for ref, (way, why) in verdicts.items()
-        if way is CancelWay.STOP
-    ]
-    return [
-        *unknown,
-        *stopped,
-        *unread,
-        *refused,
-        *_still_open(resources, [*unpaid, *accepted]),
-    ]
-
-
-async def _verdicts(
-    resources: Resources, order_refs: Sequence[str]
-) -> tuple[
-    dict[str, OrderRecord], dict[str, tuple[CancelWay, Reason | None]], list[Trouble]
-]:
-    """Orders after their refunds were read, the way in which each is cancelled, and
-    those with a refund left unread.
-    """
-    known = resources.ledger.orders(order_refs)
-    unread = await bring_up_to_date(
-        resources, resources.ledger.refunds.of_orders(known)
-    )
-    orders = resources.ledger.orders(order_refs)
-    return (
-        orders,
-        {ref: _judge(resources, order) for ref, order in orders.items()},
-        unread,
-    )
-
-
-def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:
-    if resources.offerings[order.marketplace].after_sale is None:
-        return CancelWay.STOP, because(
-            ReasonCode.NO_CANCELLING, marketplace=order.marketplace
+    for label, refs in chunks_with_progress("cancel", unpaid, size):
+        await cancel_chunk(
+            {ref: orders[ref] for ref in refs}, reason=reason, label=label
         )
+    done = _those(verdicts, CancelWay.IS_DONE)
+    await confirm_cancellations(resources, done)
+    accepted = [ref for ref in done if orders[ref].reason_code in NOT_CLOSED]
+    paid = _those(verdicts, CancelWay.REFUND)
+    listener = progress.get()
+    listener.start("ask back", len(paid))
+    refused = await _ask_back(resources, {ref: orders[ref] for ref in paid}, reason)
+    listener.advance("ask back", len(paid))
+    stopped = [
+        Trouble(ref, verdict)
+        for ref, verdict in verdicts.items()
+        if isinstance(verdict, Reason)
+    ]
+    return [*stopped, *refused, *_still_open(resources, [*unpaid, *accepted])]
+
+
+def _those(verdicts: Verdicts, way: CancelWay) -> list[str]:
+    return [ref for ref, verdict in verdicts.items() if verdict is way]
+
+
+async def _verdicts(resources: Resources, order_refs: Sequence[str]) -> Verdicts:
+    """How each order may be cancelled, once its refunds were read, or why it may
+    not.
+    """
+    ledger = resources.ledger
+    unread = await bring_up_to_date(resources, ledger.refunds.of_orders(order_refs))
+    orders = ledger.orders(order_refs)
+    return {
+        **dict.fromkeys(order_refs, NOT_THERE),
+        **{ref: _judge(resources, order) for ref, order in orders.items()},
+        **dict(unread),
+    }
+
+
+def _judge(resources: Resources, order: OrderRecord) -> CancelWay | Reason:
+    if resources.offerings[order.marketplace].after_sale is None:
+        return because(ReasonCode.NO_CANCELLING, marketplace=order.marketplace)
     effects = resources.ledger.effects_of([order.order_ref])
     if any(effect.status in OPEN and effect.action in SPENDING for effect in effects):
-        return CancelWay.STOP, because(ReasonCode.AT_WORK_ON_IT, why=order.why)
-    if order.order_id is None and any(
+        return because(ReasonCode.AT_WORK_ON_IT, why=order.why)
+    is_created = any(
         effect.action is Action.CREATE and effect.answer for effect in effects
-    ):
-        return (
-            CancelWay.STOP,
-            order.why,
-        )  # several orders for one reference: only a person can say which
+    )
+    if order.order_id is None and is_created:
+        # several orders for one reference: only a person can say which
+        return order.why or NOT_CANCELLED
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
-        return CancelWay.STOP, nothing_to_cancel(approved=True)
+        return nothing_to_cancel(approved=True)
     refunds = resources.ledger.refunds.of_orders([order.order_ref])
     return judge_cancel(
         order.state,
@@ -327,9 +301,8 @@ async def cancel_orders(
         run_logger().info("%s to cancel", pluralize(len(order_refs), "order"))
         await settle_open(resources, before)
         if only_show:
-            return await dry_run_report(
-                resources, await dry_run_of(resources, order_refs, reason)
-            )
+            would = await foresee_cancel(resources, order_refs, reason)
+            return await after_sale_report(resources, order_refs, would=would)
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason)
         await feed.emit(order_refs)

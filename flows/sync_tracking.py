@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from prefect.events import Event
@@ -26,7 +27,7 @@ from domain.messages import counted
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
-from domain.states import TRAVELLING, OrderState
+from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks
 from flows.batch.opening import opened
@@ -48,12 +49,11 @@ from flows.prefect_ui.expected_errors import (
 )
 from flows.prefect_ui.parameters import DueOnly
 from tasks.effects.kinds import settle_open
-from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
 from tasks.snapshot import write_tables
-from tasks.sync_tracking import sync_tracking as sync_chunk
+from tasks.sync_tracking import Tracked, track_orders
 
 FOLLOWED = (
     OrderState.BOOKED,
@@ -80,11 +80,10 @@ run every hour.
 class TrackReport:
     """The result of a tracking run. `troubles` names orders that could not be read.
 
-    `unasked` are orders not reached, since the service was away; `unread` has the
-    reasons why others could not be read. `returned` have a new scan of a parcel that
-    goes back, `stuck` of one with an exception; `unknown_words` counts the orders of
-    each word of the service without a meaning here. `files` have the new numbers for
-    shops.
+    `unasked` are orders not reached, since the service was away. `returned` have a new
+    scan of a parcel that goes back, `stuck` of one with an exception; `unknown_words`
+    counts the orders of each word of the service without a meaning here. `files` have
+    the new numbers for shops.
     """
 
     followed: int
@@ -95,7 +94,6 @@ class TrackReport:
     snapshot_root: str
     orders: Sequence[ReportLine] = field(repr=False)
     unasked: Sequence[str] = ()
-    unread: Mapping[str, Reason] = field(default_factory=dict)
     returned: Sequence[str] = ()
     stuck: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
@@ -103,71 +101,7 @@ class TrackReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
-        return {name: value for name, value in asdict(self).items() if name != "unread"}
-
-
-class _Followed:
-    """Orders on their way, a chunk in memory at a time: a line of the report of each,
-    and what is new of some.
-
-    `moved` has those that moved, `scans` counts the new scans, `newest`
-    has the last of each in words.
-    """
-
-    def __init__(self, resources: Resources) -> None:
-        self._ledger = resources.ledger
-        self._clock = resources.clock
-        self.moved = set[str]()
-        self.lines: dict[str, ReportLine] = {}
-        self.scans = 0
-        self.newest: dict[str, str] = {}
-        self.back: set[tuple[str, str]] = set()
-        self.stuck: set[tuple[str, str]] = set()
-        self.silent: list[Event] = []
-        self.wrong: list[Misconfigured] = []
-
-    @contextmanager
-    def passing_over(self) -> Iterator[None]:
-        """A marketplace that can't be asked keeps no other from being followed."""
-        try:
-            yield
-        except Misconfigured as error:
-            self.wrong.append(error)
-
-    def take(
-        self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        """These orders were followed as they were `read`; `events` are the new scans of
-        them.
-        """
-        self.silent += stalled(self._ledger, self.compare(read, events), self._clock())
-
-    def compare(
-        self,
-        earlier: Mapping[str, OrderRecord],
-        events: Sequence[Mapping[str, Any]] = (),
-    ) -> dict[str, OrderRecord]:
-        """Note what is new of orders that were so `earlier`; answers them as they are
-        now.
-        """
-        later = self._ledger.orders(earlier)
-        for ref, order in later.items():
-            self.lines[ref] = line_of(order)
-            if order != earlier[ref]:
-                self.moved.add(ref)
-        for event in sorted(
-            events,
-            key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]),
-        ):
-            ref = event["order_ref"]
-            number = event["tracking_number"]
-            self.scans += 1
-            self.newest[ref] = scan_words(event, later[ref])
-            if _goes_back(event):
-                self.back.add((ref, number))
-            if event["status"] == TraceStatus.EXCEPTION:
-                self.stuck.add((ref, number))
-        return later
+        return asdict(self)
 
 
 async def track(
@@ -184,112 +118,108 @@ async def track(
     are asked about, once all else is done.
     """
     ledger = resources.ledger
-    begun = resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, ledger.each_order(watched))
-    unsettled = [
+    wrong: list[Misconfigured] = []
+    with _passing_over(wrong):
+        await settle_open(resources, watched)
+    standing = standing_of(ledger, order_refs=watched)
+    pending = [
         ref
-        for ref, state in watched.items()
-        if ref in opened or state is OrderState.PAYMENT_PENDING
+        for ref, order in standing.items()
+        if order.state is OrderState.PAYMENT_PENDING
     ]
-    followed = _Followed(resources)
-    before = ledger.orders(unsettled)
-    await _settled(resources, watched, unsettled, followed)
+    with _passing_over(wrong), suppress(ServiceAway):
+        await confirm_payments(resources, pending)
+
     orders = [
         ref
-        for ref, one in standing_of(ledger, order_refs=watched).items()
-        if one.order_id and _is_followed(one)
+        for ref, order in standing_of(ledger, order_refs=watched).items()
+        if order.order_id and _is_followed(order)
     ]
-    run_logger().info("%s to follow", pluralize(len(orders), "order"))
-    await best_effort(
-        "the run's name", rename_run(f"track {pluralize(len(orders), 'order')}")
-    )
-    asked = await _follow(resources, orders, followed)
-    followed.compare(before)
-    unread = {ref: why for ref, why in asked.items() if why}
-    troubles = [f"{ref}: {why}" for ref, why in unread.items()]
-    if unasked := [ref for ref in orders if ref not in asked]:
-        why = followed.wrong[0].message if followed.wrong else "the service was away"
-        troubles.append(f"{shorten(unasked)}: {why}; the next run asks about them")
-    await _notify_of_scans(resources.ledger)
-    if only is None and len(unread) + len(unasked) < len(orders):
-        ledger.tracking.read_until(begun)
-    await feed.emit(watched, *followed.silent)
-    moved = [
-        followed.lines[ref]
-        for ref, state in watched.items()
-        if ref in followed.moved and followed.lines[ref].state is not state
-    ]
-    await _notify_of_silence(ledger, followed)
+    count = pluralize(len(orders), "order")
+    run_logger().info("%s to follow", count)
+    await best_effort("the run's name", rename_run(f"track {count}"))
+    progress.get().start("track", len(orders))
+    tracked = Tracked()
+    size = orders_a_task(len(orders), resources.settings.chunk_size)
+    for label, refs in chunks(orders, size):
+        if not resources.breaker.is_over:
+            with _passing_over(wrong), suppress(ServiceAway):
+                await track_orders(refs, tracked, label=label)
+
+    unread = {ref: reason for ref, reason in tracked.read.items() if reason}
+    unasked = [ref for ref in orders if ref not in tracked.read]
+    troubles = [f"{ref}: {reason}" for ref, reason in unread.items()]
+    if unasked:
+        reason = wrong[0].message if wrong else "the service was away"
+        troubles.append(f"{shorten(unasked)}: {reason}; the next run asks about them")
+    await _notify_of_scans(ledger)
+
+    lines, silent, newest = _as_they_are_now(resources, watched, tracked.scans)
+    await feed.emit(watched, *silent)
+    await _notify_of_silence(ledger, silent)
     snapshot_id = None
-    files = list[TrackingFile]()
+    files: list[TrackingFile] = []
     if only is None:  # else the caller writes all at once
         files = await _numbers_for_shops(resources)
         snapshot_id = await write_tables(resources, "tracking")
     report = TrackReport(
         followed=len(orders),
-        moved=moved,
-        new_events=followed.scans,
+        moved=[lines[ref] for ref in watched if lines[ref].state is not watched[ref]],
+        new_events=len(tracked.scans),
         troubles=troubles,
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
-        orders=[followed.lines[ref] for ref in orders],
+        orders=[lines[ref] for ref in orders],
         unasked=unasked,
-        unread=unread,
-        returned=sorted({ref for ref, _ in followed.back}),
-        stuck=sorted({ref for ref, _ in followed.stuck}),
+        returned=sorted(
+            {scan["order_ref"] for scan in tracked.scans if _goes_back(scan)}
+        ),
+        stuck=sorted({scan["order_ref"] for scan in tracked.scans if _is_stuck(scan)}),
         unknown_words=counted(resources.unknown),
         files=[*map(str, files)],
     )
     _log(report)
-    await best_effort("the report", _show(report, watched, followed.newest))
-    if followed.wrong and only is None:
-        raise followed.wrong[0]
+    await best_effort("the report", _show(report, watched, newest))
+    if wrong and only is None:
+        raise wrong[0]
     return report
 
 
-async def _settled(
+@contextmanager
+def _passing_over(wrong: list[Misconfigured]) -> Iterator[None]:
+    """A marketplace that can't be asked keeps no other from being followed."""
+    try:
+        yield
+    except Misconfigured as error:
+        wrong.append(error)
+
+
+def _as_they_are_now(
     resources: Resources,
-    watched: Collection[str],
-    unsettled: Sequence[str],
-    followed: _Followed,
-) -> None:
-    """Read what became of open effects and pending payments."""
-    with followed.passing_over():
-        await settle_open(resources, watched)
-    standing = standing_of(resources.ledger, order_refs=unsettled)
-    pending = [
-        ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING
-    ]
-    with followed.passing_over(), suppress(ServiceAway):
-        await confirm_payments(resources, pending)
-
-
-async def _follow(
-    resources: Resources, orders: Sequence[str], followed: _Followed
-) -> Mapping[str, Reason | None]:
-    """Read the orders in chunks, until the service is away; answers why some could not
-    be read, None for the others.
+    order_refs: Iterable[str],
+    scans: Iterable[Mapping[str, Any]],
+) -> tuple[dict[str, ReportLine], list[Event], dict[str, str]]:
+    """A line of the report of each order, the events of those that are silent, and the
+    newest of the scans of each in words.
     """
-    asked: PartialResults[str, Reason | None] = PartialResults()
-
-    async def take(read: Mapping[str, OrderRecord]) -> None:
-        events = resources.scans
-        resources.scans = []
-        await asyncio.to_thread(followed.take, read, events)
-        listener.advance("track", sum(ref in asked for ref in read))
-
-    listener = progress.get()
-    listener.start("track", len(orders))
-    size = orders_a_task(len(orders), resources.settings.chunk_size)
-    for label, refs in chunks(orders, size):
-        if not resources.breaker.is_over:
-            with followed.passing_over(), suppress(ServiceAway):
-                await sync_chunk(refs, asked, take, label=label)
-    for refs in chunked(ref for ref in orders if ref not in followed.lines):
-        followed.take(resources.ledger.orders(refs))
-    return asked
+    newest = {
+        scan["order_ref"]: scan
+        for scan in sorted(scans, key=itemgetter("occurred_at", "sequence"))
+    }
+    lines: dict[str, ReportLine] = {}
+    silent: list[Event] = []
+    words: dict[str, str] = {}
+    for refs in chunked(order_refs):
+        orders = resources.ledger.orders(refs)
+        silent += stalled(resources.ledger, orders, resources.clock())
+        for ref, order in orders.items():
+            lines[ref] = line_of(order)
+            if ref in newest:
+                words[ref] = scan_words(newest[ref], order)
+    return lines, silent, words
 
 
 async def _numbers_for_shops(resources: Resources) -> list[TrackingFile]:
@@ -321,20 +251,15 @@ def _to_watch(
     states = [*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID]
     later = ledger.tracking.not_due() if due_only else set()
     return {
-        ref: one.state
-        for ref, one in standing_of(ledger, states=states, order_refs=opened).items()
-        if not (
-            ref in later
-            and ref not in opened
-            and one.state in (*TRAVELLING, OrderState.HELD)
-        )
-        and (
-            ref in opened
-            or one.state is OrderState.PAYMENT_PENDING
-            or _is_followed(one)
-        )
+        ref: order.state
+        for ref, order in standing_of(ledger, states=states, order_refs=opened).items()
+        if (ref in opened or (ref not in later and _is_to_watch(order)))
         and (only is None or ref in only)
     }
+
+
+def _is_to_watch(order: OrderStanding) -> bool:
+    return order.state is OrderState.PAYMENT_PENDING or _is_followed(order)
 
 
 def _log(report: TrackReport) -> None:
@@ -360,31 +285,38 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
     return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
 
 
+def _is_stuck(event: Mapping[str, Any]) -> bool:
+    return bool(event["status"] == TraceStatus.EXCEPTION)
+
+
 async def _notify_of_scans(ledger: Ledger) -> None:
     """Notify of parcels that go back or are stuck, each once.
 
     Also of the scans of a run that was killed before it came here.
     """
     statuses = (*GONE_BACK, TraceStatus.EXCEPTION)
-    events = await asyncio.to_thread(
-        ledger.tracking.since_all_were_read, statuses, RETURNED.pattern
+    scans = await asyncio.to_thread(
+        ledger.tracking.of_last_days, statuses, RETURNED.pattern
     )
-    back = dict[tuple[str, ...], Reason]()
-    stuck = dict[tuple[str, ...], Reason]()
-    for event in events:
-        parcel = (event["order_ref"], event["tracking_number"])
-        if _goes_back(event):
-            back[parcel] = because(ReasonCode.PARCEL_RETURNS)
-        if event["status"] == TraceStatus.EXCEPTION:
-            stuck[parcel] = because(ReasonCode.PARCEL_EXCEPTION)
-    await enqueue(
-        ledger,
-        *news.of_reasons("returned", "Parcels on their way back", back),
-        *news.of_reasons("stuck", "Parcels stuck", stuck),
-    )
+    for name, title, is_meant, reason in (
+        (
+            "returned",
+            "Parcels on their way back",
+            _goes_back,
+            because(ReasonCode.PARCEL_RETURNS),
+        ),
+        ("stuck", "Parcels stuck", _is_stuck, because(ReasonCode.PARCEL_EXCEPTION)),
+    ):
+        known = ledger.outbox.causes(f"{name}:")
+        parcels: dict[tuple[str, ...], Reason] = {}
+        for scan in filter(is_meant, scans):
+            parcel = scan["order_ref"], scan["tracking_number"]
+            if ":".join((name, *parcel)) not in known:
+                parcels[parcel] = reason
+        await enqueue(ledger, *news.of_reasons(name, title, parcels))
 
 
-async def _notify_of_silence(ledger: Ledger, followed: _Followed) -> None:
+async def _notify_of_silence(ledger: Ledger, events: Iterable[Event]) -> None:
     """Notify of stalled parcels, of each once after each scan."""
     reason = parcel_silent(STALLED_AFTER.days)
     silent: dict[tuple[str, ...], Reason] = {
@@ -392,7 +324,7 @@ async def _notify_of_silence(ledger: Ledger, followed: _Followed) -> None:
             event.resource["prefect.resource.name"],
             event.payload["last_heard_of"],
         ): reason
-        for event in followed.silent
+        for event in events
     }
     await enqueue(ledger, *news.of_reasons("stalled", "No news of parcels", silent))
 

@@ -44,12 +44,12 @@ async def cancel_orders(
 ) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
     resources = current_resources()
-    order_records = orders
+    given = orders
     now = await settled(resources, orders)
     orders = {
         ref: order
         for ref, order in now.items()
-        if order.state in (order_records[ref].state, OrderState.ORDERED)
+        if order.state in (given[ref].state, OrderState.ORDERED)
     }
     await asyncio.sleep(
         max(
@@ -68,7 +68,7 @@ async def cancel_orders(
         for ref, order in orders.items()
     ]
     await perform(Cancel(resources, reason), intents, orders)
-    await confirm_cancellations(resources, list(order_records))
+    await confirm_cancellations(resources, list(given))
 
 
 async def confirm_cancellations(
@@ -88,15 +88,15 @@ async def confirm_cancellations(
             return
         await asyncio.sleep(pause)
         try:
-            service_orders, _ = await read_each(resources, open_ones.values())
+            shown, _ = await read_each(resources, open_ones.values())
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return
-        money = await not_taken_and_closed(resources, service_orders)
+        money = await not_taken_and_closed(resources, shown)
         changes = [
             change
-            for ref, goods_item in service_orders.items()
-            if (change := _confirmed(orders[ref], goods_item, money.get(ref)))
+            for ref, one in shown.items()
+            if (change := _confirmed(orders[ref], one, money.get(ref)))
         ]
         await asyncio.to_thread(resources.ledger.change, changes)
 
@@ -115,20 +115,18 @@ def _too_young(resources: Resources, order: OrderRecord) -> timedelta:
 
 
 def _confirmed(
-    order: OrderRecord, service_order: ServiceOrder, money: Reason | None
+    order: OrderRecord, shown: ServiceOrder, money: Reason | None
 ) -> OrderChange | None:
     order_ref = order.order_ref
-    if service_order.status is ServiceStatus.CLOSED:
+    if shown.status is ServiceStatus.CLOSED:
         return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
-    verdict = judge_paid(service_order, order.approved, by_us=False)
-    if not verdict or not (paid := service_order.taken):
+    verdict = judge_paid(shown, order.approved, by_us=False)
+    if not verdict or not (paid := shown.taken):
         return None
-    fact = OrderUpdate.paid(
-        verdict, amount=paid, total=service_order.total, at=service_order.paid_at
-    )
-    reason = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
+    fact = OrderUpdate.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
+    why = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
     return OrderChange(
-        order_ref=order_ref, state=OrderState.CANCELLED, why=reason, writes=fact
+        order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact
     )
 
 

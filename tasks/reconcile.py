@@ -5,30 +5,28 @@ orders, and the ledger.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
-from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
+from connectors.ledger.overview import every_open_effect, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import ListedRefund, ListsRefunds
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
+from domain.absence import Reading
 from domain.after_sale import RefundState
-from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.effects import Action, EffectStatus
+from domain.findings import UNSETTLED, Finding, FindingKind, ForeignOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import total_of
 from domain.reasons import ReasonCode
-from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
-from domain.states import OrderState
-from domain.witnessed import Lack
 from domain.wording import shorten
 from tasks.after_sale import confirm_cancellations
+from tasks.comparison import LedgerSide, Shown, shown_of
 from tasks.effects.judge import clear_from
 from tasks.effects.kinds import kind_of
 from tasks.engine.resources import Resources, current_resources
@@ -39,42 +37,31 @@ from tasks.pay import confirm_payments
 MOST_LOOKED_UP = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedOrders:
-    """The orders of a marketplace, and why there may be others; or why they could not
-    be listed.
-    """
-
-    marketplace: Marketplace
-    orders: Sequence[ServiceOrder] = ()
-    lacks: Lack | None = None
-    error: XportcnError | None = None
-
-
 @service_task("list orders of {marketplace}")
-async def list_orders(marketplace: Marketplace, *, since: datetime) -> ListedOrders:
-    """All orders of the account at a marketplace created after `since`."""
+async def list_orders(
+    marketplace: Marketplace, *, since: datetime
+) -> Reading | XportcnError:
+    """All orders of the account at a marketplace created after `since`, or why they
+    could not be listed.
+    """
     resources = current_resources()
+    channel = resources.offerings[marketplace].channel
     try:
-        reading = await resources.offerings[marketplace].channel.list_orders(
-            since=since
-        )
+        return await channel.list_orders(since=since)
     except XportcnError as error:
         raise_if_it_passes(resources, error)
-        return ListedOrders(marketplace=marketplace, error=error)
-    lacks = reading.lacks or (None if reading.ended else Lack.EMPTY_PAGE)
-    return ListedOrders(marketplace=marketplace, orders=reading.listed, lacks=lacks)
+        return error
 
 
-def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
-    """The orders of which an earlier run left an effect open."""
-    open_refs = dict.fromkeys(
+def refs_with_open_effects(
+    resources: Resources, marketplaces: Collection[Marketplace]
+) -> list[str]:
+    """The orders of these marketplaces of which an effect is open."""
+    refs = dict.fromkeys(
         effect.order_ref for effect in every_open_effect(resources.ledger)
     )
-    refs: dict[Marketplace, list[str]] = {}
-    for order in orders_of(resources.ledger, open_refs):
-        refs.setdefault(order.marketplace, []).append(order.order_ref)
-    return refs
+    orders = resources.ledger.each_order(refs)
+    return [order.order_ref for order in orders if order.marketplace in marketplaces]
 
 
 def unsettled(resources: Resources) -> dict[str, OrderRecord]:
@@ -82,131 +69,100 @@ def unsettled(resources: Resources) -> dict[str, OrderRecord]:
     the state that was accepted.
     """
     ledger = resources.ledger
-    accepted = {
-        ref: order
-        for ref, order in ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED).items()
-        if order.state is OrderState.CANCELLED
-    }
-    opened = {
-        ref for refs in refs_with_open_effects(resources).values() for ref in refs
-    }
-    return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
-
-
-async def confirm_what_lists_show(
-    resources: Resources, listings: Iterable[ListedOrders]
-) -> None:
-    """Record payments and cancellations that the service had accepted and now shows."""
-    orders_by_name = {
-        (listing.marketplace, order.order_id): order
-        for listing in listings
-        for order in listing.orders
-    }
-    waiting = unsettled(resources).values()
-    listed = [
-        (order, service_order)
-        for order in waiting
-        if (
-            service_order := orders_by_name.get(
-                (order.marketplace, order.order_id or "")
-            )
-        )
-    ]
-    pending = [
-        o.order_ref
-        for o, service_order in listed
-        if o.state is OrderState.PAYMENT_PENDING
-        and (service_order.status.is_paid or service_order.payment)
-    ]
-    cancelled = [
-        order.order_ref
-        for order, service_order in listed
-        if order.state is OrderState.CANCELLED
-        and order.reason_code is ReasonCode.CANCEL_ACCEPTED
-        and (
-            service_order.status.is_paid or service_order.status is ServiceStatus.CLOSED
-        )
-    ]
-    for refs in chunked(pending):
-        await confirm_payments(resources, refs)
-    for refs in chunked(cancelled):
-        await confirm_cancellations(resources, refs)
-
-
-def facts_about(
-    resources: Resources, shown: Shown, *, since: datetime
-) -> list[LedgerOrder]:
-    """The orders that lists since then show or should show, and those that are not
-    settled, with what is open.
-    """
-    listed = [order for orders in shown.values() for order in orders]
-    names = [name for service_order in listed for name in service_order.names]
-    ids = [service_order.order_id for service_order in listed]
-
-    def read(opened: Iterable[str]) -> list[LedgerOrder]:
-        return orders_to_compare(
-            resources.ledger, since=since, order_refs=[*opened, *names], order_ids=ids
-        )
-
-    return _with_open_effects(resources, read)
-
-
-def facts_again(resources: Resources, order_refs: Iterable[str]) -> list[LedgerOrder]:
-    """These orders as they are now, with what is open about them."""
-    return _with_open_effects(
-        resources, lambda _: orders_of(resources.ledger, order_refs)
+    return (
+        ledger.orders_in(UNSETTLED)
+        | ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED)
+        | ledger.orders(refs_with_open_effects(resources, tuple(Marketplace)))
     )
 
 
-def _with_open_effects(
-    resources: Resources, read: Callable[[Iterable[str]], list[LedgerOrder]]
-) -> list[LedgerOrder]:
-    ledger = resources.ledger
-    opened: dict[str, list[EffectRecord]] = {}
-    for effect in every_open_effect(ledger):
-        opened.setdefault(effect.order_ref, []).append(effect)
-    orders = read(opened)
-    unpaid = [
-        order.order_ref for order in orders if order.order_id and order.paid is None
-    ]
-    accepted = {
-        effect.order_ref: effect
-        for refs in chunked(unpaid)
-        for effect in ledger.effects_of(refs)
-        if effect.action is Action.PAY and effect.status is EffectStatus.DONE
-    }
-    moment = resources.clock()
-    return [
-        replace(
-            order,
-            open_effects=tuple(
-                _open_effect(resources, order, effect)
-                for effect in opened.get(order.order_ref, ())
-            ),
-            in_hand=any(
-                effect.lease_until > moment and effect.owner != ledger.owner
-                for effect in opened.get(order.order_ref, ())
-            ),
-            payment_clear_at=clear_from(resources, accepted[order.order_ref])
-            if order.order_ref in accepted
-            else None,
+async def confirm_what_lists_show(resources: Resources, shown: Shown) -> None:
+    """Record payments and cancellations that the service had accepted and now shows."""
+    news = [
+        ref
+        for ref, order in unsettled(resources).items()
+        if (theirs := shown_of(order, shown))
+        and (
+            theirs.status.is_paid
+            or theirs.payment
+            or theirs.status is ServiceStatus.CLOSED
         )
-        for order in orders
     ]
+    for refs in chunked(news):
+        await confirm_payments(resources, refs)
+        await confirm_cancellations(resources, refs)
 
 
-def _open_effect(
-    resources: Resources, order: LedgerOrder, effect: EffectRecord
-) -> OpenEffect:
+def read_ledger(resources: Resources, shown: Shown, *, since: datetime) -> LedgerSide:
+    """The orders that lists since then show or should show, and those that are not
+    settled, with what is open.
+    """
+    ledger = resources.ledger
+    opened: defaultdict[str, list[EffectRecord]] = defaultdict(list)
+    for effect in every_open_effect(ledger):
+        opened[effect.order_ref].append(effect)
+    listed = [theirs for orders in shown.values() for theirs in orders.values()]
+    names = {name for theirs in listed for name in theirs.names}
+    orders = [
+        order
+        for order in orders_to_compare(
+            ledger,
+            since=since,
+            order_refs={*opened, *names},
+            order_ids=[theirs.order_id for theirs in listed],
+        )
+        if order.marketplace in shown
+    ]
+    unpaid = [
+        order.order_ref
+        for order in orders
+        if order.order_id and order.paid_minor is None
+    ]
+    now = resources.clock()
+    return LedgerSide(
+        orders=orders,
+        shows_by={
+            effect.order_ref: clear_from(resources, effect)
+            for refs in chunked(unpaid)
+            for effect in ledger.effects_of(refs)
+            if effect.action is Action.PAY and effect.status is EffectStatus.DONE
+        },
+        in_hand={
+            effect.order_ref
+            for effects in opened.values()
+            for effect in effects
+            if effect.lease_until > now and effect.owner != ledger.owner
+        },
+        questions=[
+            _question(resources, order, effect)
+            for order in orders
+            for effect in opened[order.order_ref]
+            if kind_of(effect).is_worth_asking
+        ],
+        foreign=ledger.foreign_orders.standing(),
+    )
+
+
+def _question(
+    resources: Resources, order: OrderRecord, effect: EffectRecord
+) -> Finding:
+    """What a person has to find out about an effect, unless a later reading may settle
+    it.
+    """
     kind = kind_of(effect)
-    commands = ", or ".join(kind.commands(order.order_ref, effect.key))
-    return OpenEffect(
-        action=effect.action,
-        reason=effect.reason,
-        clear_at=clear_from(resources, effect) if kind.absence_proves else None,
-        asked=f"{kind.question(order.order_ref, order.order_id, effect.part)} Answer with: {commands}"
-        if kind.is_worth_asking
-        else "",
+    asked = kind.asked(order, effect)
+    remedy = f"{asked['question']} Answer with: {asked['answers']}"
+    clear_at = clear_from(resources, effect)
+    if kind.absence_proves and resources.clock() < clear_at:
+        remedy = f"run sourcing reconcile again after {clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
+    return Finding(
+        kind=FindingKind.OPEN_QUESTION,
+        marketplace=order.marketplace,
+        order_ref=order.order_ref,
+        order_id=order.order_id or "",
+        expected=f"an answer to {effect.action}",
+        seen=effect.reason or "nothing is known of it",
+        remedy=remedy,
     )
 
 
@@ -223,104 +179,115 @@ async def unknown_refunds(
         return []
     listed = await after_sale.list_refunds(since=since)
     ledger = resources.ledger
-    our_refs = {
-        order.order_id: ref
-        for ref, order in ledger.orders_with_ids(
-            {listed_order.order_id for listed_order in listed}
-        ).items()
+    ours = {
+        one.order_id: ref
+        for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()
     }
-    ids = ledger.refunds.with_ids([listed_order.refund_id for listed_order in listed])
-    nameless_orders = [
-        order
-        for order in ledger.refunds.of_orders(our_refs.values())
-        if not order.refund_id
+    refunds = ledger.refunds.with_ids([one.refund_id for one in listed])
+    known = {refund.refund_id for refund in refunds}
+    nameless = [
+        one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id
     ]
-    asking = {
-        listed_order.order_ref
-        for listed_order in nameless_orders
-        if listed_order.state is RefundState.ASKING
-    }
+    asking = {one.order_ref for one in nameless if one.state is RefundState.ASKING}
     unknown = defaultdict[str, list[ListedRefund]](list)
-    for listed_order in listed:
+    for one in listed:
         if (
-            listed_order.order_id in our_refs
-            and listed_order.refund_id not in ids
-            and our_refs[listed_order.order_id] not in asking
+            one.order_id in ours
+            and one.refund_id not in known
+            and ours[one.order_id] not in asking
         ):
-            unknown[listed_order.order_id].append(listed_order)
+            unknown[one.order_id].append(one)
     return [
         Finding(
             kind=FindingKind.ORPHAN,
             expected="no refund but those that were asked for here",
             seen=shorten(
                 [
-                    f"refund {listed_order.refund_id} of {listed_order.amount}, in state {listed_order.word}"
-                    for listed_order in marketplace_ids
+                    f"refund {one.refund_id} of {one.amount}, in state {one.word}"
+                    for one in each
                 ]
             ),
             remedy="see in the console by whom it was asked for. Once its money came back: "
-            f"sourcing resolve {our_refs[order_id]} came-back AMOUNT_CNY",
+            f"sourcing resolve {ours[order_id]} came-back AMOUNT_CNY",
             marketplace=marketplace,
-            order_ref=our_refs[order_id],
+            order_ref=ours[order_id],
             order_id=order_id,
-            seen_amount=total_of(
-                [listed_order.amount for listed_order in marketplace_ids]
-            ),
+            seen_amount=total_of([one.amount for one in each]),
         )
-        for order_id, marketplace_ids in unknown.items()
-        if total_of([listed_order.amount for listed_order in marketplace_ids])
+        for order_id, each in unknown.items()
+        if total_of([one.amount for one in each])
         > total_of(
-            [
-                listed_order.refunded
-                for listed_order in nameless_orders
-                if listed_order.order_ref == our_refs[order_id]
-            ]
+            [one.refunded for one in nameless if one.order_ref == ours[order_id]]
         )
     ]
 
 
 async def look_up(
-    resources: Resources, wanted: Iterable[tuple[Marketplace, str]]
-) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[str]]:
-    """Orders by their ids, None for one that is not there; and what could not be read.
+    resources: Resources,
+    wanted: Iterable[OrderId],
+    shown: dict[Marketplace, dict[str, ServiceOrder]],
+) -> tuple[set[OrderId], list[str]]:
+    """Read orders by their ids into what is `shown`; those that are not there leave it.
+    Return those that were not read, and why.
 
     No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for
     one order at a time.
     """
-    ids: dict[Marketplace, list[str]] = {}
-    for marketplace, order_id in dict.fromkeys(wanted):
-        ids.setdefault(marketplace, []).append(order_id)
-    answers = await concurrently(
-        ids.items(),
-        lambda listed_order: _read(resources, *listed_order),
-        at_once=len(Marketplace),
-    )
-    orders_by_id = {
-        (marketplace, order_id): service_orders.get(order_id)
-        for marketplace, (service_orders, read, _) in zip(ids, answers, strict=True)
-        for order_id in read
-    }
-    return orders_by_id, [trouble for _, _, troubles in answers for trouble in troubles]
+    ids: defaultdict[Marketplace, dict[str, None]] = defaultdict(dict)
+    for marketplace, order_id in wanted:
+        ids[marketplace][order_id] = None
+    unread: set[OrderId] = set()
+    troubles: list[str] = []
+    for marketplace, listed in ids.items():
+        asked = [*listed][:MOST_LOOKED_UP]
+        more = [*listed][MOST_LOOKED_UP:]
+        if more:
+            troubles.append(
+                f"{marketplace}: {len(more)} more orders were not looked up one by one"
+            )
+        try:
+            orders = await resources.offerings[marketplace].channel.read(asked)
+        except XportcnError as error:
+            troubles.append(
+                f"{marketplace}: {len(asked)} orders could not be looked up one by one "
+                f"({error.message})"
+            )
+            more += asked
+        else:
+            for order_id in asked:
+                shown[marketplace].pop(order_id, None)
+            shown[marketplace] |= orders
+        unread |= {(marketplace, order_id) for order_id in more}
+    return unread, troubles
 
 
-async def _read(
-    resources: Resources, marketplace: Marketplace, order_ids: list[str]
-) -> tuple[Mapping[str, ServiceOrder], list[str], list[str]]:
-    read = order_ids[:MOST_LOOKED_UP]
-    left = order_ids[MOST_LOOKED_UP:]
-    troubles = (
-        [f"{marketplace}: {len(left)} more orders were not looked up one by one"]
-        if left
-        else []
-    )
-    try:
-        return await resources.offerings[marketplace].channel.read(read), read, troubles
-    except XportcnError as error:
-        failed = (
-            f"{marketplace}: {len(read)} orders could not be looked up one by one "
-            f"({error.message})"
-        )
-        return {}, [], [*troubles, failed]
+def mark_foreign(
+    ledger: Ledger, shown: Shown, foreign: Iterable[OrderId], by: str
+) -> list[str]:
+    """Record a person's statement about shown orders of which the ledger has neither id
+    nor reference. Return the others, in words.
+    """
+    not_marked: list[str] = []
+    for marketplace, order_id in foreign:
+        theirs = shown.get(marketplace, {}).get(order_id)
+        ours = ledger.orders_with_ids([order_id])
+        if theirs:
+            ours |= ledger.orders(theirs.names)
+        if theirs and all(one.marketplace is not marketplace for one in ours.values()):
+            statement = ForeignOrder(
+                marketplace=marketplace,
+                order_id=order_id,
+                amount=theirs.costs,
+                by=by,
+                at=ledger.clock(),
+            )
+            ledger.foreign_orders.record([statement])
+        elif (marketplace, order_id) not in ledger.foreign_orders.standing():
+            not_marked.append(
+                f"{marketplace}:{order_id} was not found as an orphan without an order "
+                "of ours: nothing was noted about it"
+            )
+    return not_marked
 
 
 def reconciliation_rows(

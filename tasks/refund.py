@@ -14,7 +14,6 @@ from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import (
     AfterSale,
-    RefundRequest,
     StoresPictures,
     Target,
 )
@@ -39,7 +38,6 @@ from domain.after_sale import (
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.reasons import Reason, standing_of
-from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import AskRefund
@@ -86,18 +84,18 @@ async def ask_refund(
     await settle_open(resources, [order_ref])
     order = resources.ledger.orders([order_ref])[order_ref]
     earlier = resources.ledger.refunds.of_orders([order_ref])
-    refunds = _asked_before(resources, earlier, wish, requested_at)
+    asked = _asked_before(resources, earlier, wish, requested_at)
     prepared = await _prepare(
-        resources, order, wish, earlier, [refund.part for refund in refunds]
+        resources, order, wish, earlier, [refund.part for refund in asked]
     )
-    for refund, _ in prepared:
+    for refund in prepared:
         await asyncio.to_thread(resources.ledger.refunds.put, refund)
     await concurrently(
         prepared,
-        lambda pair: _ask(resources, order, *pair),
+        lambda refund: _ask(resources, order, refund),
         at_once=resources.concurrency,
     )
-    return [refund.key for refund in (*refunds, *(refund for refund, _ in prepared))]
+    return [refund.key for refund in (*asked, *prepared)]
 
 
 def _asked_before(
@@ -109,18 +107,18 @@ def _asked_before(
     """The refunds that an earlier try of this run has asked for; a later
     process knows its sum by then.
     """
-    effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
+    effects = resources.ledger.effects_of({one.order_ref for one in refunds})
     owner = resources.ledger.owner
-    our_refunds = {
-        effect.part
-        for effect in effects
-        if effect.status is EffectStatus.DONE
+    ours = {
+        one.part
+        for one in effects
+        if one.status is EffectStatus.DONE
         and (
-            (this_try().this > 1 and effect.owner == owner)
+            (this_try().this > 1 and one.owner == owner)
             or (
                 requested_at is not None
-                and effect.intent_at >= requested_at
-                and effect.amount == wish.amount
+                and one.intent_at >= requested_at
+                and one.amount == wish.amount
             )
         )
     }
@@ -128,7 +126,7 @@ def _asked_before(
         refund
         for refund in refunds
         if (not wish.lines or {*refund.lines} <= {*wish.lines})
-        and refund.effect_part in our_refunds
+        and refund.effect_part in ours
     ]
 
 
@@ -141,8 +139,7 @@ async def foresee_refund(
     Raises `RefundFault`.
     """
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
-    prepared = await _prepare(resources, order, wish, earlier, [], only_read=True)
-    return [refund for refund, _ in prepared]
+    return await _prepare(resources, order, wish, earlier, [], only_read=True)
 
 
 async def refund_options(
@@ -167,7 +164,7 @@ async def _prepare(
     leave_out: Sequence[str],
     *,
     only_read: bool = False,
-) -> list[tuple[Refund, RefundRequest]]:
+) -> list[Refund]:
     after_sale = require_after_sale(resources, order)
     numbers = [line.line_no for line in order.lines]
     if unknown := set(wish.lines) - set(numbers):
@@ -182,13 +179,11 @@ async def _prepare(
             "each line has a refund of its own here: give the amount with its line, line by line"
         )
     targets = tuple(
-        target
-        for target in targets
-        if part_name(target.lines, numbers) not in leave_out
+        one for one in targets if part_name(one.lines, numbers) not in leave_out
     )
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, order.order_ref)
-    prepared = list[tuple[Refund, RefundRequest]]()
+    prepared = list[Refund]()
     over = list[NothingToAsk]()
     for target in targets:
         try:
@@ -209,41 +204,51 @@ async def _prepared(
     target: Target,
     earlier: Sequence[Refund],
     links: tuple[str, ...],
-) -> tuple[Refund, RefundRequest]:
+) -> Refund:
     after_sale = require_after_sale(resources, order)
     part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
     _require_free(target, earlier)
     options = await after_sale.options(str(order.order_id), target, wish.kind)
     option = choose_reason(options, wish.reason)
-    amount = settle_amount(option, wish.amount)
+    goods_amount, postage = settle_amount(option, wish.amount)
     require_vouchers(option, len(links))
-    request = RefundRequest(
-        order_id=str(order.order_id),
-        entry_ids=target.entry_ids,
-        kind=wish.kind,
-        goods=option.goods,
-        reason_id=option.reason_id,
-        amount=amount,
-        description=settled_description(wish.description, option.name),
-        vouchers=links,
-    )
     before = next(
-        (refund.state_before for refund in earlier if refund.state in UNDER_WAY),
-        order.state,
+        (one.state_before for one in earlier if one.state in UNDER_WAY), order.state
     )
     number = 1 if last is None else last.number + (not never_left(resources, last))
-    return _new_refund(order, target, part, number, before, request, option), request
+    return Refund(
+        key=f"{order.order_ref}:{part}.{number}",
+        order_ref=order.order_ref,
+        marketplace=order.marketplace,
+        order_id=str(order.order_id),
+        part=part,
+        number=number,
+        lines=target.lines,
+        entry_ids=target.entry_ids,
+        kind=wish.kind,
+        state=RefundState.ASKING,
+        reason_id=option.reason_id,
+        reason=option.name,
+        goods=option.goods,
+        goods_amount=goods_amount,
+        most=option.most,
+        postage=postage,
+        description=settled_description(wish.description, option.name),
+        vouchers=links,
+        earlier_refund_ids=target.refund_ids,
+        state_before=before,
+    )
 
 
 def _require_known(resources: Resources, order_ref: str) -> None:
     """Raise `RefundFault` while one may have been asked for: it must not
     be asked for differently.
     """
-    for effect in resources.ledger.effects_of([order_ref], Action.REFUND):
-        if effect.status in OPEN:
+    for one in resources.ledger.effects_of([order_ref], Action.REFUND):
+        if one.status in OPEN:
             raise RefundFault(
-                f"{effect.key} may have reached the service: {effect.reason or 'a run is at work on it'}"
+                f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}"
             )
 
 
@@ -262,39 +267,6 @@ def _require_free(target: Target, earlier: Sequence[Refund]) -> None:
                 if refused
                 else f"a refund is under way already: {standing(refund)}"
             )
-
-
-def _new_refund(
-    order: OrderRecord,
-    target: Target,
-    part: str,
-    number: int,
-    before: OrderState,
-    request: RefundRequest,
-    option: RefundOption,
-) -> Refund:
-    return Refund(
-        key=f"{order.order_ref}:{part}.{number}",
-        order_ref=order.order_ref,
-        marketplace=order.marketplace,
-        order_id=request.order_id,
-        part=part,
-        number=number,
-        lines=target.lines,
-        entry_ids=target.entry_ids,
-        kind=request.kind,
-        state=RefundState.ASKING,
-        reason_id=request.reason_id,
-        reason=option.name,
-        goods=request.goods,
-        goods_amount=request.amount.goods,
-        most=option.most,
-        postage=request.amount.postage,
-        description=request.description,
-        vouchers=request.vouchers,
-        earlier_refund_ids=target.refund_ids,
-        state_before=before,
-    )
 
 
 async def _links(
@@ -334,15 +306,13 @@ def _picture(name: str) -> bytes:
     return content
 
 
-async def _ask(
-    resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest
-) -> None:
+async def _ask(resources: Resources, order: OrderRecord, refund: Refund) -> None:
     await perform_alone(
-        AskRefund(resources, refund, request),
+        AskRefund(resources, refund),
         order,
-        str(request.reason_id),
+        str(refund.reason_id),
         part=refund.effect_part,
-        amount=request.amount.total,
+        amount=refund.asked,
     )
     await take_outcome(resources, refund, is_over=True)
     await restate(resources, order.order_ref)
@@ -381,6 +351,6 @@ async def follow_refunds(refunds: Sequence[Refund], *, label: str) -> dict[str, 
         await restate(resources, order_ref)
     unread: dict[str, Reason] = {}
     for refund, trouble in zip(refunds, troubles, strict=True):
-        if reason := standing_of(unread.get(refund.order_ref), trouble):
-            unread[refund.order_ref] = reason
+        if both := standing_of(unread.get(refund.order_ref), trouble):
+            unread[refund.order_ref] = both
     return unread

@@ -32,7 +32,7 @@ from connectors.snapshots.tables.parcels import (
     SHIPMENTS,
     TRACKING_EVENTS,
 )
-from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
+from connectors.snapshots.tables.refunds import REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import (
@@ -97,16 +97,9 @@ def order_tables(orders: Sequence[OrderRecord]) -> Tables:
 
 def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> Tables:
     """The refunds and scans of these orders."""
-    events = ledger.refunds.events(
-        order_refs=order_refs
-    )  # before the refunds: an event's own is never missing then
     scans = ledger.tracking.listed(order_refs=order_refs)
     return {
         REFUNDS.name: [*map(REFUNDS.row, ledger.refunds.of_orders(order_refs))],
-        REFUND_EVENTS.name: [
-            REFUND_EVENTS.row(event) | {"snapshot_at": event["recorded_at"]}
-            for event in events
-        ],
         TRACKING_EVENTS.name: [
             TRACKING_EVENTS.row(scan) | {"snapshot_at": scan["recorded_at"]}
             for scan in scans

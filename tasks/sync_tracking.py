@@ -5,9 +5,10 @@ warehouse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
@@ -34,6 +35,7 @@ from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import by_channel, read_each
 from tasks.engine.gathering import PartialResults, gather_missing
+from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import this_try
@@ -53,38 +55,40 @@ HOURLY_FOR = timedelta(days=7)
 """Held orders are read each hour for so long, then as parcels without news."""
 
 
-@service_task("track {label}")
-async def sync_tracking(
-    order_refs: Sequence[str],
-    troubles: PartialResults[str, Reason | None],
-    then: Callable[[Mapping[str, OrderRecord]], Awaitable[object]],
-    *,
-    label: str,
-) -> None:
-    """Bring these orders up to date, a part in memory at a time; `then` gets each part
-    as it was read before.
+@dataclass(eq=False)
+class Tracked:
+    """What is known of followed orders: why each could not be read, None where it was;
+    and the rows of the scans that are new.
+    """
 
-    `troubles` has each that was followed, with why it could not be asked about. Raises
-    `Misconfigured` once the orders of all other marketplaces were followed.
+    read: PartialResults[str, Reason | None] = field(default_factory=PartialResults)
+    scans: list[dict[str, Any]] = field(default_factory=list)
+
+
+@service_task("track {label}")
+async def track_orders(
+    order_refs: Sequence[str], tracked: Tracked, *, label: str
+) -> None:
+    """Bring these orders up to date, a part in memory at a time, but for those that an
+    earlier try has `tracked`.
+
+    Raises `Misconfigured` once the orders of all other marketplaces were followed.
     """
     resources = current_resources()
-    left = (ref for ref in order_refs if ref not in troubles)
-    wrong = dict[Marketplace, Misconfigured]()
+    wrong: dict[Marketplace, Misconfigured] = {}
+    left = [ref for ref in order_refs if ref not in tracked.read]
     for refs in chunked(left, resources.settings.chunk_size):
         orders = await asyncio.to_thread(resources.ledger.orders, refs)
-        try:
-            for _, here in by_channel(
-                resources,
-                [one for one in orders.values() if one.marketplace not in wrong],
-            ):
+        for _, here in by_channel(resources, orders.values()):
+            marketplace = here[0].marketplace
+            if marketplace not in wrong:
                 try:
                     await follow_parcels(
-                        resources, {one.order_ref: one for one in here}, troubles
+                        resources, {order.order_ref: order for order in here}, tracked
                     )
                 except Misconfigured as misconfigured:
-                    wrong[here[0].marketplace] = misconfigured
-        finally:
-            await then(orders)
+                    wrong[marketplace] = misconfigured
+        progress.get().advance("track", len(refs))
     if wrong:
         raise next(iter(wrong.values()))
 
@@ -92,7 +96,7 @@ async def sync_tracking(
 async def follow_parcels(
     resources: Resources,
     orders: Mapping[str, OrderRecord],
-    troubles: PartialResults[str, Reason | None],
+    tracked: Tracked,
 ) -> None:
     """Read these orders and their parcels, and write what is new in one transaction."""
     shown, unread = await read_each(resources, orders.values())
@@ -101,7 +105,7 @@ async def follow_parcels(
     not_shown = dict.fromkeys(
         ref for ref in left if ref not in shown
     )  # left to a reconciliation
-    troubles |= not_shown | unread
+    tracked.read |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
     events = dict[str, Sequence[TrackingEvent]]()
     changes = list[OrderChange]()
@@ -110,7 +114,7 @@ async def follow_parcels(
             resources,
             seen,
             lambda ref: _follow(resources, left[ref], shown[ref], events, changes),
-            troubles,
+            tracked.read,
         )
     finally:  # what was read is written, also where some could not be asked
         since = resources.clock() - HOURLY_FOR
@@ -125,7 +129,7 @@ async def follow_parcels(
             if one.order_ref in events
             and (one.state in TRAVELLING or one.order_ref in held)
         }
-        resources.scans += await asyncio.to_thread(
+        tracked.scans += await asyncio.to_thread(
             resources.ledger.tracking.add, events, changes, polled=polled
         )
 

@@ -14,8 +14,8 @@ from connectors.ledger.order_update import NOTHING
 from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.schema import not_ours, orders
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.differences import ForeignOrder, OrderId
 from domain.effects import EffectStatus
+from domain.findings import ForeignOrder, OrderId
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because

@@ -14,14 +14,16 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    Text,
     and_,
+    cast,
     func,
     or_,
     select,
 )
 
-from connectors.ledger.engine import chunked, one_of
-from connectors.ledger.records import EffectRecord
+from connectors.ledger.engine import one_of
+from connectors.ledger.records import JSON_COLUMNS, EffectRecord, OrderRecord
 from connectors.ledger.schema import (
     batches,
     effects,
@@ -31,12 +33,11 @@ from connectors.ledger.schema import (
     tracking_events,
 )
 from connectors.ledger.transactions import Transactions
-from domain.differences import LedgerOrder
 from domain.effects import OPEN
+from domain.findings import UNSETTLED
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
-from domain.reconciliation import UNSETTLED
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
 
@@ -69,11 +70,11 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         earlier.c.at < since,
         _records_payment(earlier),
     )
-    told_orders = select(moves.c.order_ref).where(
+    told = select(moves.c.order_ref).where(
         moves.c.at >= since, _records_payment(moves), ~known_before.exists()
     )
     paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
-        orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told_orders)
+        orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
     )
     fee_currency = orders.c.shipment[("fee", "currency")].as_string()
     fee = orders.c.shipment[("fee", "minor")]
@@ -81,9 +82,7 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         func.coalesce(fee_currency, orders.c.freight_currency).label("currency"),
         func.coalesce(fee.as_integer(), orders.c.freight_minor).label("minor"),
     ).where(orders.c.booked_at >= since)
-    bought, freight = (
-        ledger.rows(_by_currency(statement)) for statement in (paid, booked)
-    )
+    bought, freight = (ledger.rows(_by_currency(some)) for some in (paid, booked))
     into = (
         select(
             moves.c.new_state.label("state"),
@@ -107,24 +106,24 @@ def _records_payment(move: FromClause) -> ColumnElement[bool]:
     """The service's own time of a payment may lie before the last reading, or be of a
     clock that is ahead.
     """
-    is_late = move.c.reason_code.in_(LATE) & (
+    late = move.c.reason_code.in_(LATE) & (
         move.c.reason_facts["what"].as_string() == OrderState.PAID
     )
     return or_(
         move.c.new_state == OrderState.PAID,
         move.c.reason_code.in_(PAYMENT_REASONS),
-        is_late,
+        late,
     )
 
 
 def _by_currency(amounts: Select[Any]) -> Select[Any]:
-    queries = amounts.subquery()
+    each = amounts.subquery()
     columns = (
-        queries.c.currency,
+        each.c.currency,
         func.count().label("count"),
-        minor_sum(queries.c.minor).label("minor"),
+        minor_sum(each.c.minor).label("minor"),
     )
-    return select(*columns).group_by(queries.c.currency).order_by(queries.c.currency)
+    return select(*columns).group_by(each.c.currency).order_by(each.c.currency)
 
 
 def _sums(rows: list[dict[str, Any]]) -> tuple[Money, ...]:
@@ -143,30 +142,20 @@ class OrderStanding(NamedTuple):
     order_id: str | None
 
 
-COLUMNS = (
-    orders.c.order_ref,
-    orders.c.marketplace,
-    orders.c.state,
-    orders.c.order_id,
-    orders.c.ordered_at,
-    orders.c.total_minor,
-    orders.c.paid_minor,
-    orders.c.paid_at,
-    orders.c.refunded_minor,
-    orders.c.currency,
-    orders.c.shipment_order_id,
-    orders.c.shipment,
+_LARGE = ("request", "lines", "offers", "quote", "freight_quote")
+_SLIM = select(
+    *(
+        cast(column, Text).label(column.name) if column.name in JSON_COLUMNS else column
+        for column in orders.c
+        if column.name not in _LARGE
+    )
 )
-
-
-LARGE_CHUNK = 5_000
 _STANDING = select(
     *(
         orders.c[name]
         for name in ("order_ref", "state", "reason_code", "order_id", "recorded_at")
     )
 )
-_BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
 
 
 def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
@@ -199,24 +188,15 @@ def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datet
     }
 
 
-def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:
-    """These orders, without their effects."""
-    return [
-        _order(row)
-        for refs in chunked(order_refs, LARGE_CHUNK)
-        for row in ledger.rows(_BY_REF, refs=refs)
-    ]
-
-
 def orders_to_compare(
     ledger: Transactions,
     *,
     since: datetime,
     order_refs: Iterable[str],
     order_ids: Iterable[str],
-) -> list[LedgerOrder]:
-    """The orders that were ordered or paid since then, are not settled, or are named;
-    without their effects.
+) -> list[OrderRecord]:
+    """The orders that were ordered or paid since then, are not settled, or are named,
+    without their large columns.
 
     Each by its own index: never all orders.
     """
@@ -230,14 +210,13 @@ def orders_to_compare(
         one_of(orders.c.order_id, "ids"),
         one_of(orders.c.order_ref, "refs"),
     )
-    parameters = {"ids": [*order_ids], "refs": [*order_refs]}
-    queries = (
-        row
-        for condition in those
-        for row in ledger.rows(select(*COLUMNS).where(condition), **parameters)
-    )
-    ledger_orders = {row["order_ref"]: _order(row) for row in queries}
-    return [ledger_orders[ref] for ref in sorted(ledger_orders)]
+    given = {"ids": [*order_ids], "refs": [*order_refs]}
+    found = {
+        row["order_ref"]: OrderRecord.of(dict.fromkeys(JSON_COLUMNS) | row)
+        for which in those
+        for row in ledger.rows(_SLIM.where(which), **given)
+    }
+    return [found[ref] for ref in sorted(found)]
 
 
 def standing_of(
@@ -290,24 +269,3 @@ def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
         .order_by(effects.c.intent_at, effects.c.key)
     )
     return [EffectRecord.of(row) for row in ledger.rows(statement)]
-
-
-def _order(row: Mapping[str, Any]) -> LedgerOrder:
-    shipment: dict[str, Any] = row["shipment"] or {}
-    return LedgerOrder(
-        order_ref=row["order_ref"],
-        marketplace=Marketplace(row["marketplace"]),
-        state=OrderState(row["state"]),
-        order_id=row["order_id"] or "",
-        ordered_at=row["ordered_at"],
-        total=_money(row["total_minor"], row["currency"]),
-        paid=_money(row["paid_minor"], row["currency"]),
-        paid_at=row["paid_at"],
-        refunded=Money(row["refunded_minor"] or 0, row["currency"]),
-        shipment_order_id=row["shipment_order_id"] or "",
-        tracking_numbers=tuple(shipment.get("tracking_numbers", ())),
-    )
-
-
-def _money(minor: int | None, currency: str) -> Money | None:
-    return None if minor is None else Money(minor, currency)

@@ -416,9 +416,8 @@ tracked = _table(
     "tracked",
     order_ref=ORDER_KEY,
     next_poll_at=datetime,
-    last_scan_at=datetime | None,
 )
-"""When a parcel is to be read again, and when its newest scan was recorded."""
+"""When a parcel is to be read again."""
 
 matches = _table("matches", order_ref=KEY, words=KEY, match=dict, decided_at=datetime)
 
@@ -439,19 +438,6 @@ refunds = _table(
     refund=dict,
     recorded_at=datetime,
     updated_at={"kind": datetime, "index": True},
-)
-
-refund_events = _table(
-    "refund_events",
-    key={"refers": "refunds.key", "primary_key": True},
-    sequence=ID,
-    order_ref={"index": True},
-    refund_id=str,
-    occurred_at=datetime,
-    status=str,
-    role=str,
-    description=str,
-    recorded_at=datetime,
 )
 
 messages = _table(

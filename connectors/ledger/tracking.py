@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,17 +20,14 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    update,
 )
 
 from connectors.ledger.engine import one_of
 from connectors.ledger.forgetting import forgotten_in
-from connectors.ledger.marks import note
 from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import (
     exported_numbers,
-    marks,
     orders,
     tracked,
     tracking_events,
@@ -44,8 +41,10 @@ from domain.states import TRAVELLING, OrderState
 Polled = Mapping[str, datetime]
 """Parcels that were read: when the order of each was booked."""
 NONE_POLLED: Polled = {}
-READ_UNTIL = "tracked"
-"""The mark with the time until which parcels that were due are read."""
+_IDENTITY = ("order_ref", "tracking_number", "occurred_at", "status", "description")
+_IDENTITIES = select(*(tracking_events.c[name] for name in _IDENTITY)).where(
+    one_of(tracking_events.c.order_ref, "refs")
+)
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(
@@ -55,7 +54,7 @@ _LAST = (
     .group_by(tracking_events.c.order_ref)
 )
 _OF_THESE = delete(tracked).where(one_of(tracked.c.order_ref, "refs"))
-UNKNOWN_RUN = timedelta(days=7)
+LAST_DAYS = timedelta(days=7)
 
 
 class TrackingRows(LedgerRows):
@@ -91,33 +90,28 @@ class TrackingRows(LedgerRows):
             write_all(self._ledger, connection, (), changes)
             if polls := self._polls(connection, polled):
                 connection.execute(
-                    self._ledger.upsert(tracked, ("next_poll_at", "last_scan_at")),
+                    self._ledger.upsert(tracked, ("next_poll_at",)),
                     polls,
                 )
             if numbered := [
-                change.order_ref
-                for change in changes
-                if "shipment" in change.writes.columns
+                one.order_ref for one in changes if "shipment" in one.writes.columns
             ]:
                 connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
             if ended := [
-                change.order_ref
-                for change in changes
-                if change.state not in (None, *TRAVELLING)
+                one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
             ]:
                 connection.execute(_OF_THESE, {"refs": ended})
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:
-        moment = self._ledger.clock()
+        now = self._ledger.clock()
         last = {
             row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})
         }
         return [
             {
                 "order_ref": ref,
-                "next_poll_at": next_poll(moment, booked_at, last.get(ref)),
-                "last_scan_at": last.get(ref),
+                "next_poll_at": next_poll(now, booked_at, last.get(ref)),
             }
             for ref, booked_at in sorted(polled.items())
         ]
@@ -132,87 +126,43 @@ class TrackingRows(LedgerRows):
         """The orders whose parcels need not be read yet. A time of a clock that was
         ahead is none.
         """
-        moment = self._ledger.clock()
+        now = self._ledger.clock()
         at = tracked.c.next_poll_at
         return {
             *self._ledger.column(
-                select(tracked.c.order_ref).where(at > moment, at <= moment + LONGEST)
+                select(tracked.c.order_ref).where(at > now, at <= now + LONGEST)
             )
         }
 
-    def since_all_were_read(
-        self, statuses: Iterable[str], words: str
-    ) -> list[dict[str, Any]]:
-        """Events of the last run that read all, and since then: of these statuses, or
-        that match `words`.
-
-        Without such a run those of a week.
+    def of_last_days(self, statuses: Iterable[str], words: str) -> list[dict[str, Any]]:
+        """Events that were recorded in the last days: of these statuses, or that match
+        `words`.
         """
         c = tracking_events.c
-        moment = self._ledger.clock()
-        (until,) = self._ledger.column(
-            select(func.max(marks.c.at)).where(
-                marks.c.name == READ_UNTIL, marks.c.at <= moment
-            )
-        )
-        is_recent = c.recorded_at >= (until or moment - UNKNOWN_RUN)
+        is_recent = c.recorded_at >= self._ledger.clock() - LAST_DAYS
         is_meant = or_(c.status.in_(statuses), c.description.regexp_match(words))
         return self._ledger.rows(select(tracking_events).where(is_recent, is_meant))
-
-    @repeating
-    def read_until(self, at: datetime) -> None:
-        """Record that a run has read the parcels that were due at this time."""
-        with self._ledger.transaction() as connection:
-            is_known = (
-                update(marks)
-                .where(marks.c.name == READ_UNTIL)
-                .values(at=at, ended_at=at)
-            )
-            if not connection.execute(is_known).rowcount:
-                note(connection, READ_UNTIL, "", by=self._ledger.owner, at=at)
 
     def _new_rows(
         self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]
     ) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)
-        known = connection.execute(_KNOWN, {"refs": list(events)}).all()
-        seen_scans = {
-            (
-                row.order_ref,
-                row.tracking_number,
-                row.occurred_at,
-                row.status,
-                row.description,
-            )
-            for row in known
-        }
-        last = Counter((row.order_ref, row.tracking_number) for row in known)
+        known = connection.execute(_IDENTITIES, {"refs": list(events)})
+        seen = {tuple(row) for row in known}
+        last = Counter(identity[:2] for identity in seen)
         rows = []
-        for order_ref, event in (
-            (ref, event) for ref, listed in events.items() for event in listed
-        ):
-            tracking_event = (
-                replace(event, description="", place="")
-                if order_ref in forgotten
-                else event
-            )
-            identity = (
-                order_ref,
-                tracking_event.tracking_number,
-                tracking_event.occurred_at,
-                tracking_event.status,
-                tracking_event.description,
-            )
-            if identity not in seen_scans:
-                seen_scans.add(identity)
-                last[order_ref, tracking_event.tracking_number] += 1
-                row = asdict(tracking_event) | {
-                    "order_ref": order_ref,
-                    "sequence": last[order_ref, tracking_event.tracking_number],
-                    "recorded_at": self._ledger.clock(),
-                }
-                del row["unknown_word"]
-                rows.append(row)
+        for ref, listed in events.items():
+            for event in listed:
+                scan = asdict(event) | {"order_ref": ref}
+                del scan["unknown_word"]
+                if ref in forgotten:
+                    scan |= {"description": "", "place": ""}
+                identity = tuple(scan[name] for name in _IDENTITY)
+                if identity not in seen:
+                    seen.add(identity)
+                    last[identity[:2]] += 1
+                    scan["sequence"] = last[identity[:2]]
+                    rows.append(scan | {"recorded_at": self._ledger.clock()})
         return rows
 
     def last_recorded(self, order_refs: Iterable[str]) -> dict[str, datetime]:
@@ -222,10 +172,10 @@ class TrackingRows(LedgerRows):
     def listed(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
         """The events of these orders."""
         c = tracking_events.c
-        order = _KNOWN.order_by(
+        found = _KNOWN.order_by(
             c.order_ref, c.occurred_at, c.tracking_number, c.sequence
         )
-        return self._ledger.rows(order, refs=[*order_refs])
+        return self._ledger.rows(found, refs=[*order_refs])
 
 
 Number = tuple[str, str]
@@ -321,7 +271,7 @@ class ExportedRows(LedgerRows):
         And the orders that have no others, unless they were updated since the given
         time. A process that exports one of them meanwhile waits for this commit.
         """
-        moment = self._ledger.clock()
+        now = self._ledger.clock()
         c = exported_numbers.c
         recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
         with self._ledger.transaction() as connection:
@@ -332,12 +282,7 @@ class ExportedRows(LedgerRows):
                 if row.updated_at == whole[row.order_ref]
             ]
             rows = [
-                {
-                    "order_ref": ref,
-                    "tracking_number": number,
-                    "file": file,
-                    "at": moment,
-                }
+                {"order_ref": ref, "tracking_number": number, "file": file, "at": now}
                 for ref, number in sorted([*numbers, *done])
             ]
             new = (

@@ -16,7 +16,7 @@ from connectors.xportcn.errors import (
 from connectors.xportcn.operations.operation import Operation
 from domain.absence import Reading
 from domain.after_sale import (
-    RefundAmount,
+    Refund,
     RefundKind,
     RefundOption,
     RefundState,
@@ -146,22 +146,6 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefundRequest:
-    """A request for a refund. `goods` and `reason_id` are of a `RefundOption`; vouchers
-    are links.
-    """
-
-    order_id: str
-    entry_ids: tuple[str, ...]
-    kind: RefundKind
-    goods: str
-    reason_id: int
-    amount: RefundAmount
-    description: str
-    vouchers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Carrier:
     """A logistics company that takes return parcels."""
 
@@ -202,7 +186,7 @@ class AfterSale(Protocol):
         empty when it takes none.
         """
 
-    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+    async def ask(self, claim: Claim, refund: Refund) -> str:
         """Ask for a refund; answers its id."""
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
@@ -214,7 +198,7 @@ class AfterSale(Protocol):
         """Name the parcel that brings the goods back."""
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        """The current refund with its history, oldest first."""
+        """The current refund."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.xportcn.permits import DailyCalls
-from domain.differences import Finding
+from domain.findings import Finding
 from domain.messages import Message, sentences
 from domain.reasons import GOES_ALONG, Reason, ReasonCode, grouped
 from domain.report import BatchReport

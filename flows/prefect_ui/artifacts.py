@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from prefect import runtime
 from prefect.artifacts import acreate_table_artifact
 
 from connectors.ui_pages import WHAT_WAITS, artifact_page
 from domain.after_sale import RefundOption, reason_ids
 from domain.money import Money
-from domain.reasons import Reason
 from domain.report import BatchReport
 from domain.request_remarks import Fault
 from domain.wording import pluralize
-from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
+from flows.prefect_ui.expected_errors import best_effort
 from flows.prefect_ui.markdown import OUR_LINKS, inert
 from flows.report.sections import urgent
 
@@ -145,66 +142,11 @@ def artifact_key(text: str) -> str:
     )
 
 
-SWITCH_OFF = "Nothing was sent. To do it, start it again with 'Only show what would happen' switched off"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DryRunRow:
-    """The effect on one order: what `would` be done, or `why_not`."""
-
-    order_ref: str
-    state: str
-    would: str = ""
-    why_not: Reason | None = None
-
-    @property
-    def words(self) -> str:
-        return (
-            f"{self.order_ref}: would {self.would}"
-            if self.would
-            else f"{self.order_ref}: not possible: {self.why_not}"
-        )
-
-
-async def show_dry_run(
-    rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()
-) -> None:
-    """Show the table of what would happen, and the `choices`, where one is to be made
-    first.
-    """
-    for row in rows:
-        run_logger().info("%s", row.words)
-    run_logger().info("%s", SWITCH_OFF)
-    await best_effort("what would happen", _show(rows, choices))
-
-
-async def _show(
-    rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]
-) -> None:
-    table = [
-        {
-            "order": row.order_ref,
-            "would": row.would,
-            "why not": str(row.why_not or ""),
-            "state": row.state,
-        }
-        for row in rows
-    ]
-    await show_table("would-happen", table, SWITCH_OFF)
-    if choices:
-        await show_table("choices", choices, "Choose one of these")
-    first_name = str(runtime.flow_run.name or "remedy").split(": ")[0]
-    await rename_run(f"{first_name}: {remedy_summary(rows)}")
-
-
-def remedy_summary(rows: Sequence[DryRunRow]) -> str:
-    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1
-    of them not possible`.
-    """
-    if len(rows) == 1:
-        return f"only shown: {rows[0].words.partition(': ')[2]}"
-    cant = sum(1 for row in rows if row.why_not)
-    return f"only shown: {pluralize(len(rows), 'order')}{f', {cant:,} of them not possible' if cant else ''}"
+async def show_choices(choices: Sequence[Mapping[str, str]]) -> None:
+    """Show what is to be chosen from before anything is done."""
+    await best_effort(
+        "the choices", show_table("choices", choices, "Choose one of these")
+    )
 
 
 def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from connectors.export_formats import ExportFormat
 from domain.catalogue import Selection
-from domain.differences import OrderId
+from domain.findings import OrderId
 from domain.follow_ups import moment_of
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
@@ -235,11 +235,9 @@ BatchName = Annotated[
 ]
 LimitsParameter = Annotated[Limits, asked("Limits of this run")]
 
-AS_SET = -1
 Texts = tuple[str, ...]
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ORDER = re.compile(rf"({'|'.join(Marketplace)}):[^:\s]+")
-WALLET_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 def a_day(text: str, name: str = "Paid since") -> str:
@@ -249,15 +247,6 @@ def a_day(text: str, name: str = "Paid since") -> str:
             f"{name}: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty"
         )
     return in_words(name, lambda: date.fromisoformat(text).isoformat()) if text else ""
-
-
-def wallet_out(text: str, name: str = "Left the wallet") -> Money | None:
-    """The sum that left the wallet; None for an empty field. Raises `BadInput`."""
-    if text and not WALLET_AMOUNT.fullmatch(text):
-        raise BadInput(
-            f"{name}: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50"
-        )
-    return Money.parse(text) if text else None
 
 
 def foreign_orders(lines: Sequence[str], name: str = "Not ours") -> list[OrderId]:
@@ -323,16 +312,8 @@ SinceDays = Annotated[
     int,
     asked(
         "Days back",
-        "Counted from the start of today; 0 is today alone. -1: 30 days",
-        ge=AS_SET,
-    ),
-]
-WalletOutCny = Annotated[
-    str,
-    asked(
-        "Left the wallet, in yuan",
-        "What the console's wallet statement says left for orders since the period began (reports name that moment, "
-        "in China too), without freight and refunds. It is compared with the sum of the orders. Empty: not compared",
+        "Counted from the start of today; 0 is today alone",
+        ge=0,
     ),
 ]
 ForeignLines = Annotated[

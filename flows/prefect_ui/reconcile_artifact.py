@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.events import Event, Resource
 
-from connectors.xportcn.wire import CHINA
-from domain.differences import Finding
-from domain.money import Money
-from domain.reconciliation import PaidSum
+from domain.findings import Finding
 from domain.report import ReportLine
 from domain.wording import first_lines, pluralize
-from flows.prefect_ui.artifacts import show_table, with_what_waits
+from flows.prefect_ui.artifacts import with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import inert
+from tasks.comparison import PaidSum
 
-MOST_ROWS = 500  # a table artifact is for eyes
 MOST_LOGGED = 50
 LONGEST_NAME = 150
 
@@ -33,8 +30,8 @@ class ReconciliationReport:
     run settled; sums paid.
 
     `compared` orders were read on both sides; `in_hand` orders belonged to another run
-    and were left out. `troubles` name what could not be read, `notes` what could not be
-    compared, `not_marked` the orders given as not ours that were no orphans.
+    and were left out. `troubles` name what could not be read, and orders given as not
+    ours that were no orphans; `notes` what could not be compared.
     """
 
     since: datetime
@@ -43,12 +40,10 @@ class ReconciliationReport:
     settled: Sequence[ReportLine]
     findings: Sequence[Finding]
     paid: Sequence[PaidSum]
-    wallet_out: Money | None
     troubles: Sequence[str]
     notes: Sequence[str]
-    not_marked: Sequence[str]
-    snapshot_id: str
     snapshot_root: str
+    snapshot_id: str = ""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -57,91 +52,29 @@ class ReconciliationReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether everything could be read and agrees, and every foreign order was
-        recorded.
-        """
-        return not (self.findings or self.troubles or self.not_marked)
-
-    @property
-    def begins(self) -> str:
-        """When the period begins, and when that is in China where it differs: the
-        console's statement has its days.
-        """
-        in_china = self.since.astimezone(CHINA)
-        china_time = (
-            f" ({in_china:%Y-%m-%d %H:%M} in China, as the console's statement)"
-        )
-        is_other = in_china.utcoffset() != self.since.utcoffset()
-        return f"{self.since:%Y-%m-%d %H:%M} {self.since.tzinfo}{china_time if is_other else ''}"
+        """Whether everything could be read and agrees."""
+        return not (self.findings or self.troubles)
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing reconcile --json` prints; amounts in minor
         units.
         """
-        return {
-            "since": self.since.isoformat(),
-            "compared": self.compared,
-            "in_hand": self.in_hand,
-            "counts": self.counts,
-            "findings": [_finding(finding) for finding in self.findings],
-            "settled": [
-                {"order_ref": line.order_ref, "state": line.state}
-                for line in self.settled
-            ],
-            "paid": [
-                {
-                    "marketplace": paid_sum.marketplace,
-                    "currency": paid_sum.ledger.currency,
-                    "ledger_minor": paid_sum.ledger.minor,
-                    "service_minor": paid_sum.service.minor,
-                }
-                for paid_sum in self.paid
-            ],
-            "wallet_out_fen": self.wallet_out.minor
-            if self.wallet_out is not None
-            else None,
-            "troubles": list(map(str, self.troubles)),
-            "notes": list(self.notes),
-            "not_marked": list(self.not_marked),
-            "snapshot_id": self.snapshot_id,
-            "snapshot_root": self.snapshot_root,
-        }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    expected = finding.expected_amount
-    seen = finding.seen_amount
-    amount = seen or expected
-    return {
-        "kind": finding.kind,
-        "marketplace": finding.marketplace,
-        "order_ref": finding.order_ref or None,
-        "order_id": finding.order_id or None,
-        "expected": finding.expected,
-        "seen": finding.seen,
-        "remedy": finding.remedy,
-        "expected_minor": expected.minor if expected else None,
-        "seen_minor": seen.minor if seen else None,
-        "currency": amount.currency if amount else None,
-    }
+        since = self.since.isoformat()
+        return asdict(self) | {"since": since, "counts": self.counts}
 
 
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
-    findings_text = ", ".join(
+    found = ", ".join(
         f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items()
     )
-    sentences = [
-        f"{findings_text or 'nothing differs'}",
+    parts = [
+        f"{found or 'nothing differs'}",
         f"{pluralize(report.compared, 'order')} compared",
     ]
     if report.in_hand:
-        sentences.append(f"{report.in_hand} in another run's hands")
-    if report.troubles:
-        sentences.append(f"not read: {'; '.join(map(str, report.troubles))}")
-    if report.not_marked:
-        sentences.append(f"not marked: {'; '.join(report.not_marked)}")
-    return "; ".join(sentences)
+        parts.append(f"{report.in_hand} in another run's hands")
+    return "; ".join([*parts, *report.troubles])
 
 
 async def log_and_show(report: ReconciliationReport) -> None:
@@ -158,9 +91,7 @@ async def log_and_show(report: ReconciliationReport) -> None:
             finding.remedy,
         )
     for trouble in report.troubles:
-        run_logger().warning("Not compared: %s", trouble)
-    for remark in report.not_marked:
-        run_logger().warning("Not marked: %s", remark)
+        run_logger().warning("%s", trouble)
     run_logger().info("%s", summary_of(report))
     await best_effort("the report", _show(report))
     if not report.all_fine:
@@ -176,7 +107,7 @@ def differs(report: ReconciliationReport) -> Event:
         "orders": [
             finding.order_ref or finding.order_id for finding in report.findings
         ][:MOST_REFS],
-        "troubles": list(map(str, report.troubles)),
+        "troubles": list(report.troubles),
         "summary": summary_of(report),
         "snapshot_id": report.snapshot_id,
     }
@@ -193,55 +124,33 @@ def differs(report: ReconciliationReport) -> Event:
 
 async def _show(report: ReconciliationReport) -> None:
     summary = inert(summary_of(report))
-    await show_table("reconciliation", artifact_rows(report), summary)
     await acreate_markdown_artifact(
-        key="reconciliation-summary",
+        key="reconciliation",
         markdown=with_what_waits(markdown(report)),
         description=summary,
     )
     await rename_run(f"reconcile: {summary}"[:LONGEST_NAME])
 
 
-def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:
-    """One row a finding, as text; the snapshot has them all."""
-    return [
-        {
-            "finding": finding.kind.replace("_", " "),
-            "order": finding.order_ref,
-            "marketplace": finding.marketplace or "",
-            "order id": finding.order_id,
-            "the ledger says": finding.expected,
-            "the service says": finding.seen,
-            "what to do": finding.remedy,
-        }
-        for finding in report.findings[:MOST_ROWS]
-    ]
-
-
 def markdown(report: ReconciliationReport) -> str:
-    """The sums, and below them what to do, as lines: the cells of a table artifact
-    don't wrap.
-    """
+    """The sums, and below them what to do; the snapshot has all findings."""
     sums = "".join(
-        f"| {paid_sum.marketplace} | {paid_sum.ledger} | {paid_sum.service} | {paid_sum.service - paid_sum.ledger} |\n"
-        for paid_sum in report.paid
+        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n"
+        for one in report.paid
     )
-    lines = [
-        f"- {inert(line)}"
-        for line in (*map(str, report.troubles), *report.not_marked, *report.notes)
-    ]
+    told = [f"- {inert(line)}" for line in (*report.troubles, *report.notes)]
     to_do = first_lines(
         [*map(_to_do, report.findings)],
         MOST_LOGGED,
-        "- and {more} more: see the table or the snapshot",
+        "- and {more} more: see the snapshot",
     )
     return "\n\n".join(
         [
-            f"# Reconciliation since {report.begins}",
+            f"# Reconciliation since {report.since:%Y-%m-%d %H:%M} {report.since.tzinfo}",
             "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n"
             + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
-            *(["## Not compared\n\n" + "\n".join(lines)] if lines else []),
+            *(["## Not compared\n\n" + "\n".join(told)] if told else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )
@@ -254,7 +163,7 @@ def _to_do(finding: Finding) -> str:
 
 def _subject(finding: Finding) -> str:
     return " ".join(
-        inert(fact)
-        for fact in (finding.marketplace, finding.order_ref, finding.order_id)
-        if fact
+        inert(part)
+        for part in (finding.marketplace, finding.order_ref, finding.order_id)
+        if part
     )

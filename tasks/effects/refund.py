@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.marketplaces.protocol import AfterSale, RefundRequest
+from connectors.marketplaces.protocol import AfterSale
 from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
@@ -60,8 +60,8 @@ def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
     and stays there.
     """
     refunds = {
-        order.effect_part: order
-        for order in resources.ledger.refunds.of_orders([effect.order_ref])
+        one.effect_part: one
+        for one in resources.ledger.refunds.of_orders([effect.order_ref])
     }
     return refunds[effect.part.partition("-")[0]]
 
@@ -103,8 +103,6 @@ class AskRefund(OnRefund):
     before.
     """
 
-    request: RefundRequest | None = None
-
     action: ClassVar[Action] = Action.REFUND
     state_while_unknown: ClassVar[OrderState | None] = OrderState.REFUNDING
     happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
@@ -115,13 +113,8 @@ class AskRefund(OnRefund):
     reported: ClassVar[str] = "asked the seller for {amount} back"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        assert self.request
-        return _asked(
-            self.given,
-            await after_sale_of(self.resources, order.marketplace).ask(
-                claim, self.request
-            ),
-        )
+        after_sale = after_sale_of(self.resources, order.marketplace)
+        return _asked(self.given, await after_sale.ask(claim, self.given))
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         """A refund that the order's lines show now and did not before this one was
@@ -131,22 +124,18 @@ class AskRefund(OnRefund):
         targets = await after_sale.targets(
             refund.order_id, attempt.order.lines, set(refund.lines)
         )
-        known_refunds = {
-            order.refund_id
-            for order in self.resources.ledger.refunds.of_orders([refund.order_ref])
+        known = {
+            one.refund_id
+            for one in self.resources.ledger.refunds.of_orders([refund.order_ref])
         }
-        shown_refunds = {
-            refund_id for target in targets for refund_id in target.refund_ids
-        }
-        new = sorted(shown_refunds - known_refunds - set(refund.earlier_refund_ids))
+        shown = {refund_id for target in targets for refund_id in target.refund_ids}
+        new = sorted(shown - known - set(refund.earlier_refund_ids))
         return _asked(refund, new[-1]) if new else None
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         refund = refund_of(self.resources, attempt.effect)
-        refunds = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
-        if any(
-            other.state in UNDER_WAY for other in refunds if other.key != refund.key
-        ):
+        others = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
+        if any(other.state in UNDER_WAY for other in others if other.key != refund.key):
             return OrderState.REFUNDING
         return after_refunding(
             refund.state_before, is_booked=attempt.order.shipment is not None
@@ -156,16 +145,16 @@ class AskRefund(OnRefund):
         order_ref = attempt.order.order_ref
         refund = refund_of(self.resources, attempt.effect)
         declined = RefundState.DECLINED
-        reason = standing(replace(refund, state=declined, refusal=refusal.message))
+        why = standing(replace(refund, state=declined, refusal=refusal.message))
         return OrderChange(
-            order_ref=order_ref, state=self.state_if_not_done(attempt), why=reason
+            order_ref=order_ref, state=self.state_if_not_done(attempt), why=why
         )
 
 
 def _asked(refund: Refund, refund_id: str) -> Proof:
-    reason = standing(replace(refund, state=RefundState.ASKED))
+    why = standing(replace(refund, state=RefundState.ASKED))
     change = OrderChange(
-        order_ref=refund.order_ref, state=OrderState.REFUNDING, why=reason
+        order_ref=refund.order_ref, state=OrderState.REFUNDING, why=why
     )
     return Proof(answer={"refund_id": refund_id}, change=change)
 
@@ -193,12 +182,12 @@ class ReturnParcel(OnRefund):
         return _named(self.parcel.carrier, self.parcel.number)
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        service_refund = await after_sale_of(self.resources, refund.marketplace).read(
+        shown = await after_sale_of(self.resources, refund.marketplace).read(
             refund.refund_id
         )
-        if service_refund.state not in ON_ITS_WAY:
+        if shown.state not in ON_ITS_WAY:
             return None
-        return _named(service_refund.company, service_refund.tracking_number)
+        return _named(shown.company, shown.tracking_number)
 
 
 def _named(carrier: str, number: str) -> Proof:

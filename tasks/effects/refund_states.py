@@ -59,8 +59,8 @@ async def take_outcome(
     known = refund
     if effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
-        if holder := await asyncio.to_thread(_holder, resources, refund, refund_id):
-            return misnamed().but(thing="refund", id=refund_id, owner=holder)
+        if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
+            return misnamed().but(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(
             refund,
@@ -75,23 +75,23 @@ async def take_outcome(
     elif refund.state is RefundState.ASKING and (
         is_over or await asyncio.to_thread(_is_left, resources, refund)
     ):
-        reason = effect.why if effect and effect.why else RUN_ENDED
+        why = effect.why if effect and effect.why else RUN_ENDED
         refund = replace(
             refund,
             state=RefundState.DECLINED,
-            refusal=str(reason.facts.get("failure", reason)),
+            refusal=str(why.facts.get("failure", why)),
         )
     if (
         refund != known
     ):  # another run may have written more meanwhile than was read here
-        await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
+        await asyncio.to_thread(resources.ledger.refunds.follow, refund)
     return await read_refund(resources, refund) if refund.refund_id else None
 
 
 async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     """Read one refund and record its state; answers what went wrong."""
     try:
-        service_refund = await after_sale_of(resources, refund.marketplace).read(
+        shown = await after_sale_of(resources, refund.marketplace).read(
             refund.refund_id
         )
     except Misconfigured:
@@ -107,17 +107,17 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
         refund.order_ref
     ]
     paid = order.paid
-    if max(service_refund.asked, service_refund.refunded) > paid:
-        back = service_refund.refunded
-        amount = service_refund.asked
+    if max(shown.asked, shown.refunded) > paid:
+        back = shown.refunded
+        asked = shown.asked
         return because(
             ReasonCode.REFUND_NOT_BELIEVED,
             refund_id=refund.refund_id,
             refunded=back,
-            asked=amount,
+            asked=asked,
             paid=paid,
         )
-    now = merged(refund, service_refund)
+    now = merged(refund, shown)
     if refund.state is RefundState.REFUSED and now.state in UNDER_WAY:
         # a person asked anew in the console: the order may have gone on since
         now = replace(now, asked_at=resources.clock())
@@ -127,7 +127,7 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     if refund.refunded != now.refunded:
         await asyncio.to_thread(withdraw_unless_booked, resources, refund.order_ref)
-    await asyncio.to_thread(resources.ledger.refunds.follow, now, service_refund.events)
+    await asyncio.to_thread(resources.ledger.refunds.follow, now)
     return None
 
 
@@ -146,13 +146,10 @@ def _is_left(resources: Resources, refund: Refund) -> bool:
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
     """The order whose refund has this id already; empty when it is free."""
-    refunds = resources.ledger.refunds.in_states([*RefundState])
-    same = (
-        one
-        for one in refunds
-        if one.refund_id == refund_id and one.marketplace is refund.marketplace
-    )
-    return next((one.order_ref for one in same if one.key != refund.key), "")
+    for holder in resources.ledger.refunds.with_ids([refund_id]):
+        if holder.marketplace is refund.marketplace and holder.key != refund.key:
+            return holder.order_ref
+    return ""
 
 
 def merged(refund: Refund, shown: ServiceRefund) -> Refund:
@@ -191,19 +188,19 @@ async def restate(resources: Resources, order_ref: str) -> None:
     refunds = ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
-    state, cause = state_after(order, refunds)
+    state, why = state_after(order, refunds)
     touched = order.state is OrderState.REFUNDING or state in (
         OrderState.REFUNDING,
         OrderState.REFUNDED,
     )
     if (
         not touched
-        or (order.state, order.why) == (state, cause)
+        or (order.state, order.why) == (state, why)
         or _never_asked(resources, refunds)
     ):
         return
     change = OrderChange(
-        order_ref=order_ref, state=state, expected=order.state, why=cause
+        order_ref=order_ref, state=state, expected=order.state, why=why
     )
     await asyncio.to_thread(ledger.change, [change])
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from connectors.concurrently import Slots
 from connectors.crash_points import BEFORE_FIRST_BYTE, BEFORE_SEND, reach
@@ -74,9 +73,8 @@ class Resources:
     `noted` are the keys of effects that this run may have sent, None where they are not
     kept, and `leave` notes one; `in_hand` are the slots of those that it is about to
     claim, has on the wire or has yet to record. `paused` is the pause of all buying
-    that it has met, `unknown` has the orders of each word without a meaning here,
-    `scans` the rows of tracking events that this run has recorded. From `done_by` on it
-    begins nothing more.
+    that it has met, `unknown` has the orders of each word without a meaning here. From
+    `done_by` on it begins nothing more.
     """
 
     settings: SourcingSettings
@@ -96,7 +94,6 @@ class Resources:
     unknown: defaultdict[UnknownWord, set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )
-    scans: list[dict[str, Any]] = field(default_factory=list)
     unit_checks: defaultdict[Marketplace, UnitCheck] = field(
         default_factory=lambda: defaultdict(UnitCheck)
     )

@@ -64,10 +64,6 @@ def test_orders_reasons_and_the_sums_of_each_batch_are_shown(
             "sourcing: --since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
         ),
         (
-            "reconcile --wallet-out-cny much",
-            "sourcing: --wallet-out-cny: 'much' is no amount in yuan; give one such as 1500 or 99.50\n",
-        ),
-        (
             "reconcile --not-ours 1",
             "sourcing: --not-ours: '1' is no order; give marketplace:order id, as taobao:4050118801\n",
         ),

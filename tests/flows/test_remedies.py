@@ -20,7 +20,6 @@ from cli import after_sale
 from domain.effects import Resolution
 from domain.effects import ResolutionKind as K
 from domain.money import Money
-from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
 from flows import remedies
 from flows.after_sale import (
@@ -28,7 +27,6 @@ from flows.after_sale import (
     return_parcel,
 )
 from flows.cancel_orders import cancel_orders
-from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
 from flows.prefect_ui.remedy_parameters import resolution_of
 from flows.remedies import resolve_order
 from tasks.engine.resources import utc_now
@@ -136,21 +134,6 @@ def test_no_answer_is_filled_in_beforehand() -> None:
     assert resolve_order.parameters.properties["answer"]["default"] == K.SHOW
     with pytest.raises(BadInput):
         resolution_of(K.BOOKED, "9", [], "")
-
-
-def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
-    would = DryRunRow(order_ref="A-1", state="paid", would="close it unpaid")
-    cant = DryRunRow(
-        order_ref="A-2", state="", why_not=because(ReasonCode.NO_REFUND_NOW)
-    )
-    assert remedy_summary([would]) == "only shown: would close it unpaid"
-    assert (
-        remedy_summary([cant])
-        == "only shown: not possible: the marketplace takes no such refund now"
-    )
-    assert (
-        remedy_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
-    )
 
 
 async def nothing(*_: object) -> None:

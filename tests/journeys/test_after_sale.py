@@ -273,9 +273,7 @@ def test_plain_readers_have_the_sums_of_the_ledger_after_three_runs_and_a_refund
 
 @pytest.mark.endurance
 def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
-    """Asked with a picture, agreed, sent back once, received, refunded; history is in
-    `refund_events`.
-    """
+    """Asked with a picture, agreed, sent back once, received, refunded."""
     order_refs = arrived(merchant, BOTH)
     asked = {}
     for order_ref in order_refs:
@@ -314,15 +312,6 @@ def test_goods_go_back_with_a_parcel_and_a_voucher(merchant: Merchant) -> None:
     assert merchant.sourcing("refunds", "--json").exit_code == 0
     for order_ref in order_refs:
         assert_all_agree(merchant, order_ref, "refunded", came_back=asked[order_ref])
-        query = f"select sequence, status from refund_events where order_ref = '{order_ref}' order by sequence"
-        events = merchant.report("sql", query)
-        assert [event["sequence"] for event in events] == list(
-            range(1, len(events) + 1)
-        )
-        assert (
-            events[-1]["status"]
-            == {"taobao": "100", "1688": "refundsuccess"}[marketplace_of(order_ref)]
-        )
 
 
 @pytest.mark.endurance

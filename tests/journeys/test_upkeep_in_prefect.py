@@ -43,7 +43,7 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     assert bought.sourcing("reconcile").exit_code == 0
     compared = newest_run(prefect_url)
     assert compared.name == "reconcile: nothing differs; 2 orders compared"
-    assert set(compared.artifacts) == {"reconciliation", "reconciliation-summary"}
+    assert set(compared.artifacts) == {"reconciliation"}
     assert "nothing differs; 2 orders compared" in compared.logs
 
     assert bought.sourcing("costs").exit_code == 3

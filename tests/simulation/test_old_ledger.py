@@ -17,10 +17,9 @@ from sqlalchemy import Connection, Engine, Select, create_engine, event, insert,
 
 from connectors.ledger.overview import happened
 from connectors.ledger.schema import UtcDateTime, metadata
-from domain.marketplace import Marketplace
 from domain.messages import Message
 from flows.answers.todo import to_do
-from flows.reconcile import Reconciliation
+from flows.reconcile import reconcile
 from tasks.engine.resources import Resources
 from tests.notified import taken_messages
 from tests.postgres import Postgres
@@ -201,7 +200,7 @@ class OldInstallation(Journey):
     async def _does_daily_work(self, resources: Resources) -> None:
         ledger = resources.ledger
         now = resources.clock()
-        await Reconciliation(resources, None, list(Marketplace)).report(None)
+        await reconcile(resources, 30)
         happened(ledger, now - DAY)
         to_do(ledger, refused_for=WEEK)
         ledger.outbox.put(

@@ -25,7 +25,6 @@ from domain.effects import (
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import marketplaces_of
-from domain.reasons import Reason
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
@@ -35,10 +34,9 @@ from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
-from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
-from tasks.sync_tracking import follow_parcels
+from tasks.sync_tracking import Tracked, follow_parcels
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned, put_approved
@@ -438,8 +436,8 @@ async def paid_in_an_unknown_state(
 
 
 async def track(resources: Resources) -> None:
-    asked: PartialResults[str, Reason | None] = PartialResults()
-    await follow_parcels(resources, resources.ledger.orders(["A-1"]), asked)
+    tracked = Tracked()
+    await follow_parcels(resources, resources.ledger.orders(["A-1"]), tracked)
 
 
 async def test_it_is_booked_once_its_state_is_known_or_a_parcel_shows(

@@ -255,7 +255,7 @@ async def test_a_yes_waits_through_readings_without_news(
     take_back(resources.ledger, ["A-1"])
     refused = refund(RefundState.REFUSED)
     resources.ledger.refunds.put(refused)
-    resources.ledger.refunds.follow(refused, ())
+    resources.ledger.refunds.follow(refused)
 
     async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
         return [
@@ -272,7 +272,7 @@ async def test_a_yes_waits_through_readings_without_news(
         back = 300 if meanwhile == "came back" else 0
         marks = next_run.ledger.unwritten
         marks.end(marks.read().ids)
-        next_run.ledger.refunds.follow(replace(refused, refunded=Money(back)), ())
+        next_run.ledger.refunds.follow(replace(refused, refunded=Money(back)))
         assert [*marks.read().days.values()] == [{"A-1"}], (
             "the tables have each reading"
         )

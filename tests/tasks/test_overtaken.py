@@ -20,7 +20,6 @@ from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
-from domain.reasons import Reason
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.batch.execution import may_book
@@ -32,7 +31,7 @@ from tasks.effects.protocol import perform
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments, pay_orders
-from tasks.sync_tracking import follow_parcels
+from tasks.sync_tracking import Tracked, follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
@@ -157,9 +156,9 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
         for state in (OrderState.REFUNDING, OrderState.REFUNDED)
     ]
     channel.meanwhile = lambda: next_run.ledger.change(back)
-    asked: PartialResults[str, Reason | None] = PartialResults()
-    await follow_parcels(resources, resources.ledger.orders(["A-1", "A-2"]), asked)
-    assert asked == {"A-1": None, "A-2": None}
+    tracked = Tracked()
+    await follow_parcels(resources, resources.ledger.orders(["A-1", "A-2"]), tracked)
+    assert tracked.read == {"A-1": None, "A-2": None}
     assert (state(resources), state(resources, "A-2")) == (
         OrderState.REFUNDED,
         OrderState.SHIPPED,
@@ -171,9 +170,9 @@ async def test_an_order_that_the_service_does_not_show_was_asked_about(
 ) -> None:
     """It is no trouble of tracking: a reconciliation tells of it."""
     ordered(resources)
-    asked: PartialResults[str, Reason | None] = PartialResults()
-    await follow_parcels(resources, resources.ledger.orders(["A-1"]), asked)
-    assert asked == {"A-1": None}
+    tracked = Tracked()
+    await follow_parcels(resources, resources.ledger.orders(["A-1"]), tracked)
+    assert tracked.read == {"A-1": None}
 
 
 async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(

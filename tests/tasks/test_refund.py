@@ -17,7 +17,7 @@ from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
-from connectors.marketplaces.protocol import RefundRequest, Target
+from connectors.marketplaces.protocol import Target
 from connectors.xportcn.errors import (
     NEVER_S,
     NotSent,
@@ -30,8 +30,6 @@ from domain.after_sale import (
     NOTHING,
     NothingToAsk,
     Refund,
-    RefundAmount,
-    RefundEvent,
     RefundFault,
     RefundKind,
     RefundOption,
@@ -43,13 +41,13 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Quote, QuoteLine
 from domain.orders import OrderLine
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.answers.todo import to_do
 from flows.batch.follow_up import unfinished_of
-from flows.cancel_orders import dry_run_of
+from flows.cancel_orders import foresee_cancel
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import AskRefund
@@ -107,11 +105,11 @@ class FakeAfterSale:
             ),
         )
 
-    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+    async def ask(self, claim: Claim, refund: Refund) -> str:
         self.asked.append(claim.key)
         failure = self.failures.pop(0) if self.failures else None
         if failure is None or self.lands:
-            self.land(asked=request.amount.total)
+            self.land(asked=refund.asked)
         if failure is not None:
             raise failure
         return tuple(self.refunds)[-1]
@@ -181,8 +179,9 @@ async def test_a_look_at_cancelling_says_that_a_refund_could_not_be_read(
         raise Unanswered("no answer")
 
     monkeypatch.setattr(service, "read", is_down)
-    (row,) = await dry_run_of(resources, ["A-1"], "101")
-    assert (row.would, "no answer" in str(row.why_not)) == ("", True)
+    would = (await foresee_cancel(resources, ["A-1"], "101"))["A-1"]
+    assert isinstance(would, Reason)
+    assert "no answer" in str(would)
 
 
 @pytest.mark.parametrize("over", ["under way", "given back"])
@@ -235,14 +234,12 @@ async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unask
         RefundState.ASKED,
         RefundState.ASKING,
     ]
-    (row,) = await dry_run_of(next_run, ["A-1"], "101")
-    assert (row.would, row.why_not) == ("ask the seller for 5.00 CNY back", None)
+    would = await foresee_cancel(next_run, ["A-1"], "101")
+    assert would == {"A-1": "ask the seller for 5.00 CNY back"}
     await call_in(next_run, ask_refund, "A-1", WISH)
-    (row,) = await dry_run_of(next_run, ["A-1"], "101")
-    assert (
-        row.would
-        == "do nothing: it is cancelled, or all its money is asked back already"
-    )
+    assert await foresee_cancel(next_run, ["A-1"], "101") == {
+        "A-1": "do nothing: it is cancelled, or all its money is asked back already"
+    }
     assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
 
 
@@ -531,13 +528,10 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
     """
     put_rows(resources.ledger, [plan("A-1"), plan("A-2", plan_hash=None)])
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1"]
-    told = {
-        one.order_ref: one.why_not
-        for one in await dry_run_of(resources, ["A-1", "A-2"], "101")
-    }
+    told = await foresee_cancel(resources, ["A-1", "A-2"], "101")
     assert told == {
         "A-1": because(ReasonCode.NOTHING_TO_CANCEL, approved=True),
-        "A-2": because(ReasonCode.NOTHING_TO_CANCEL),
+        "A-2": because(ReasonCode.NOTHING_TO_CANCEL, approved=False),
     }
     assert str(told["A-1"]).endswith("Drop it: sourcing drop")
     assert drop(resources.ledger, ["A-1"], by="mei") == {}
@@ -765,16 +759,7 @@ async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followe
     down.
     """
     never = await _never_sent(resources, service)
-    asked = RefundRequest(
-        order_id="77",
-        entry_ids=never.entry_ids,
-        kind=never.kind,
-        goods="1",
-        reason_id=101,
-        amount=RefundAmount(goods=Money(500)),
-        description="",
-    )
-    kind = AskRefund(resources, never, asked)
+    kind = AskRefund(resources, never)
     await perform_alone(
         kind, order(resources), "101", part=never.effect_part, amount=Money(500)
     )
@@ -990,29 +975,6 @@ async def test_more_than_was_paid_never_comes_back(
         OrderState.REFUNDING,
         NOTHING,
     )
-
-
-async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
-    resources: Resources, service: FakeAfterSale, clock: MovableClock
-) -> None:
-    paid_order(resources)
-    await run(resources)
-    for day, status in enumerate(("asked", "agreed")):
-        at = clock() + timedelta(days=day)
-        event = RefundEvent(
-            occurred_at=at, status=status, role="system", description=""
-        )
-        service.refunds["R1"] = replace(
-            service.refunds["R1"], events=(event, *service.refunds["R1"].events)
-        )
-        await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    assert [
-        (row["sequence"], row["status"])
-        for row in resources.ledger.refunds.events(order_refs=["A-1"])
-    ] == [
-        (1, "asked"),
-        (2, "agreed"),
-    ]
 
 
 async def test_each_refusal_of_a_refund_that_was_asked_anew_is_told(

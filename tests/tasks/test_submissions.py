@@ -23,21 +23,20 @@ from domain.effects import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.wording import ReasonKind
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import next_follow_up
-from flows.cancel_orders import dry_run_of
+from flows.cancel_orders import foresee_cancel
 from tasks.after_sale import confirm_cancellations
 from tasks.effects.cancel import ACCEPTED, Cancel
 from tasks.effects.kind import Attempt
 from tasks.effects.kinds import settle_open
-from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import confirm_payments
-from tasks.sync_tracking import follow_parcels
+from tasks.sync_tracking import Tracked, follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.answers.test_resolve import FakeChannel
@@ -329,8 +328,8 @@ async def test_a_refused_payment_whose_order_closes_is_still_looked_for(
     channel.show("77", ServiceStatus.PAYMENT_REFUSED)
     await nights(next_run, clock, 1)
     channel.show("77", ServiceStatus.CLOSED)
-    asked: PartialResults[str, Reason | None] = PartialResults()
-    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), asked)
+    tracked = Tracked()
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), tracked)
     state, reason = standing(next_run)
     assert state is OrderState.HELD
     assert reason.startswith("not paid: the service's finance refused the payment")
@@ -359,11 +358,11 @@ async def test_an_accepted_payment_whose_order_closes_is_looked_for_until_a_pers
     await confirm_payments(resources, ["A-1"])
     assert standing(resources) == (OrderState.HELD, GONE)
     await nights(next_run, clock, 1)
-    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), PartialResults())
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), Tracked())
     assert standing(next_run) == (OrderState.HELD, GONE)
     assert ReasonCode.PAYMENT_NOT_TAKEN.words.kind is ReasonKind.MONEY
     await say(next_run, ResolutionKind.NOT_PAID)
-    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), PartialResults())
+    await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), Tracked())
     assert standing(next_run) == (
         OrderState.CANCELLED,
         "the order was closed unpaid (BUYER_NO_PAY); order again under a new order_ref",
@@ -382,10 +381,9 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
         cast(Any, channel), cast(Any, None), after_sale=after_sale
     )
     await pay(resources)
-    (row,) = await dry_run_of(resources, ["A-1"], "101")
-    assert row.would == (
-        "close it unpaid; its payment of 1.00 CNY was accepted, look for its return (取消提交支付退款)"
-    )
+    assert await foresee_cancel(resources, ["A-1"], "101") == {
+        "A-1": "close it unpaid; its payment of 1.00 CNY was accepted, look for its return (取消提交支付退款)"
+    }
     resources.ledger.change(
         [OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=ACCEPTED)]
     )

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import distinct, of_lines, spec_ids
 from connectors.marketplaces.protocol import (
     AfterSale,
     Carrier,
-    RefundRequest,
     Target,
     failed,
     refund_state,
@@ -32,7 +31,7 @@ from connectors.xportcn.operations import alibaba_after_sale as api
 from connectors.xportcn.operations import alibaba_order
 from domain.after_sale import (
     NOTHING,
-    RefundEvent,
+    Refund,
     RefundKind,
     RefundOption,
     RefundState,
@@ -85,9 +84,9 @@ class Alibaba1688AfterSale(AfterSale):
             )
         except Refused as refused:
             if word_of(refused) == TOO_FAST:
-                message = "the order is too young to be cancelled"
+                words = "the order is too young to be cancelled"
                 raise NotSent(
-                    message,
+                    words,
                     operation=refused.operation,
                     code=TOO_FAST,
                     retry_after_s=TOO_FAST_S,
@@ -127,17 +126,16 @@ class Alibaba1688AfterSale(AfterSale):
     ) -> tuple[RefundOption, ...]:
         order = await self._order(order_id)
         goods = [
-            goods_item
-            for goods_item in GOODS.get(order.base_info.status, ())
-            if kind is RefundKind.REFUND or goods_item in RECEIVED
+            one
+            for one in GOODS.get(order.base_info.status, ())
+            if kind is RefundKind.REFUND or one in RECEIVED
         ]
-        reason_options = await concurrently(
-            goods,
-            lambda goods_item: self._reasons(order_id, target.entry_ids, goods_item),
+        found = await concurrently(
+            goods, lambda one: self._reasons(order_id, target.entry_ids, one)
         )
         return tuple(
-            _option(reason, goods_item, order, target.entry_ids)
-            for goods_item, reasons in zip(goods, reason_options, strict=True)
+            _option(reason, one, order, target.entry_ids)
+            for one, reasons in zip(goods, found, strict=True)
             for reason in reasons
         )
 
@@ -158,21 +156,21 @@ class Alibaba1688AfterSale(AfterSale):
         request = api.VoucherRequest(image_data=base64.b64encode(picture).decode())
         return (await self._client.read(api.VOUCHER, request)).url
 
-    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+    async def ask(self, claim: Claim, refund: Refund) -> str:
         answer = await self._client.effect(
             api.CREATE,
             api.CreateRequest(
-                order_id=request.order_id,
-                order_entry_ids=request.entry_ids or None,
+                order_id=refund.order_id,
+                order_entry_ids=refund.entry_ids or None,
                 dispute_request="refund"
-                if request.kind is RefundKind.REFUND
+                if refund.kind is RefundKind.REFUND
                 else "returnRefund",
-                apply_payment=request.amount.goods,
-                apply_carriage=request.amount.postage,
-                apply_reason_id=str(request.reason_id),
-                description=request.description,
-                goods_status=request.goods,
-                vouchers=request.vouchers or None,
+                apply_payment=refund.goods_amount,
+                apply_carriage=refund.postage,
+                apply_reason_id=str(refund.reason_id),
+                description=refund.description,
+                goods_status=refund.goods,
+                vouchers=refund.vouchers or None,
             ),
             claim=claim,
         )
@@ -183,8 +181,7 @@ class Alibaba1688AfterSale(AfterSale):
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         companies = await self._client.read(api.COMPANIES, Nothing())
         return tuple(
-            Carrier(code=goods_item.company_no, name=goods_item.company_name)
-            for goods_item in companies
+            Carrier(code=one.company_no, name=one.company_name) for one in companies
         )
 
     async def send_back(
@@ -203,22 +200,22 @@ class Alibaba1688AfterSale(AfterSale):
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        refund = await self._client.read(
+        shown = await self._client.read(
             api.REFUND, api.RefundRequest(refund_id=refund_id)
         )
-        require_same(refund_id, refund.refund_id, api.REFUND, "refundId")
-        return _service_refund(refund)
+        require_same(refund_id, shown.refund_id, api.REFUND, "refundId")
+        return _service_refund(shown)
 
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
-        order = await self._client.read(alibaba_order.ORDER_DETAIL, request)
+        shown = await self._client.read(alibaba_order.ORDER_DETAIL, request)
         require_same(
             order_id,
-            order.base_info.id_text or order.base_info.id,
+            shown.base_info.id_text or shown.base_info.id,
             alibaba_order.ORDER_DETAIL,
             "idOfStr",
         )
-        return order
+        return shown
 
 
 def _option(
@@ -241,7 +238,7 @@ def _option(
     postage = (order.base_info.shipping_fee or NOTHING) if not back.minor else NOTHING
     if goods == UNSHIPPED:
         exact = NOTHING if entry_ids else postage
-        amount = worth
+        least = worth
         most = worth
         least_postage = exact
         most_postage = exact
@@ -251,7 +248,7 @@ def _option(
             if not entry_ids
             else min(worth, _worth(order.product_items) - back)
         )
-        amount = Money(1)
+        least = Money(1)
         most = left
         least_postage = NOTHING
         most_postage = NOTHING if reason.no_refund_carriage or entry_ids else postage
@@ -259,7 +256,7 @@ def _option(
         reason_id=int(reason.id),
         name=reason.name,
         goods=goods,
-        least=amount,
+        least=least,
         most=most,
         least_postage=least_postage,
         most_postage=most_postage,
@@ -301,15 +298,4 @@ def _service_refund(refund: api.Refund) -> ServiceRefund:
         refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,
         tracking_number=refund.freight_bill,
-        events=tuple(_event(step) for step in refund.operations),
-    )
-
-
-def _event(step: api.RefundOperation) -> RefundEvent:
-    moment = step.time or datetime.fromtimestamp(0, UTC)
-    return RefundEvent(
-        occurred_at=moment,
-        status=step.status,
-        role=step.operator,
-        description=step.action,
     )

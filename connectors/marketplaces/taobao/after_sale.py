@@ -5,7 +5,7 @@ accepted first, done later.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import distribution_ids, of_lines, sku_ids
@@ -14,7 +14,6 @@ from connectors.marketplaces.protocol import (
     AfterSale,
     Carrier,
     ListedRefund,
-    RefundRequest,
     Target,
     failed,
     refund_state,
@@ -34,7 +33,7 @@ from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import unix_ms
 from domain.after_sale import (
     NOTHING,
-    RefundEvent,
+    Refund,
     RefundKind,
     RefundOption,
     RefundState,
@@ -110,28 +109,25 @@ class TaobaoAfterSale(AfterSale):
         """The options for goods as the order shows them: not shipped while no part of
         the target has a parcel.
         """
-        sub_purchase_orders = (await self._order(order_id)).sub_purchase_orders
+        shown = (await self._order(order_id)).sub_purchase_orders
         sent = any(
-            sub_order.is_sent
-            for sub_order in sub_purchase_orders
-            if sub_order.sub_purchase_order_id in target.entry_ids
+            part.is_sent
+            for part in shown
+            if part.sub_purchase_order_id in target.entry_ids
         )
         states = SHIPPED[kind] if sent else (UNSHIPPED,)
-        reason_options = await concurrently(
+        found = await concurrently(
             states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods)
         )
-        return tuple(option for options in reason_options for option in options)
+        return tuple(option for options in found for option in options)
 
     async def _order(self, order_id: str) -> taobao_order.PurchaseOrder:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
-        purchase_order = await self._client.read(taobao_order.ORDER_DETAIL, request)
+        shown = await self._client.read(taobao_order.ORDER_DETAIL, request)
         require_same(
-            order_id,
-            purchase_order.purchase_id,
-            taobao_order.ORDER_DETAIL,
-            "purchaseId",
+            order_id, shown.purchase_id, taobao_order.ORDER_DETAIL, "purchaseId"
         )
-        return purchase_order
+        return shown
 
     async def _options(
         self, sub_order_id: str, refund_type: int, goods: str
@@ -147,11 +143,11 @@ class TaobaoAfterSale(AfterSale):
             if word_of(refused) in NOT_NOW:
                 return ()
             raise
-        amount = template.max_refund_fee.refund_fee
+        most = template.max_refund_fee.refund_fee
         least = (
             template.max_refund_fee.min_refund_fee
             if template.max_refund_fee.can_edit_refund_fee
-            else amount
+            else most
         )
         return tuple(
             RefundOption(
@@ -159,22 +155,22 @@ class TaobaoAfterSale(AfterSale):
                 name=reason.reason_desc,
                 goods=goods,
                 least=least or NOTHING,
-                most=amount,
+                most=most,
             )
             for reason in template.refund_reasons
         )
 
-    async def ask(self, claim: Claim, request: RefundRequest) -> str:
+    async def ask(self, claim: Claim, refund: Refund) -> str:
         answer = await self._client.effect(
             api.SUBMIT,
             api.SubmitRequest(
-                sub_order_id=request.entry_ids[0],
-                refund_type=TYPES[request.kind],
-                goods_status=int(request.goods),
-                reason_id=str(request.reason_id),
-                refund_fee=request.amount.total,
-                refund_desc=request.description or None,
-                refund_images=request.vouchers or None,
+                sub_order_id=refund.entry_ids[0],
+                refund_type=TYPES[refund.kind],
+                goods_status=int(refund.goods),
+                reason_id=str(refund.reason_id),
+                refund_fee=refund.asked,
+                refund_desc=refund.description or None,
+                refund_images=refund.vouchers or None,
             ),
             claim=claim,
         )
@@ -188,11 +184,8 @@ class TaobaoAfterSale(AfterSale):
             api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id)
         )
         return tuple(
-            Carrier(
-                code=goods_item.logistics_company_code,
-                name=goods_item.logistics_company_name,
-            )
-            for goods_item in rendered.logistics_company_list
+            Carrier(code=one.logistics_company_code, name=one.logistics_company_name)
+            for one in rendered.logistics_company_list
         )
 
     async def send_back(
@@ -211,21 +204,12 @@ class TaobaoAfterSale(AfterSale):
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        refund_aggregate = (
+        shown = (
             await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
         ).refund_order_aggregate
-        require_same(
-            refund_id, refund_aggregate.refund_order.refund_id, api.REFUND, "refundId"
-        )
+        require_same(refund_id, shown.refund_order.refund_id, api.REFUND, "refundId")
 
-        async def messages(page_no: int) -> Sequence[api.Message]:
-            request = api.MessagePageRequest(
-                refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE
-            )
-            return (await self._client.read(api.MESSAGES, request)).data
-
-        told_lines = await each_once(messages, lambda message: message.message_id)
-        return _service_refund(refund_aggregate, tuple(map(_event, told_lines)))
+        return _service_refund(shown)
 
     async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
         async def refunds(page_no: int) -> list[ListedRefund]:
@@ -233,18 +217,18 @@ class TaobaoAfterSale(AfterSale):
                 page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since)
             )
             return [
-                _listed(goods_item)
-                for goods_item in (await self._client.read(api.PAGE, request)).data
+                _listed(one)
+                for one in (await self._client.read(api.PAGE, request)).data
             ]
 
         return await each_once(refunds, lambda refund: refund.refund_id)
 
 
-def _target(line: OrderLine, sub_order: taobao_order.SubPurchaseOrder) -> Target:
-    refund_ids = (sub_order.refund_id,) if sub_order.refund_id else ()
+def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
+    refund_ids = (part.refund_id,) if part.refund_id else ()
     return Target(
         lines=(line.line_no,),
-        entry_ids=(sub_order.sub_purchase_order_id,),
+        entry_ids=(part.sub_purchase_order_id,),
         refund_ids=refund_ids,
     )
 
@@ -260,11 +244,9 @@ def _listed(row: api.RefundAggregate) -> ListedRefund:
     )
 
 
-def _service_refund(
-    refund_aggregate: api.RefundAggregate, events: tuple[RefundEvent, ...]
-) -> ServiceRefund:
-    refund = refund_aggregate.refund_order
-    logistics = refund_aggregate.logistics
+def _service_refund(shown: api.RefundAggregate) -> ServiceRefund:
+    refund = shown.refund_order
+    logistics = shown.logistics
     state = refund_state(refund.refund_status, STATES, api.REFUND)
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
         state = RefundState.TO_RETURN
@@ -283,16 +265,4 @@ def _service_refund(
         else "",
         tracking_number=logistics.mail_no if logistics else "",
         deadline=refund.timeout_date,
-        events=events,
-    )
-
-
-def _event(message: api.Message) -> RefundEvent:
-    status = "" if message.refund_status is None else str(message.refund_status)
-    moment = message.create_time or datetime.fromtimestamp(0, UTC)
-    return RefundEvent(
-        occurred_at=moment,
-        status=status,
-        role=message.role,
-        description=message.content,
     )

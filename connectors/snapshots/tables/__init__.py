@@ -19,7 +19,7 @@ from connectors.snapshots.tables.parcels import (
     TRACKING_EVENTS,
 )
 from connectors.snapshots.tables.reconciliation import RECONCILIATION
-from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
+from connectors.snapshots.tables.refunds import REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import ENVELOPE, Table
 
@@ -39,7 +39,6 @@ TABLES: Mapping[str, Table] = {
         SHIPMENT_ITEMS,
         TRACKING_EVENTS,
         REFUNDS,
-        REFUND_EVENTS,
         OUTCOMES,
         CANDIDATES,
         RECONCILIATION,

@@ -14,7 +14,7 @@ from connectors.snapshots.tables.shared import (
     variant,
 )
 from connectors.snapshots.tables.table import Kept, Table, count, text
-from domain.differences import Finding
+from domain.findings import Finding
 
 RUN = "run"
 
@@ -38,13 +38,13 @@ RECONCILIATION = Table(
         ),
         "marketplace": variant(
             "marketplace",
-            words="Whose order it is (see `orders`). Empty in a `run` row and for the wallet.",
+            words="Whose order it is (see `orders`). Empty in a `run` row.",
             source="ledger, or the order as the service shows it",
             get=lambda finding: finding.marketplace or "",
         ),
         "order_ref": variant(
             "order_ref",
-            words="The order's reference. Empty in a `run` row, for the wallet, and for an order without one.",
+            words="The order's reference. Empty in a `run` row, and for an order without one.",
             source="ledger, or the order as the service shows it",
         ),
         "order_id": replace(
@@ -72,7 +72,7 @@ RECONCILIATION = Table(
         ),
         "expected_minor": amount(
             "The amount that was expected. 0: none is known, or it is not about an amount.",
-            source="ledger; of the wallet the orders' payments at the service",
+            source="ledger",
             example=10300,
             get=lambda finding: (
                 finding.expected_amount.minor if finding.expected_amount else 0
@@ -80,7 +80,7 @@ RECONCILIATION = Table(
         ),
         "seen_minor": amount(
             "The amount that the service shows. 0: it shows none, or it is not about an amount.",
-            source="order as the service shows it; of the wallet what the person answered",
+            source="order as the service shows it",
             example=10500,
             get=lambda finding: finding.seen_amount.minor if finding.seen_amount else 0,
         ),

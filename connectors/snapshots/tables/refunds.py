@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from connectors.snapshots.tables.shared import (
     ORDER_ID_ALWAYS,
-    SERVICE_CLOCK,
     amount,
     moment,
     shared,
 )
-from connectors.snapshots.tables.table import Kept, Table, count, or_none, text, texts
+from connectors.snapshots.tables.table import Table, count, or_none, text, texts
 
 REFUND_KEY = text(
     "The ledger's key of the refund: order, part and number.",
@@ -130,45 +127,4 @@ REFUNDS = Table(
             null="it was never seen to be over",
         ),
     },
-)
-REFUND_EVENTS = Table(
-    "refund_events",
-    ("order_ref", "refund_key", "sequence"),
-    "The steps and messages of refunds, as the service lists them.",
-    {
-        **shared("order_ref"),
-        "refund_key": REFUND_KEY,
-        "sequence": count(
-            "Place in the service's list.",
-            unit="1, 2, 3 …",
-            source="refund as the service shows it",
-            example=2,
-        ),
-        "refund_id": replace(REFUND_ID, null="never", get=""),
-        "occurred_at": moment(
-            "When it happened.",
-            clock=f"{SERVICE_CLOCK} (times without a zone are China's)",
-            source="refund as the service shows it",
-        ),
-        "status": text(
-            "The service's own word for the step.",
-            source="refund as the service shows it",
-            example="WAIT_SELLER_AGREE",
-            null="never; an empty text where there is none",
-        ),
-        "role": text(
-            "Who acted, in the service's word.",
-            source="refund as the service shows it",
-            example="seller",
-            null="never; an empty text where it is not given",
-        ),
-        "description": text(
-            "What was done or said. Marked since anything may stand there.",
-            source="refund as the service shows it",
-            example="卖家同意退款",
-            null="never; an empty text where there is none",
-            personal=True,
-        ),
-    },
-    kept=Kept.EVENTS,
 )

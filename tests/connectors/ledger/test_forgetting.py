@@ -24,7 +24,6 @@ from connectors.ledger.schema import (
     forgotten,
     messages,
     metadata,
-    refund_events,
     refunds,
     tracking_events,
 )
@@ -188,11 +187,6 @@ def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:
         "updated_at": now,
     }
     connection.execute(insert(refunds).values(row))
-    connection.execute(
-        insert(refund_events).values(
-            {**told, **event, "sequence": 1, "status": "x", "role": "seller"}
-        )
-    )
 
 
 def everything(ledger: Ledger) -> str:

@@ -478,11 +478,11 @@ def test_refunds_that_are_followed_at_once_are_both_summed(
         monkeypatch.setattr("connectors.ledger.refunds.change_order", slowly)
         first = threading.Thread(
             target=ledger.refunds.follow,
-            args=(replace(refund("1"), refunded=Money(30)), ()),
+            args=(replace(refund("1"), refunded=Money(30)),),
         )
         first.start()
         assert written.wait(10)
-        ledger.refunds.follow(replace(refund("2"), refunded=Money(20)), ())
+        ledger.refunds.follow(replace(refund("2"), refunded=Money(20)))
         first.join()
         assert ledger.orders(["A-1"])["A-1"].refunded_minor == 50
 
@@ -495,7 +495,7 @@ def test_no_more_comes_back_than_was_paid(ledger: Ledger, url: str) -> None:
     pay(ledger, "A-1", 100)
     for part in ("1", "2"):
         ledger.refunds.put(refund(part))
-        ledger.refunds.follow(replace(refund(part), refunded=Money(70)), ())
+        ledger.refunds.follow(replace(refund(part), refunded=Money(70)))
     assert ledger.orders(["A-1"])["A-1"].refunded_minor == 100
     assert [
         flaw.words for flaw in verify(url).faults if "came back" in flaw.words

@@ -92,13 +92,12 @@ def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(
     assert len(shipped.tracking.listed(order_refs=["A-1"])) == 1
 
 
-def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
+def test_scans_of_the_last_days_are_found_by_status_and_by_words_of_any_case(
     shipped: Ledger, clock: MovableClock
 ) -> None:
-    """Those recorded before the last run that read all are left out."""
+    """Older ones are left out."""
     shipped.tracking.add({"A-1": [scan("OLD", clock, "快件已退回")]})
-    clock.advance(3600)
-    shipped.tracking.read_until(clock())
+    clock.advance(8 * 86_400)
     back = scan("P", clock, "RETURNED TO SENDER")
     other = scan("Q", clock, "at the door")
     stuck = TrackingEvent(
@@ -108,9 +107,7 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
         description="",
     )
     shipped.tracking.add({"A-1": [back, other], "A-2": [stuck]})
-    found = shipped.tracking.since_all_were_read(
-        [TraceStatus.EXCEPTION], RETURNED.pattern
-    )
+    found = shipped.tracking.of_last_days([TraceStatus.EXCEPTION], RETURNED.pattern)
     assert sorted(row["tracking_number"] for row in found) == ["P", "R"]
 
 
@@ -167,7 +164,6 @@ def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(
     polled = {"A-1": clock()}
     clock.advance(400 * 86_400)
     shipped.tracking.add({"A-1": []}, polled=polled)
-    shipped.tracking.read_until(clock())
     clock.advance(-400 * 86_400)
     assert shipped.tracking.not_due() == set()
     shipped.tracking.add({"A-1": []}, polled=polled)

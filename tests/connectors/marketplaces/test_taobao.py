@@ -626,23 +626,3 @@ async def test_the_answer_about_another_refund_or_order_is_not_believed(
         ContractMismatch, match="7 was asked for, and the answer is about 8"
     ):
         await after_sale.targets("7", order().lines, {1})
-
-
-async def test_messages_of_a_refund_are_read_to_a_page_that_brings_nothing_new(
-    client: XportcnClient, service: FakeService
-) -> None:
-    """Whatever their total says: it may be left out, or tell more than there are."""
-    service.answers("/v2/taobao/order/refund/query", lambda: ok(refund()))
-    pages = iter([["1", "2"], ["3"], ["3"]])
-    service.answers(
-        "/open/order/refund/message/list",
-        lambda: ok(
-            {
-                "totalRecords": 10**12,
-                "data": [{"messageId": one, "content": one} for one in next(pages)],
-            }
-        ),
-    )
-    assert [
-        event.description for event in (await TaobaoAfterSale(client).read("1")).events
-    ] == ["1", "2", "3"]

@@ -28,7 +28,6 @@ def test_the_tables_and_their_keys() -> None:
         "shipment_items": ("order_ref", "tracking_number", "item_id", "sku_id"),
         "tracking_events": ("order_ref", "tracking_number", "sequence"),
         "refunds": ("order_ref", "refund_key"),
-        "refund_events": ("order_ref", "refund_key", "sequence"),
         "outcomes": ("order_ref",),
         "candidates": ("order_ref", "line_no", "place"),
         "reconciliation": ("kind", "marketplace", "order_ref", "order_id"),
@@ -121,7 +120,6 @@ def test_the_personal_columns() -> None:
         ("tracking_events", "description"),
         ("tracking_events", "place"),
         ("refunds", "description"),
-        ("refund_events", "description"),
     }
 
 

@@ -33,7 +33,7 @@ from domain.effects import (
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine, marketplaces_of
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment, TrackingEvent
 from domain.states import OrderState
 from flows.answers.questions import open_questions
@@ -41,11 +41,10 @@ from flows.answers.resolve import CAME_BACK, checked_answer, resolve
 from flows.batch.sorting import find_unrecorded
 from tasks.effects.book import Book
 from tasks.effects.create_by_reference import _several
-from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.reconcile import unknown_refunds
-from tasks.sync_tracking import follow_parcels
+from tasks.sync_tracking import Tracked, follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
@@ -745,8 +744,8 @@ async def test_of_several_orders_a_person_names_the_one_that_is_left_or_any_of_t
         return []
 
     monkeypatch.setattr(channel, "trace", trace, raising=False)
-    troubles: PartialResults[str, Reason | None] = PartialResults()
-    await follow_parcels(resources, {"A-1": named}, troubles)
+    tracked = Tracked()
+    await follow_parcels(resources, {"A-1": named}, tracked)
     closed = left is ServiceStatus.CLOSED
     assert order(resources).state is (
         OrderState.CANCELLED if closed else OrderState.ORDERED

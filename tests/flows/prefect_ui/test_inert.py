@@ -161,7 +161,6 @@ async def test_the_service_s_words_in_a_description_are_inert_too(
 
     for name, fake in (
         ("acreate_markdown_artifact", show),
-        ("show_table", ignore),
         ("rename_run", ignore),
     ):
         monkeypatch.setattr(reconcile_artifact, name, fake)
@@ -169,12 +168,11 @@ async def test_the_service_s_words_in_a_description_are_inert_too(
         "settled": [],
         "findings": [],
         "paid": [],
-        "troubles": [],
         "notes": [],
     }
     report = reconcile_artifact.ReconciliationReport(
-        since=datetime(2026, 1, 2, tzinfo=UTC), compared=1, in_hand=0, wallet_out=None, snapshot_id="s",
-        snapshot_root="", not_marked=["77: ![x](https://evil.example)"], **nothing,
+        since=datetime(2026, 1, 2, tzinfo=UTC), compared=1, in_hand=0, snapshot_id="s",
+        snapshot_root="", troubles=["77: ![x](https://evil.example)"], **nothing,
     )  # fmt: skip
     await reconcile_artifact._show(report)
     assert [made_of(text) for text in described] == [set(), set()]

@@ -195,6 +195,21 @@ def test_nothing_to_do_is_said() -> None:
     assert after_sale_summary(nothing) == "nothing to do"
 
 
+def test_what_would_happen_is_said() -> None:
+    report = AfterSaleReport(
+        orders=[],
+        refunds=[],
+        troubles=[],
+        snapshot_id=None,
+        snapshot_root="/s",
+        did={"A-1": "would close it unpaid"},
+        only_shown=True,
+    )
+    assert (
+        after_sale_summary(report) == "only shown: nothing to do; would close it unpaid"
+    )
+
+
 def test_words_for_names_and_numbers() -> None:
     """Many names are cut, one thing is not many."""
     assert shorten(["A-1", "A-2", "A-3"]) == "A-1, A-2, A-3"
