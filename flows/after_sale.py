@@ -17,7 +17,7 @@ from domain.after_sale import (
     RefundState,
     ReturnedParcel,
 )
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.after_sale_reporting import (
@@ -51,7 +51,6 @@ WHY = (
     "say why: fill in a reason. With only showing switched on and no reason, the run lists those that the marketplace "
     "takes. Nothing was sent"
 )
-NOT_NOW = because(ReasonCode.NO_REFUND_NOW)
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
 CHOOSE_CARRIER = (
     "choose a carrier first: those that take return parcels are in the artifact choices"
@@ -87,16 +86,8 @@ async def request_refund(
     )
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
-        if only_show and not wish.reason:
-            options = await refund_options(resources, order, kind)
-            await show_choices(reasons_shown(options))
-            would = f"ask for a {kind}: {CHOOSE_REASON}" if options else NOT_NOW
-            return await after_sale_report(
-                resources, [order_ref], would={order_ref: would}
-            )
         if only_show:
-            refunds = await foresee_refund(resources, order, wish)
-            would = "; ".join(map(_dry_run, refunds))
+            would = await _foresee(resources, order, wish)
             return await after_sale_report(
                 resources, [order_ref], would={order_ref: would}
             )
@@ -124,7 +115,7 @@ async def return_parcel(
         )
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
-        refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
+        refund = _to_return(resources, order_ref, line)
         if only_show:
             would = await _foresee_parcel(resources, refund, company, number)
             return await after_sale_report(
@@ -162,13 +153,8 @@ async def follow_after_sale() -> AfterSaleReport:
             if refund.state in FOLLOWED
         ]
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
-        troubles: list[Trouble] = []
         async with progress_shown("refunds"):
-            for label, chunk in chunks_with_progress(
-                "after-sale", refunds, resources.settings.chunk_size
-            ):
-                unread = await follow_refunds(chunk, label=label)
-                troubles += [Trouble(ref, why) for ref, why in unread.items()]
+            troubles = await bring_up_to_date(resources, refunds)
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
         return await after_sale_report(
@@ -187,6 +173,19 @@ async def _foresee_parcel(
     carrier = choose_carrier(carriers, company)
     parcel = number or "(its tracking number is still to be filled in)"
     return f"name parcel {parcel} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
+
+
+async def _foresee(
+    resources: Resources, order: OrderRecord, wish: RefundWish
+) -> str | Reason:
+    """What asking for this would do; without a reason, which reasons there are."""
+    if wish.reason:
+        return "; ".join(map(_dry_run, await foresee_refund(resources, order, wish)))
+    options = await refund_options(resources, order, wish.kind)
+    await show_choices(reasons_shown(options))
+    if not options:
+        return because(ReasonCode.NO_REFUND_NOW)
+    return f"ask for a {wish.kind}: {CHOOSE_REASON}"
 
 
 def _dry_run(refund: Refund) -> str:
@@ -226,31 +225,34 @@ async def bring_up_to_date(
     """Follow those of these refunds that are not over; answers the orders with one that
     could not be read.
     """
-    if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
-        unread = await follow_refunds(followed, label=followed[0].order_ref)
-        return [Trouble(ref, why) for ref, why in unread.items()]
-    return []
+    followed = [refund for refund in refunds if refund.state in FOLLOWED]
+    troubles: list[Trouble] = []
+    size = resources.settings.chunk_size
+    for label, chunk in chunks_with_progress("after-sale", followed, size):
+        unread = await follow_refunds(chunk, label=label)
+        troubles += [Trouble(ref, reason) for ref, reason in unread.items()]
+    return troubles
 
 
-def _chosen(
-    resources: Resources, order_ref: str, line: int, prefer: RefundState | None = None
-) -> Refund:
-    """The refund of that line, or of any, in the preferred state. Raises `RefundFault`
-    unless exactly one fits.
+def _to_return(resources: Resources, order_ref: str, line: int) -> Refund:
+    """The refund of that line, or of any, whose goods are to go back, else that is
+    under way. Raises `RefundFault` unless exactly one fits.
     """
-    found = [
+    refunds = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
         if refund.state in FOLLOWED
         and refund.refund_id
         and (not line or line in refund.lines)
     ]
-    found = [refund for refund in found if refund.state is prefer] or found
-    if not found:
+    refunds = [
+        refund for refund in refunds if refund.state is RefundState.TO_RETURN
+    ] or refunds
+    if not refunds:
         raise RefundFault(f"{order_ref} has no refund under way at the marketplace")
-    if len(found) > 1:
-        lines = ", ".join(str(number) for refund in found for number in refund.lines)
+    if len(refunds) > 1:
+        lines = ", ".join(str(number) for refund in refunds for number in refund.lines)
         raise RefundFault(
             f"{order_ref} has several refunds under way: say which line (one of {lines})"
         )
-    return found[0]
+    return refunds[0]

@@ -4,8 +4,9 @@ money back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from prefect.runtime import flow_run
 
@@ -32,7 +33,7 @@ from domain.effects import OPEN, SPENDING, Action
 from domain.money import total_of
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
-from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.after_sale import bring_up_to_date
@@ -53,10 +54,10 @@ from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
 from tasks.effects.refund_states import never_left
-from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, foresee_refund
 
+T = TypeVar("T")
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 Verdicts = dict[str, CancelWay | Reason]
 NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REFUNDED)
@@ -71,9 +72,6 @@ async def foresee_cancel(
     """
     verdicts = await _verdicts(resources, order_refs)
     orders = resources.ledger.orders(order_refs)
-    paid = [orders[ref] for ref in _those(verdicts, CancelWay.REFUND)]
-    shown, unread = await read_each(resources, paid)
-    verdicts |= unread | _past_cancelling(shown)
 
     async def words_for(ref: str) -> str | Reason:
         verdict = verdicts[ref]
@@ -98,13 +96,10 @@ async def _would(
         if payment is None:
             return "close it unpaid"
         return f"close it unpaid; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)"
-    try:
-        asked = await foresee_refund(resources, order, _wish(reason))
-    except Misconfigured:
-        raise
-    except (RefundFault, XportcnError) as error:
-        return _not_asked_back(error)
-    total = total_of([one.asked for one in asked])
+    asked = await _or_why_not(foresee_refund(resources, order, _wish(reason)))
+    if isinstance(asked, Reason):
+        return asked
+    total = total_of([refund.asked for refund in asked])
     return "; ".join(
         [f"ask the seller for {total} back", *map(str, _notes(resources, order, asked))]
     )
@@ -131,11 +126,11 @@ async def cancel(
     done = _those(verdicts, CancelWay.IS_DONE)
     await confirm_cancellations(resources, done)
     accepted = [ref for ref in done if orders[ref].reason_code in NOT_CLOSED]
-    paid = _those(verdicts, CancelWay.REFUND)
-    listener = progress.get()
-    listener.start("ask back", len(paid))
-    refused = await _ask_back(resources, {ref: orders[ref] for ref in paid}, reason)
-    listener.advance("ask back", len(paid))
+    refused: list[Trouble] = []
+    for _, refs in chunks_with_progress(
+        "ask back", _those(verdicts, CancelWay.REFUND), 1
+    ):
+        refused += await _ask_back(resources, orders[refs[0]], reason)
     stopped = [
         Trouble(ref, verdict)
         for ref, verdict in verdicts.items()
@@ -149,17 +144,25 @@ def _those(verdicts: Verdicts, way: CancelWay) -> list[str]:
 
 
 async def _verdicts(resources: Resources, order_refs: Sequence[str]) -> Verdicts:
-    """How each order may be cancelled, once its refunds were read, or why it may
-    not.
+    """How each order may be cancelled, once its refunds and the paid orders were read,
+    or why it may not.
     """
     ledger = resources.ledger
-    unread = await bring_up_to_date(resources, ledger.refunds.of_orders(order_refs))
+    unfollowed = await bring_up_to_date(resources, ledger.refunds.of_orders(order_refs))
     orders = ledger.orders(order_refs)
-    return {
+    verdicts: Verdicts = {
         **dict.fromkeys(order_refs, NOT_THERE),
         **{ref: _judge(resources, order) for ref, order in orders.items()},
-        **dict(unread),
+        **dict(unfollowed),
     }
+    paid = [orders[ref] for ref in _those(verdicts, CancelWay.REFUND)]
+    shown, unread = await read_each(resources, paid)
+    past = {
+        ref: past_cancelling(theirs.status)
+        for ref, theirs in shown.items()
+        if theirs.status is not ServiceStatus.PAID
+    }
+    return verdicts | unread | past
 
 
 def _judge(resources: Resources, order: OrderRecord) -> CancelWay | Reason:
@@ -219,45 +222,32 @@ def _notes(
 
 
 async def _ask_back(
-    resources: Resources, orders: Mapping[str, OrderRecord], reason: str
+    resources: Resources, order: OrderRecord, reason: str
 ) -> list[Trouble]:
-    shown, unread = await read_each(resources, orders.values())
-    past = _past_cancelling(shown)
-    troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
-    for ref in (ref for ref in shown if ref not in past):
-        try:
-            keys = await ask_refund(ref, _wish(reason))
-        except Misconfigured:
-            raise
-        except (RefundFault, XportcnError) as error:
-            troubles.append(Trouble(ref, _not_asked_back(error)))
-        else:
-            asked = [
-                one
-                for one in resources.ledger.refunds.of_orders([ref])
-                if one.key in keys
-            ]
-            troubles += [
-                Trouble(ref, why) for why in _notes(resources, orders[ref], asked)
-            ]
-    return troubles
+    keys = await _or_why_not(ask_refund(order.order_ref, _wish(reason)))
+    if isinstance(keys, Reason):
+        return [Trouble(order.order_ref, keys)]
+    refunds = resources.ledger.refunds.of_orders([order.order_ref])
+    asked = [refund for refund in refunds if refund.key in keys]
+    notes = _notes(resources, order, asked)
+    return [Trouble(order.order_ref, note) for note in notes]
+
+
+async def _or_why_not(asking: Awaitable[T]) -> T | Reason:
+    try:
+        return await asking
+    except Misconfigured:
+        raise
+    except (RefundFault, XportcnError) as error:
+        return _not_asked_back(str(error))
 
 
 def _wish(reason: str) -> RefundWish:
     return RefundWish(kind=RefundKind.REFUND, reason=reason)
 
 
-def _not_asked_back(failure: Exception | str) -> Reason:
-    return NOT_CANCELLED.but(failure=str(failure))
-
-
-def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
-    """The paid orders whose money can't be asked back by cancelling, and why."""
-    return {
-        ref: past_cancelling(one.status)
-        for ref, one in shown.items()
-        if one.status is not ServiceStatus.PAID
-    }
+def _not_asked_back(failure: str) -> Reason:
+    return NOT_CANCELLED.but(failure=failure)
 
 
 def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble]:
