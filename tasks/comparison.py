@@ -220,7 +220,7 @@ def _costs_no_more(theirs: ServiceOrder, foreign: ForeignOrder) -> bool:
 def _several(order: OrderRecord, listed: Sequence[ServiceOrder]) -> Finding:
     """More than one live order under one reference."""
     words = "; ".join(f"{one.order_id} ({standing(one)})" for one in listed)
-    return _finding(
+    return finding_of(
         FindingKind.SEVERAL_ORDERS,
         order,
         expected="one order",
@@ -268,7 +268,7 @@ def _orphan(
 def _missing(order: OrderRecord) -> Finding:
     """The service does not show the order."""
     paid = f", {order.paid} paid" if order.paid_minor is not None else ""
-    return _finding(
+    return finding_of(
         FindingKind.MISSING,
         order,
         expected=f"{order.state}{paid}",
@@ -320,7 +320,7 @@ def _payment(order: OrderRecord, theirs: ServiceOrder) -> Finding | None:
         remedy = "look in the wallet's statement whether the money left or came back, and ask the service"
     elif order.state is OrderState.CANCELLED:
         remedy = _ask_back(order)
-    return _finding(
+    return finding_of(
         FindingKind.PAYMENT_DIFFERS,
         order,
         expected=f"{order.paid} paid" if is_ours_paid else f"{order.state}, not paid",
@@ -351,7 +351,7 @@ def _dropped_payment(
             return None
         if_none = "left"
         then = ", then run its request file again"
-    return _finding(
+    return finding_of(
         FindingKind.PAYMENT_DIFFERS,
         order,
         expected="a payment, which the service had accepted",
@@ -383,7 +383,7 @@ def _state(order: OrderRecord, theirs: ServiceOrder) -> Finding | None:
             remedy = "look it up in the console: the service shows a state that this program does not know"
         case _:
             return None
-    return _finding(
+    return finding_of(
         FindingKind.STATE_DIFFERS,
         order,
         expected=str(order.state),
@@ -413,7 +413,7 @@ def _amount(order: OrderRecord, theirs: ServiceOrder) -> Finding | None:
     remedy = "the price changed after ordering: run its request file again; what is dearer than approved is not paid"
     if is_ours_paid:
         remedy = "look in the wallet's statement what was taken, and ask the service for the difference"
-    return _finding(
+    return finding_of(
         FindingKind.AMOUNT_DIFFERS,
         order,
         expected=", ".join(f"{name} {here}" for name, (here, _) in differing.items()),
@@ -450,7 +450,7 @@ def _shipment(order: OrderRecord, theirs: ServiceOrder) -> Iterator[Finding]:
         remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
     elif is_same_id:
         remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
-    yield _finding(
+    yield finding_of(
         FindingKind.SHIPMENT_DIFFERS,
         order,
         expected=_booking(order.shipment_order_id, order.tracking_numbers),
@@ -468,7 +468,7 @@ def _booking(shipment_order_id: str | None, numbers: Sequence[str]) -> str:
     return f"{shipment_order_id or 'no shipment'}{named}"
 
 
-def _finding(
+def finding_of(
     kind: FindingKind,
     order: OrderRecord,
     *,

@@ -12,7 +12,7 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.overview import every_open_effect, orders_to_compare
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.marketplaces.protocol import ListedRefund, ListsRefunds
+from connectors.marketplaces.protocol import ListsRefunds
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, RUN
 from connectors.snapshots.tables.table import Row
 from connectors.xportcn.errors import XportcnError
@@ -26,7 +26,7 @@ from domain.reasons import ReasonCode
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import shorten
 from tasks.after_sale import confirm_cancellations
-from tasks.comparison import LedgerSide, Shown, shown_of
+from tasks.comparison import LedgerSide, Shown, finding_of, shown_of
 from tasks.effects.judge import clear_from
 from tasks.effects.kinds import kind_of
 from tasks.engine.resources import Resources, current_resources
@@ -155,11 +155,9 @@ def _question(
     clear_at = clear_from(resources, effect)
     if kind.absence_proves and resources.clock() < clear_at:
         remedy = f"run sourcing reconcile again after {clear_at:%Y-%m-%d %H:%M} UTC: then reading settles it"
-    return Finding(
-        kind=FindingKind.OPEN_QUESTION,
-        marketplace=order.marketplace,
-        order_ref=order.order_ref,
-        order_id=order.order_id or "",
+    return finding_of(
+        FindingKind.OPEN_QUESTION,
+        order,
         expected=f"an answer to {effect.action}",
         seen=effect.reason or "nothing is known of it",
         remedy=remedy,
@@ -179,47 +177,36 @@ async def unknown_refunds(
         return []
     listed = await after_sale.list_refunds(since=since)
     ledger = resources.ledger
-    ours = {
-        one.order_id: ref
-        for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()
-    }
-    refunds = ledger.refunds.with_ids([one.refund_id for one in listed])
-    known = {refund.refund_id for refund in refunds}
-    nameless = [
-        one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id
-    ]
-    asking = {one.order_ref for one in nameless if one.state is RefundState.ASKING}
-    unknown = defaultdict[str, list[ListedRefund]](list)
-    for one in listed:
-        if (
-            one.order_id in ours
-            and one.refund_id not in known
-            and ours[one.order_id] not in asking
-        ):
-            unknown[one.order_id].append(one)
-    return [
-        Finding(
-            kind=FindingKind.ORPHAN,
-            expected="no refund but those that were asked for here",
-            seen=shorten(
-                [
-                    f"refund {one.refund_id} of {one.amount}, in state {one.word}"
-                    for one in each
-                ]
-            ),
-            remedy="see in the console by whom it was asked for. Once its money came back: "
-            f"sourcing resolve {ours[order_id]} came-back AMOUNT_CNY",
-            marketplace=marketplace,
-            order_ref=ours[order_id],
-            order_id=order_id,
-            seen_amount=total_of([one.amount for one in each]),
-        )
-        for order_id, each in unknown.items()
-        if total_of([one.amount for one in each])
-        > total_of(
-            [one.refunded for one in nameless if one.order_ref == ours[order_id]]
-        )
-    ]
+    findings: list[Finding] = []
+    for order in ledger.orders_with_ids({row.order_id for row in listed}).values():
+        refunds = ledger.refunds.of_orders([order.order_ref])
+        nameless = [refund for refund in refunds if not refund.refund_id]
+        known = {refund.refund_id for refund in refunds}
+        unknown = [
+            row
+            for row in listed
+            if row.order_id == order.order_id and row.refund_id not in known
+        ]
+        amount = total_of([row.amount for row in unknown])
+        answered = total_of([refund.refunded for refund in nameless])
+        is_asking = any(refund.state is RefundState.ASKING for refund in nameless)
+        if not is_asking and amount > answered:
+            words = [
+                f"refund {row.refund_id} of {row.amount}, in state {row.word}"
+                for row in unknown
+            ]
+            findings.append(
+                finding_of(
+                    FindingKind.ORPHAN,
+                    order,
+                    expected="no refund but those that were asked for here",
+                    seen=shorten(words),
+                    remedy="see in the console by whom it was asked for. Once its money came back: "
+                    f"sourcing resolve {order.order_ref} came-back AMOUNT_CNY",
+                    seen_amount=amount,
+                )
+            )
+    return findings
 
 
 async def look_up(

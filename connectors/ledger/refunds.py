@@ -59,12 +59,9 @@ class RefundRows(LedgerRows):
         """All refunds in any of these states, oldest first."""
         return self._refunds(select(refunds).where(refunds.c.state.in_(list(states))))
 
-    def with_ids(self, refund_ids: Collection[str]) -> list[Refund]:
-        """The refunds that have one of these ids of the service."""
-        return self._refunds(
-            select(refunds).where(one_of(refunds.c.refund_id, "ids")),
-            ids=[*refund_ids],
-        )
+    def with_id(self, refund_id: str) -> list[Refund]:
+        """The refunds that have this id of the service."""
+        return self._refunds(select(refunds).where(refunds.c.refund_id == refund_id))
 
     @repeating
     def put(self, refund: Refund) -> None:

@@ -146,7 +146,7 @@ def _is_left(resources: Resources, refund: Refund) -> bool:
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
     """The order whose refund has this id already; empty when it is free."""
-    for holder in resources.ledger.refunds.with_ids([refund_id]):
+    for holder in resources.ledger.refunds.with_id(refund_id):
         if holder.marketplace is refund.marketplace and holder.key != refund.key:
             return holder.order_ref
     return ""
