@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connectors.marketplaces.lines import distinct
 from connectors.marketplaces.protocol import Warehouse
@@ -82,11 +82,7 @@ async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
         country=receiver.country,
         zip=receiver.zip or None,
         render_items=tuple(
-            warehouse.EstimateItem(
-                item_id=item_id, sku_id=sku_id, quantity=line.quantity
-            )
-            for line in order.lines
-            for item_id, sku_id in [_ids(line, by)]
+            warehouse.EstimateItem(**_goods(line, by)) for line in order.lines
         ),
     )
     answer = await client.read(warehouse.ESTIMATE, request)
@@ -102,14 +98,11 @@ async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
         receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
         render_items=tuple(
             warehouse.RenderItem(
-                item_id=item_id,
-                sku_id=sku_id,
-                quantity=line.quantity,
+                **_goods(line, by),
                 price=line.unit_price,
                 currency=line.unit_price.currency,
             )
             for line in order.lines
-            for item_id, sku_id in [_ids(line, by)]
         ),
     )
     answer = await client.read(warehouse.RENDER, request)
@@ -131,6 +124,11 @@ def _ids(line: OrderLine, by: str) -> tuple[str, str]:
         if by == DISTRIBUTION
         else (line.item_id, line.sku_id)
     )
+
+
+def _goods(line: OrderLine, by: str) -> dict[str, Any]:
+    item_id, sku_id = _ids(line, by)
+    return {"item_id": item_id, "sku_id": sku_id, "quantity": line.quantity}
 
 
 def _services(services: Iterable[warehouse.Service]) -> tuple[FreightService, ...]:
@@ -189,15 +187,12 @@ def booking_request(
         receiver_address=_address(order.request.receiver, warehouse.BookingAddress),
         line_items=tuple(
             warehouse.BookingLine(
-                item_id=item_id,
-                sku_id=sku_id,
-                quantity=line.quantity,
+                **_goods(line, by),
                 title=line.title,
                 image_url=line.image_url,
                 freight_info=chosen,
             )
             for line in order.lines
-            for item_id, sku_id in [_ids(line, by)]
         ),
     )
 
