@@ -39,7 +39,6 @@ def search(  # noqa: PLR0913 - one option a filter
     category: Annotated[
         str, typer.Option(metavar="ID", help="Only in this category, or all of it.")
     ] = "",
-    hot: Annotated[bool, typer.Option("--hot", help="What sells best.")] = False,
     tree: Annotated[
         bool, typer.Option("--tree", help="The categories (below --category).")
     ] = False,
@@ -64,7 +63,6 @@ def search(  # noqa: PLR0913 - one option a filter
         "WORDS": words.strip(),
         "--image": image,
         "--shop": shop,
-        "--hot": "yes" if hot else "",
         "--tree": "yes" if tree else "",
     }
     given_options = {option: key for option, key in query_options.items() if key}
@@ -74,7 +72,7 @@ def search(  # noqa: PLR0913 - one option a filter
         )
     if not given_options and not category:
         raise BadUsage(
-            "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
+            "nothing to search for: give WORDS (or a link or id), --image, --shop, --category or --tree"
         )
 
     # A category may stand alone, or narrow another way.
@@ -102,8 +100,6 @@ async def _ask(
         match option:
             case "--tree":
                 answer = browser.categories(filters.category_id or browsing.ROOT)
-            case "--hot":
-                answer = browser.hot(filters)
             case "--shop":
                 answer = browser.by_shop(key, filters)
             case "--image":

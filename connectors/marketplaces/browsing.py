@@ -148,12 +148,6 @@ class Browser(ABC):
             self.marketplace, "search by shop", "search by words or category"
         )
 
-    async def hot(self, filters: Filters) -> Hits:
-        """Best sellers."""
-        raise not_offered(
-            self.marketplace, "best sellers", "search by words or category"
-        )
-
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
         """The categories right below a category; the roots below `ROOT`."""
         raise not_offered(

@@ -64,7 +64,7 @@ def test_the_category_tree(merchant: Merchant) -> None:
 WRONG = [
     (
         ("taobao",),
-        "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree",
+        "nothing to search for: give WORDS (or a link or id), --image, --shop, --category or --tree",
     ),
     (
         ("taobao", "bag", "--shop", "1"),

@@ -42,34 +42,20 @@ from domain.offers import Category, Filters, Hits, Offer, Sort
 from domain.orders import OrderLine
 from domain.service_orders import ReferenceField, ServiceOrder
 
-BEST_SELLING = json.dumps({"monthSold": "desc"})
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
 
 
-def keyword_request(
-    query: str, filters: Filters, *, sort: str | None = None
-) -> alibaba_product.SearchRequest:
-    """A query by words, by category, or both."""
-    return alibaba_product.SearchRequest(
-        keyword=query, category_id=filters.category_id or None, **paged(filters, sort)
-    )
-
-
-def paged(filters: Filters, sort: str | None = None) -> dict[str, Any]:
+def paged(filters: Filters) -> dict[str, Any]:
     """Page, sorting and bounds of the price in the service's form; by its own ranking
     unless asked otherwise.
     """
-    if direction := DIRECTIONS.get(filters.sort):
-        sort = sort or json.dumps({"price": direction})
-    prices = {
-        "price_start": yuan(filters.min_price),
-        "price_end": yuan(filters.max_price),
-    }
+    direction = DIRECTIONS.get(filters.sort)
     return {
         "begin_page": filters.page,
         "page_size": filters.page_size,
-        "sort": sort,
-        **prices,
+        "sort": direction and json.dumps({"price": direction}),
+        "price_start": yuan(filters.min_price),
+        "price_end": yuan(filters.max_price),
     }
 
 
@@ -87,9 +73,7 @@ def hits(marketplace: Marketplace, page: PageOf[alibaba_product.SearchHit]) -> H
 
 
 class AlibabaBrowser(Browser):
-    """Words, categories, best sellers of a category, and the tree, by a
-    `product_search` of one form.
-    """
+    """Words, categories and the tree, by a `product_search` of one form."""
 
     lists_everything = False
     product_search: ReadCall[
@@ -97,9 +81,9 @@ class AlibabaBrowser(Browser):
     ]
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
-        return await self._hits(keyword_request(words, filters))
-
-    async def _hits(self, request: alibaba_product.SearchRequest) -> Hits:
+        request = alibaba_product.SearchRequest(
+            keyword=words, category_id=filters.category_id or None, **paged(filters)
+        )
         return hits(
             self.marketplace, await self._client.read(self.product_search, request)
         )
@@ -112,16 +96,6 @@ class AlibabaBrowser(Browser):
                 "list its root categories one by one",
             )
         return await self.by_words("", filters)
-
-    async def hot(self, filters: Filters) -> Hits:
-        refuse_filters(
-            self.marketplace, "best sellers", filters, offers="price category"
-        )
-        if not filters.category_id:
-            raise not_offered(
-                self.marketplace, "best sellers of everything", "name a category"
-            )
-        return await self._hits(keyword_request("", filters, sort=BEST_SELLING))
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
         """The categories right below a category, alike on both marketplaces."""

@@ -1,5 +1,5 @@
 """Taobao: words and image; shops and categories by the list of distribution products;
-best sellers; links.
+links.
 """
 
 from __future__ import annotations
@@ -59,15 +59,6 @@ class TaobaoBrowser(Browser):
     async def listing(self, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "listings", filters, offers="category")
         return await self._listed(filters)
-
-    async def hot(self, filters: Filters) -> Hits:
-        refuse_filters(self.marketplace, "best sellers", filters, offers="category")
-        request = taobao_product.HotRequest(
-            page_no=filters.page,
-            page_size=filters.page_size,
-            category_id=filters.category_id or None,
-        )
-        return _hits(await self._client.read(taobao_product.HOT, request))
 
     async def _listed(self, filters: Filters, *, shop_id: str = "") -> Hits:
         request = taobao_product.SpuPageRequest(

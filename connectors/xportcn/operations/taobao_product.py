@@ -157,7 +157,7 @@ HOT = GROUP(
     "POST /open/product/hot/list",
     ASSUMED,
     "taobao.search",
-).read(HotRequest, PageOf[SearchHit])
+).read(HotRequest, object)
 SPU_PAGE = GROUP(
     2,
     "Taobao Spus list query interface",

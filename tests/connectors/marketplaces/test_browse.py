@@ -122,19 +122,6 @@ async def test_a_listing_holds_each_item_once(
     assert [offer.item_id for offer in again.offers] == ids[50:100]
 
 
-@pytest.mark.parametrize(
-    ("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "2"), (BIG, "2")]
-)
-async def test_best_sellers(
-    live: XportcnClient, marketplace: Marketplace, category: str
-) -> None:
-    """A page of them; 1688 and bigMajor tell them by category."""
-    hits = await offering_of(marketplace, live).browser.hot(
-        filters(category_id=category)
-    )
-    assert len({offer.item_id for offer in hits.offers}) == 10
-
-
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])
 async def test_the_category_tree_leads_to_leaves_with_offers(
     live: XportcnClient, marketplace: Marketplace
@@ -204,16 +191,6 @@ MISSING: list[tuple[Marketplace, Way, str]] = [
         lambda b: b.listing(filters(sort=Sort.PRICE_UP)),
         "taobao can't filter listings by sort",
     ),
-    (
-        TAOBAO,
-        lambda b: b.hot(filters(min_price=Money(1))),
-        "taobao can't filter best sellers by price",
-    ),
-    (
-        ALIBABA,
-        lambda b: b.hot(filters()),
-        "1688 offers no best sellers of everything; name a category",
-    ),
     (ALIBABA, lambda b: b.listing(filters()), "1688 offers no list of everything"),
     (
         ALIBABA,
@@ -242,7 +219,6 @@ MISSING: list[tuple[Marketplace, Way, str]] = [
         lambda b: b.by_shop("x", filters()),
         "international offers no search by shop",
     ),
-    (INTERNATIONAL, lambda b: b.hot(filters()), "international offers no best sellers"),
     (INTERNATIONAL, lambda b: b.categories(), "international offers no category tree"),
     (
         POIZON,
@@ -250,7 +226,6 @@ MISSING: list[tuple[Marketplace, Way, str]] = [
         "poizon offers no search by image",
     ),
     (POIZON, lambda b: b.by_shop("x", filters()), "poizon offers no search by shop"),
-    (POIZON, lambda b: b.hot(filters()), "poizon offers no best sellers"),
     (POIZON, lambda b: b.categories(), "poizon offers no category tree"),
 ]
 
