@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -57,10 +57,8 @@ from flows.prefect_ui.runs import next_start
 from flows.prefect_ui.todo_artifact import (
     links_of,
 )
-from flows.report.page import draw, page
+from flows.report.page import page
 from flows.report.sections import (
-    Bar,
-    Plot,
     Section,
     UnknownBatch,
     describe,
@@ -75,7 +73,6 @@ TEMPLATE = {
     "style": Markup(STYLES[0]),
 }
 T = TypeVar("T")
-DAYS = 14
 NIGHTLY = "buy-from-inbox"
 LASTS_S = 5.0
 ANSWERS_WITHIN_S = 5.0
@@ -100,7 +97,7 @@ FORMS = {
 def part(
     title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any
 ) -> dict[str, Any]:
-    """A part of a page: `words`, a `chart`, a table."""
+    """A part of a page: `words` and a table."""
     key = title.lower().replace(" ", "-")
     return {
         "title": title,
@@ -108,7 +105,6 @@ def part(
         "columns": columns,
         "rows": rows,
         "words": (),
-        "chart": "",
         **more,
     }
 
@@ -135,14 +131,13 @@ def anchors(links: Iterable[tuple[str, str]]) -> list[Markup]:
 
 
 class Standing(NamedTuple):
-    """What the ledger says: orders by state, what left or may leave today, days as a
-    chart, and what waits.
+    """What the ledger says: orders by state, what left or may leave today, and what
+    waits.
     """
 
     at: datetime
     states: Mapping[str, int]
     spent: Money
-    chart: Markup
     waits: Sequence[tuple[Sequence[ToDo], str]]
     pause: Pause | None
 
@@ -251,25 +246,12 @@ class Page:
 
     def _stands(self, ledger: Ledger) -> Standing:
         moment = self.clock()
-        name = self.zone.key
-        days = [
-            start_of_day(
-                start_of_day(moment, name) + timedelta(hours=12 - 24 * n), name
-            )
-            for n in range(DAYS)
-        ]
-        since = [ledger.spent_since(day) for day in days]
-        bars = []
-        for day, count, less in zip(days, since, [0, *since], strict=False):
-            label = f"{day.astimezone(self.zone):%a %d %b}"
-            bars.append(Bar(label, count - less, str(Money(count - less))))
         with ledger.reading() as connection:
             states = counted_by_state(connection, list(OrderState))
         return Standing(
             at=moment,
             states={state: states[state] for state in OrderState if state in states},
-            spent=Money(since[0]),
-            chart=draw(Plot(title="Spent a day", bars=bars[::-1])),
+            spent=Money(ledger.spent_since(start_of_day(moment, self.zone.key))),
             waits=alike(to_do(ledger, self.settings)),
             pause=ledger.buying_paused(),
         )
@@ -306,10 +288,6 @@ class Page:
                 ("what to do", "what", "state", "why", "since"),
                 rows,
                 words=lines,
-            ),
-            part(
-                "What left, or may have left, by the day it was begun",
-                chart=moment.chart,
             ),
             part(
                 "Orders",
