@@ -12,9 +12,9 @@ from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import taobao_product
+from connectors.xportcn.operations.taobao_product import SearchHit, Spu
 from domain.marketplace import Marketplace
-from domain.money import Money
-from domain.offers import Filters, Hits, Offer, OfferSummary
+from domain.offers import Filters, Hits, Offer
 
 
 class TaobaoBrowser(Browser):
@@ -68,10 +68,7 @@ class TaobaoBrowser(Browser):
             shop_id=shop_id or None,
         )
         page = await self._client.read(taobao_product.SPU_PAGE, request)
-        return Hits(
-            total=page.total_records,
-            offers=tuple(_listed_offer(spu) for spu in page.data),
-        )
+        return _hits(page)
 
 
 def _paged(filters: Filters) -> dict[str, Any]:
@@ -91,22 +88,8 @@ def _is_ours(url: str) -> bool:
     )
 
 
-def _hits(
-    page: PageOf[taobao_product.SearchHit],
-) -> Hits:
+def _hits(page: PageOf[SearchHit] | PageOf[Spu]) -> Hits:
     return Hits(
         total=page.total_records,
         offers=tuple(reading.summary(hit) for hit in page.data),
-    )
-
-
-def _listed_offer(spu: taobao_product.Spu) -> OfferSummary:
-    return OfferSummary(
-        marketplace=Marketplace.TAOBAO,
-        item_id=spu.item_id,
-        title=spu.title,
-        price=spu.price or Money(0),
-        image_url=spu.pic_url,
-        seller_id=spu.shop_id,
-        seller_name=spu.shop_name,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first, plain_problem
 from connectors.marketplaces.listing import (
@@ -161,16 +163,12 @@ def _foreign_address(receiver: Receiver) -> taobao_order.Address:
 
 
 def _address_in_china(warehouse: Warehouse, *, country: str) -> taobao_order.Address:
+    parts = asdict(warehouse)
     return taobao_order.Address(
         country=country,
-        state=warehouse.province,
-        city=warehouse.city,
-        district=warehouse.district,
-        address=warehouse.address,
-        zip=warehouse.zip,
-        name=warehouse.name,
-        phone=warehouse.phone,
+        state=parts.pop("province"),
         mobile_phone=warehouse.phone,
+        **parts,
     )
 
 

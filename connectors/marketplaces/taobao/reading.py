@@ -34,7 +34,7 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
-from domain.money import total_of
+from domain.money import Money, total_of
 from domain.offers import (
     Offer,
     OfferSummary,
@@ -69,12 +69,12 @@ STATUSES = {
 }
 
 
-def summary(hit: taobao_product.SearchHit) -> OfferSummary:
+def summary(hit: taobao_product.SearchHit | taobao_product.Spu) -> OfferSummary:
     return OfferSummary(
         marketplace=Marketplace.TAOBAO,
         item_id=hit.item_id,
         title=hit.title,
-        price=hit.price,
+        price=hit.price or Money(0),
         image_url=hit.pic_url,
         seller_id=hit.shop_id,
         seller_name=hit.shop_name,
