@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from domain.marketplace import Marketplace
 
@@ -26,21 +26,45 @@ class Offering:
     after_sale: AfterSale | None = None
 
 
+PARTS: Mapping[Marketplace, Sequence[str]] = {
+    Marketplace.TAOBAO: (
+        "taobao.channel:TaobaoChannel",
+        "taobao.browser:TaobaoBrowser",
+        "taobao.after_sale:TaobaoAfterSale",
+    ),
+    Marketplace.ALIBABA_1688: (
+        "alibaba_1688.channel:Alibaba1688Channel",
+        "alibaba_1688.browser:Alibaba1688Browser",
+        "alibaba_1688.after_sale:Alibaba1688AfterSale",
+    ),
+    Marketplace.BIG_MAJOR: ("big_major:BigMajorChannel", "big_major:BigMajorBrowser"),
+    Marketplace.INTERNATIONAL: (
+        "international:InternationalChannel",
+        "international:InternationalBrowser",
+    ),
+    Marketplace.POIZON: ("poizon:PoizonChannel", "poizon:PoizonBrowser"),
+}
+"""What each marketplace has: buying, browsing, and after-sale or none."""
+
+
 def load_all() -> None:
     """Import the modules of every marketplace, which else the first offering of each
     waits for.
     """
-    for marketplace in Marketplace:
-        module_type = import_module(f"{__name__}.{marketplace.name.lower()}")
-        for module in iter_modules(getattr(module_type, "__path__", ())):
-            import_module(f"{module_type.__name__}.{module.name}")
+    for names in PARTS.values():
+        _load(names)
+
+
+def _load(names: Sequence[str]) -> list[Any]:
+    return [resolve_name(f"{__name__}.{name}") for name in names]
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:
     """The connectors of a marketplace. Only its own modules are imported: all five take
     about half a second.
     """
-    offering: Offering = import_module(
-        f"{__name__}.{marketplace.name.lower()}"
-    ).offering(client)
-    return offering
+    channel_type, browser_type, *after_sale = _load(PARTS[marketplace])
+    channel = channel_type(client)
+    return Offering(
+        channel, browser_type(client, channel), *(one(client) for one in after_sale)
+    )

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from connectors.marketplaces import Offering
 from connectors.marketplaces.alibaba_1688.browser import (
     AlibabaBrowser,
     AlibabaChannel,
@@ -48,7 +47,6 @@ from connectors.marketplaces.refusals import (
     settle_payment,
     unless_missing,
 )
-from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_order, big_major
 from connectors.xportcn.wire import china_text
@@ -261,8 +259,3 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
             for it in order.order_items
         ),
     )
-
-
-def offering(client: XportcnClient) -> Offering:
-    channel = BigMajorChannel(client)
-    return Offering(channel, BigMajorBrowser(client, channel))

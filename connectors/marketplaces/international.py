@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces import Offering
 from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.lines import (
     distinct,
@@ -43,7 +42,6 @@ from connectors.marketplaces.refusals import (
     unless_missing,
     unsettled,
 )
-from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import international
 from connectors.xportcn.wire import china_text, numbers_in
@@ -507,8 +505,3 @@ class InternationalBrowser(Browser):
             total=page.result_total,
             offers=tuple(summary(hit) for hit in page.result_data),
         )
-
-
-def offering(client: XportcnClient) -> Offering:
-    channel = InternationalChannel(client)
-    return Offering(channel, InternationalBrowser(client, channel))

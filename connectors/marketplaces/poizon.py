@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.marketplaces import Offering
 from connectors.marketplaces.browsing import SORTS, Browser
 from connectors.marketplaces.lines import (
     distinct,
@@ -41,7 +40,6 @@ from connectors.marketplaces.refusals import (
     settle_payment,
     unless_missing,
 )
-from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.failures import problem_in
 from connectors.xportcn.operations import poizon
@@ -329,8 +327,3 @@ class PoizonBrowser(Browser):
 
     async def listing(self, filters: Filters) -> Hits:
         return await self.by_words("", filters)
-
-
-def offering(client: XportcnClient) -> Offering:
-    channel = PoizonChannel(client)
-    return Offering(channel, PoizonBrowser(client, channel))

@@ -288,22 +288,16 @@ class XportcnClient:
             seconds = self.breaker.now() - started
             _log(self.overrides[call].operation, seconds, result)
         if isinstance(result, FailedCall):
-            self._report(result)
-            return result
-        judged = self._judge(call, result)
-        if isinstance(judged, FailedCall):
-            self._report(judged)
+            judged: Res | FailedCall = result
+        else:
+            judged = self._judge(call, result)
+        if isinstance(judged, FailedCall) and is_throttled(judged.failure):
+            self.breaker.on_throttled(judged.retry_after_s)
+        elif isinstance(judged, FailedCall) and is_missed(judged.failure):
+            self.breaker.on_failure(what_came(judged))
         else:
             self.breaker.on_success()
         return judged
-
-    def _report(self, result: FailedCall) -> None:
-        if is_throttled(result.failure):
-            self.breaker.on_throttled(result.retry_after_s)
-        elif is_missed(result.failure):
-            self.breaker.on_failure(what_came(result))
-        else:
-            self.breaker.on_success()
 
     async def _exchange(
         self, call: Call[Req, Res], request: Req, send: Send
