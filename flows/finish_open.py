@@ -200,9 +200,7 @@ OneBatch = Annotated[
 
 
 @sourcing_flow("finish what is open")
-async def finish_open(
-    batch: OneBatch = "", part_of_batch: PartOfBatch = ""
-) -> SweepReport:
+async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepReport:
     """Settle what got no answer, go on with what was approved, read parcels and refunds
     that are due, and send messages.
 
@@ -211,7 +209,7 @@ async def finish_open(
     `batch` that alone is gone on with, also where it is not due.
     """
     if batch:
-        return SweepReport(batches=[await finish_batch(batch, part=part_of_batch)])
+        return SweepReport(batches=[await finish_batch(batch, part=part)])
     settings = SourcingSettings()
     send_logs = settings.data_dir / "sends"
     with (

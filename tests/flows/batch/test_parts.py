@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Completed
 
 from domain.request_remarks import BadInput
-from flows.batch.parts import Part, count_parts
+from flows.batch.parts import Part, buy_in_parts, count_parts
+from flows.finish_open import finish_open
 
 REFS = [f"A-{number}" for number in range(1_000)]
 
@@ -39,3 +44,20 @@ def test_without_postgresql_or_a_pool_one_run_buys_all() -> None:
         assert count_parts(0, 9_000, **given) == 1
         with pytest.raises(BadInput, match="on PostgreSQL"):
             count_parts(2, 10, **given)
+
+
+async def test_a_part_is_started_with_the_parameters_of_its_flow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Prefect refuses a run with a parameter that its flow does not have."""
+    started: list[dict[str, str]] = []
+
+    async def start(_: str, *, parameters: dict[str, str], **__: object) -> FlowRun:
+        started.append(parameters)
+        return FlowRun(flow_id=uuid4(), state=Completed())
+
+    monkeypatch.setattr("flows.batch.parts.arun_deployment", start)
+    await buy_in_parts("batch", 2)
+    for parameters in started:
+        finish_open.validate_parameters(parameters)
+    assert [one["part"] for one in started] == ["1/2", "2/2"]
