@@ -30,7 +30,7 @@ with lazily():
 
 app = typer.Typer()
 
-REASONS = ("reason", "words", "from", "up to", "voucher")
+REASONS = ("reason", "words", "in English", "from", "up to", "voucher")
 REFUNDS = ("order", "lines", "kind", "state", "asked", "came back", "refund id")
 
 

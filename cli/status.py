@@ -7,7 +7,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, say, settings_now,
 from cli.lazily import lazily
 from domain.money import Money
 from domain.reasons import ReasonCode
-from domain.report import ReportLine
+from domain.report import BatchReport, ReportLine
 from domain.wording import MOST_NAMED, counted, shorten
 
 with lazily():
@@ -26,6 +25,7 @@ with lazily():
     from connectors.ledger import engine, records, store
     from flows.answers import histories
     from flows.answers import todo as waiting
+    from flows.prefect_ui import markdown
 
 MOST_ORDERS = 200
 
@@ -46,44 +46,51 @@ def status(
         bool,
         typer.Option("--all", help="All orders, not only the 200 that changed last."),
     ] = False,
+    json: Json = False,
 ) -> int:
     """Show the orders that changed last, or everything known of one."""
     code = ReasonCode.of(reason)
     if reason and code is None:
-        alike = get_close_matches(reason, map(str, ReasonCode))
-        say(
-            f"no reason {reason}; {f'perhaps {shorten(alike)}; ' if alike else ''}all are in docs/reasons.md"
-        )
+        say(f"no reason {reason}; all are in docs/reasons.md")
         return COULD_NOT_RUN
     with open_ledger() as ledger:
+        orders = (
+            [*ledger.newest(None if every or code else MOST_ORDERS)]
+            if order_ref is None
+            else [*ledger.orders([order_ref]).values()]
+        )
+        lines = [
+            records.line_of(order)
+            for order in orders
+            if code is None or order.reason_code is code
+        ]
+        report = BatchReport(orders=lines)
+        if order_ref is not None and not orders:
+            say(f"no order {order_ref} in the ledger; see all with: sourcing status")
+            return COULD_NOT_RUN
+        if json:
+            terminal.print_json(report.to_json())
+            return 0
         print_if_paused(ledger)
         if order_ref is not None:
-            return _show_one(ledger, order_ref)
-        orders = ledger.newest(None if every or code else MOST_ORDERS)
-        order_records = [
-            order for order in orders if code is None or order.reason_code is code
-        ]
-        lines = [records.line_of(order) for order in order_records]
-        if reason and not lines:
-            terminal.console.print(f"No order has the reason {reason}")
+            _show_one(ledger, orders[0])
         elif lines:
             terminal.show_all_orders("Orders, newest first", lines)
+            terminal.console.print(markdown.in_short(report))
             _show_remedies(lines if code else ())
             if code is None and (other_count := ledger.count() - len(lines)):
                 terminal.console.print(f"and {other_count:,} more: see them with --all")
+        elif reason:
+            terminal.console.print(f"No order has the reason {reason}")
         else:
             terminal.console.print("No orders yet. Begin with: sourcing run FILE")
         return 0
 
 
-def _show_one(ledger: store.Ledger, order_ref: str) -> int:
-    order = ledger.orders([order_ref]).get(order_ref)
-    if order is None:
-        say(f"no order {order_ref} in the ledger; see all with: sourcing status")
-        return COULD_NOT_RUN
-    terminal.show_orders(
-        f"Order {order_ref} of batch {order.batch_id}", [line := records.line_of(order)]
-    )
+def _show_one(ledger: store.Ledger, order: records.OrderRecord) -> None:
+    order_ref = order.order_ref
+    line = records.line_of(order)
+    terminal.show_orders(f"Order {order_ref} of batch {order.batch_id}", [line])
     _show_remedies([line])
     approved = (
         f"approved {Money(order.approved_minor)}"
@@ -107,7 +114,6 @@ def _show_one(ledger: store.Ledger, order_ref: str) -> int:
         ]
         if cells := [[_shown(cell) for cell in row] for row in rows]:
             terminal.console.print(terminal.table_of(heads, cells, title=title))
-    return 0
 
 
 def _shown(cell: object) -> str:
@@ -153,6 +159,8 @@ def _show_waiting(to_dos: list[waiting.ToDo]) -> None:
         state = those[0].state
         advice = those[0].advice
         refs = shorten([to_do.order_ref for to_do in those])
+        if batch := those[0].batch_id:
+            refs += f" of {batch}"
         since = f" since {terminal.clock_time(those[0].since)}: "
         told = text.Text.assemble(
             (refs, "bold"), " ", (state, terminal.state_colour(state)), since, reason

@@ -103,17 +103,17 @@ class BatchReport:
     with the console; `approval` is the link to the form in which a person approves what
     waits for that.
     `unknown_words` counts the orders of each word of the service without a meaning
-    here.
+    here. `elsewhere_fen` was paid for orders that another batch has.
     """
 
-    batch_id: str
+    batch_id: str = ""
     orders: Sequence[ReportLine] = field(
-        repr=False
+        default=(), repr=False
     )  # `asyncio.run` prints its task's result as it ends, and drops it
-    spent_this_run_fen: int
-    bought_this_run: int
-    snapshot_id: str | None
-    snapshot_root: str
+    spent_this_run_fen: int = 0
+    bought_this_run: int = 0
+    snapshot_id: str | None = None
+    snapshot_root: str = ""
     dry_run: bool = False
     matches: Sequence[MatchLine] = ()
     plans: Sequence[PlannedOrder] = ()
@@ -126,6 +126,7 @@ class BatchReport:
     questions: Sequence[str] = ()
     approval: str = ""
     unknown_words: Mapping[str, int] = field(default_factory=dict)
+    elsewhere_fen: int = 0
 
     @property
     def counts(self) -> dict[str, int]:

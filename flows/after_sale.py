@@ -19,8 +19,10 @@ from domain.after_sale import (
 )
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
+from domain.states import OrderState
 from domain.wording import pluralize
 from flows.after_sale_reporting import (
+    ITS_FREIGHT,
     AfterSaleReport,
     Trouble,
     after_sale_report,
@@ -92,7 +94,10 @@ async def request_refund(
                 resources, [order_ref], would={order_ref: would}
             )
         keys = await ask_refund(order_ref, wish, planned_at(resources.clock()))
-        return await after_sale_report(resources, [order_ref], keys=keys)
+        notes = [Trouble(order_ref, note) for note in _notes(order, wish)]
+        return await after_sale_report(
+            resources, [order_ref], keys=keys, troubles=notes
+        )
 
 
 @sourcing_flow("return {order_ref}", RefundFault)
@@ -175,12 +180,19 @@ async def _foresee_parcel(
     return f"name parcel {parcel} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
 
 
+def _notes(order: OrderRecord, wish: RefundWish) -> list[Reason]:
+    """What a refund of all that is booked and not shipped leaves to be done."""
+    is_in_part = wish.amount or wish.lines
+    return [] if is_in_part or order.state is not OrderState.BOOKED else [ITS_FREIGHT]
+
+
 async def _foresee(
     resources: Resources, order: OrderRecord, wish: RefundWish
 ) -> str | Reason:
     """What asking for this would do; without a reason, which reasons there are."""
     if wish.reason:
-        return "; ".join(map(_dry_run, await foresee_refund(resources, order, wish)))
+        asked = map(_dry_run, await foresee_refund(resources, order, wish))
+        return "; ".join([*asked, *map(str, _notes(order, wish))])
     options = await refund_options(resources, order, wish.kind)
     await show_choices(reasons_shown(options))
     if not options:

@@ -43,6 +43,7 @@ COLUMNS = (
     "came back",
     "marketplace",
 )
+ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 DONE_BEFORE = "nothing: it was done before"
 MOST_LISTED = 5
 LONGEST_DEED = 60

@@ -38,6 +38,7 @@ from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.after_sale import bring_up_to_date
 from flows.after_sale_reporting import (
+    ITS_FREIGHT,
     AfterSaleReport,
     Trouble,
     after_sale_report,
@@ -58,7 +59,6 @@ from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, foresee_refund
 
 T = TypeVar("T")
-ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 Verdicts = dict[str, CancelWay | Reason]
 NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REFUNDED)
 NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)

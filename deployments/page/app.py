@@ -62,6 +62,8 @@ from flows.report.sections import (
     Section,
     UnknownBatch,
     describe,
+    goods_of,
+    parcels_of,
     read_report,
     title_of,
 )
@@ -74,6 +76,11 @@ TEMPLATE = {
 }
 T = TypeVar("T")
 NIGHTLY = "buy-from-inbox"
+STEPS = (
+    "1. Upload: a request file with what to buy and where to send it.",
+    "2. Begin the night now: it plans, and asks for your yes.",
+    "3. Answer here, under What waits for you.",
+)
 LASTS_S = 5.0
 ANSWERS_WITHIN_S = 5.0
 MOST_ROWS = 200
@@ -281,6 +288,7 @@ class Page:
             if (limit := self.settings.day_limit)
             else moment.spent
         )
+        states = [(state, f"{count:,}") for state, count in moment.states.items()]
         return self.shown(
             "Today",
             part(
@@ -289,11 +297,9 @@ class Page:
                 rows,
                 words=lines,
             ),
-            part(
-                "Orders",
-                ("state", "orders"),
-                [(state, f"{count:,}") for state, count in moment.states.items()],
-            ),
+            part("Orders", ("state", "orders"), states)
+            if states
+            else part("Three steps", words=STEPS),
             facts={
                 "spent today": of_limit,
                 "next night": server.night,
@@ -390,12 +396,20 @@ class Page:
                 "cancel-orders": {"order_refs": [ref]},
             }
             links += forms_of(server.forms, forms)
-        facts = {"state": order.state, "approved": order.approved, "paid": order.paid}
-        facts |= {
-            "freight": line_of(order).freight,
+        line = line_of(order)
+        facts = {
+            "state": order.state,
+            "tracking": Markup(" · ").join(anchors(parcels_of(line, order))),
+            "goods": Markup(" · ").join(
+                anchors(goods_of(order.lines, line.marketplace))
+            ),
+            "approved": order.approved,
+            "paid": order.paid,
+            "freight": line.freight,
             "came back": order.refunded if order.refunded_minor else "",
+            "order id": order.order_id,
+            "shipment": order.shipment_order_id,
         }
-        facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}
         return self.shown(
             f"Order {ref}",
             *(part(title, heads, rows) for title, heads, rows in parts_lines if rows),

@@ -49,11 +49,8 @@ QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
 ASKED = "question"
 NOT_DELIVERED = "not told"
-MEND = "mend the file in the folder failed, or export it anew and drop that; or take it out of the folder"
-NEXT_NIGHT = (
-    "mend its file where it lies in the folder open of the inbox: the next run of "
-    "buy-from-inbox takes it up again; else drop a mended copy into the inbox"
-)
+MEND = "send the mended file: Upload on the page, or the inbox"
+NEXT_NIGHT = f"{MEND}; or mend it in the folder open of the inbox"
 PASTE = "paste its lines again, mended where the reason says so"
 DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.WAITS_FOR_APPROVAL)
 UNDER_WAY = (OrderState.PLANNED, *BEGUN)

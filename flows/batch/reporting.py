@@ -26,7 +26,7 @@ from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
-from domain.states import NEEDS_A_PERSON, OrderState
+from domain.states import OrderState
 from flows.prefect_ui.artifacts import (
     artifact_key,
     links_of,
@@ -36,10 +36,8 @@ from flows.prefect_ui.artifacts import (
 from flows.prefect_ui.expected_errors import best_effort, rename_run
 from flows.prefect_ui.markdown import (
     counts_of,
-    dry_run_summary,
     in_short,
     markdown_report,
-    plan_rows,
     shown_whole,
 )
 from flows.prefect_ui.todo_artifact import links_from
@@ -76,6 +74,7 @@ def batch_report(
             for ref in refs
         )
         bought += paid
+    own = {*resources.ledger.refs_in(batch_id)}
     return BatchReport(
         batch_id=batch_id,
         orders=orders,  # no list: Prefect walks each object in those of a flow's result, and keeps a note of all
@@ -89,6 +88,9 @@ def batch_report(
         paused=resources.paused,
         unknown_words=counted(resources.unknown),
         lines_without_limit=lines_without_limit,
+        elsewhere_fen=sum(
+            line.paid_fen or 0 for line in orders if line.order_ref not in own
+        ),
     )
 
 
@@ -184,7 +186,8 @@ async def show_outcome(
         reports.append(report)  # before anything is shown, which may fail
 
     async def all_of_it() -> None:
-        await (_show_plan(report) if report.dry_run else _show_orders(report))
+        if not report.dry_run:
+            await _show_orders(report)
         await acreate_markdown_artifact(
             key=f"report-{artifact_key(report.batch_id)}",
             markdown=markdown_report(
@@ -208,12 +211,6 @@ async def _show_orders(report: BatchReport) -> None:
         message,
         of=len(report.orders),
     )
-
-
-async def _show_plan(report: BatchReport) -> None:
-    message = f"{counts_of(report)}: plan of batch {report.batch_id}. {dry_run_summary(report)}"
-    rows = sorted(plan_rows(report), key=lambda row: row["state"] not in NEEDS_A_PERSON)
-    await show_table(artifact_key(f"plan-{report.batch_id}"), rows, message)
 
 
 def ended(report: BatchReport) -> Any:
@@ -273,7 +270,5 @@ def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
         orders=[*lines.values()],
         spent_this_run_fen=sum(bought),
         bought_this_run=len(bought),
-        snapshot_id=None,
-        snapshot_root="",
         broken_off=STOPPED if of_a_night.get(None) is None else STOPPED + OF_A_NIGHT,
     )

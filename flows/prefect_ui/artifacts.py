@@ -13,7 +13,7 @@ from domain.report import BatchReport
 from domain.request_remarks import Fault
 from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import best_effort
-from flows.prefect_ui.markdown import OUR_LINKS, inert
+from flows.prefect_ui.markdown import inert
 from flows.report.sections import urgent
 
 MOST_ROWS = 1_000
@@ -52,8 +52,7 @@ def of_many(
     """
     hidden_count = max(of, len(rows)) - MOST_ROWS
     first = [
-        {name: _cell(name, value) for name, value in row.items()}
-        for row in rows[:MOST_ROWS]
+        {name: _cell(value) for name, value in row.items()} for row in rows[:MOST_ROWS]
     ]
     return (
         first,
@@ -61,8 +60,8 @@ def of_many(
     )
 
 
-def _cell(name: str, value: object) -> object:
-    return inert(value) if isinstance(value, str) and name != OUR_LINKS else value
+def _cell(value: object) -> object:
+    return inert(value) if isinstance(value, str) else value
 
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
@@ -102,11 +101,7 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
 def links_of(report: BatchReport) -> str:
     """Links to the other pages of a batch, as Markdown; empty where no UI is known."""
     key = artifact_key(report.batch_id)
-    pages = (
-        {f"plan-{key}": "The plan"}
-        if report.dry_run
-        else {f"outcome-{key}": "Every order"}
-    )
+    pages = {} if report.dry_run else {f"outcome-{key}": "Every order"}
     asks = [f"**[Approve or refuse]({report.approval})**"] * bool(report.approval)
     if asks:
         pages[f"approval-{key}"] = "The plan that waits"
@@ -149,12 +144,25 @@ async def show_choices(choices: Sequence[Mapping[str, str]]) -> None:
     )
 
 
+ENGLISH = {
+    "不想要了": "not wanted any more",
+    "卖家缺货": "the seller has none",
+    "未收到货": "did not arrive",
+    "质量问题": "poor quality",
+    "少件": "pieces are missing",
+    "少货": "pieces are missing",
+    "与描述不符": "not as described",
+}
+"""Reasons of the marketplaces."""
+
+
 def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:
     """The reasons that the marketplace takes, a row each."""
     return [
         {
             "reason": named,
             "words": option.name,
+            "in English": ENGLISH.get(option.name, ""),
             "from": str(option.least + option.least_postage),
             "up to": str(option.most + option.most_postage),
             "picture": "needed" if option.needs_voucher else "",

@@ -13,7 +13,7 @@ from domain.money import Money, total_of
 from domain.offers import priced
 from domain.orders import OrderLine
 from domain.plan import PlanCost, PlannedOrder
-from domain.report import BatchReport, MatchLine, ReportLine
+from domain.report import BatchReport, MatchLine
 from domain.request_remarks import Remark, merged_remarks
 from domain.wording import first_lines, pluralize
 from flows.report.sections import (
@@ -54,14 +54,6 @@ PICTURE_PX = 48
 SHOWN_LINES = 3
 SHOWN_TITLE = 80
 SHOWN_MATCHES = 20
-
-
-def goods_text(plan: PlannedOrder) -> str:
-    """`2 × Cup, blue, 5.00 CNY each (limit 6.00 CNY); …`, all lines."""
-    return "; ".join(
-        ", ".join([f"{one.quantity} × {one.title}", *_which(plan, one)])
-        for one in plan.lines
-    )
 
 
 def goods_markdown(plan: PlannedOrder, pictures: Pictures) -> str:
@@ -147,26 +139,6 @@ def _found(match: MatchLine) -> str:
 
 
 SHOWN_WARNINGS = 20
-OUR_LINKS = "product pages"
-"""The column whose links are the product's own."""
-COLUMNS = (
-    *(
-        "order",
-        "what",
-        "state",
-        "goods and postage",
-        "reason",
-        "stock",
-        "freight",
-        "days",
-    ),
-    *(
-        "service",
-        "marketplace",
-        "seller",
-        "to",
-    ),  # the UI shows wide tables from the left
-)
 
 
 def table_row(plan: PlannedOrder) -> dict[str, str]:
@@ -176,29 +148,14 @@ def table_row(plan: PlannedOrder) -> dict[str, str]:
     more = f"; {plan.taken} were taken: a yes accepts that" if plan.taken.minor else ""
     return {
         "order": plan.order_ref,
-        "what": goods_text(plan),
         "goods and postage": _price(plan)
         if plan.pays_goods
         else f"ordered already for {plan.total}{back}{more}",
-        "stock": f"{plan.stock:,}"
-        if plan.pays_goods and plan.stock is not None
-        else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
         "days": service.days if service else "",
         "marketplace": str(plan.request.marketplace),
-        "seller": plan.seller,
-        "to": plan.request.receiver.country,
-        OUR_LINKS: " ".join(pages_of(plan)),
     }
-
-
-def pages_of(plan: PlannedOrder) -> list[str]:
-    """The product page of each item of an order."""
-    pages = [
-        product_page(plan.request.marketplace, line.item_id) for line in plan.lines
-    ]
-    return [page for page in dict.fromkeys(pages) if page]
 
 
 def _price(plan: PlannedOrder) -> str:
@@ -212,28 +169,6 @@ def _price(plan: PlannedOrder) -> str:
         if less.minor and plan.is_fine
         else str(plan.total)
     )
-
-
-def plan_rows(report: BatchReport) -> list[dict[str, str]]:
-    """The result of a dry run, one row an order of the file, with the reasons against
-    buying it.
-    """
-    plans = (*report.to_ship, *report.plans)
-    rows = {plan.order_ref: table_row(plan) for plan in plans}
-    return [_row(line, rows.get(line.order_ref, {})) for line in report.orders]
-
-
-def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
-    paid = {} if line.paid_fen is None else {"goods and postage": "bought already"}
-    known = {
-        **row,
-        **paid,
-        "order": line.order_ref,
-        "marketplace": line.marketplace,
-        "state": str(line.state),
-    }
-    known["reason"] = line.reason
-    return {name: known.get(name, "") for name in COLUMNS}
 
 
 def dry_run_summary(report: BatchReport) -> str:

@@ -94,10 +94,6 @@ def read_report(ledger: Ledger, batch_id: str) -> BatchReport:
     return BatchReport(
         batch_id=batch_id,
         orders=[_line_without_receiver(order) for order in ledger.each_order(refs)],
-        spent_this_run_fen=0,
-        bought_this_run=0,
-        snapshot_id=None,
-        snapshot_root="",
     )
 
 
@@ -144,6 +140,8 @@ def _in_all(report: BatchReport) -> Section:
         ("wait for you", f"{len(waiting):,}"),
         ("paid", str(Money(report.spent_fen))),
     ]
+    if report.elsewhere_fen:
+        rows.append(("of it in other batches", str(Money(report.elsewhere_fen))))
     if report.bought_this_run:
         orders = pluralize(report.bought_this_run, "order")
         paid = Money(report.spent_this_run_fen)
@@ -219,10 +217,10 @@ def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
                 line.order_ref,
                 line.marketplace,
                 line.state,
-                _goods(goods.lines, line.marketplace) if goods else "",
+                goods_of(goods.lines, line.marketplace) if goods else "",
                 str(Money(paid)) if paid else "",
                 str(line.freight or (service and service.price) or ""),
-                _parcels(line, record),
+                parcels_of(line, record),
             )
         )
     hidden_count = len(report.orders) - len(rows)
@@ -236,7 +234,7 @@ def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
     return Section(heading="The orders", text=text, columns=columns, rows=rows)
 
 
-def _goods(lines: Sequence[OrderLine], marketplace: str) -> Sequence[Link]:
+def goods_of(lines: Sequence[OrderLine], marketplace: str) -> Sequence[Link]:
     links = []
     for line in lines[:MAX_ITEMS_OF_AN_ORDER]:
         message = f"{line.quantity} × {shortened(line.title, MAX_TITLE_LETTERS)}"
@@ -248,7 +246,7 @@ def _goods(lines: Sequence[OrderLine], marketplace: str) -> Sequence[Link]:
     return links
 
 
-def _parcels(line: ReportLine, record: OrderRecord | None) -> Sequence[Link]:
+def parcels_of(line: ReportLine, record: OrderRecord | None) -> Sequence[Link]:
     """Links to the carrier's pages where the service gave them, else to a public
     tracker.
     """

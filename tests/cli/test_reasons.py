@@ -118,16 +118,16 @@ def test_what_waits_is_told_with_code_and_remedy(sourcing: Sourcing) -> None:
             why.remedy,
         )
     shown = " ".join(sourcing("todo").output.split())
-    assert "A-1, A-2 held since" in shown
+    assert "A-1, A-2 of batch held since" in shown
     assert "price above limit. Raise max_unit_price or drop the line" in shown
 
 
-def test_a_code_that_does_not_exist_is_told_with_those_like_it(
+def test_a_code_that_does_not_exist_is_told(
     sourcing: Sourcing,
 ) -> None:
     done = sourcing("status", "--reason", "over_budgets")
     assert done.exit_code == 1
-    assert "no reason over_budgets; perhaps over_budget" in done.output
+    assert "no reason over_budgets; all are in docs/reasons.md" in done.output
     assert (
         "No order has the reason sku_unknown"
         in sourcing("status", "--reason", "sku_unknown").output

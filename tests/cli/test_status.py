@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,3 +30,9 @@ def test_an_order_shows_the_code_of_its_reason(
     assert (
         "Reason not_approved: see docs/reasons.md\n" in sourcing("status", "A-1").stdout
     )
+    assert "0.00 CNY paid; 1 held\n" in sourcing("status").stdout
+    for command in (("status",), ("status", "A-1")):
+        told = json.loads(sourcing(*command, "--json").stdout)
+        assert (told["counts"], told["spent_fen"]) == ({"held": 1}, 0)
+        assert [order["order_ref"] for order in told["orders"]] == ["A-1"]
+    assert sourcing("status", "A-2", "--json").exit_code == 1

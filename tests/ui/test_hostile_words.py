@@ -16,7 +16,7 @@ from connectors.ledger.store import Ledger
 from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
 from domain.states import OrderState
-from flows.prefect_ui.markdown import markdown_report, plan_rows
+from flows.prefect_ui.markdown import markdown_report, table_row
 from tasks.engine.resources import utc_now
 from tests.deployments.served import Served
 from tests.flows.prefect_ui.test_goods import order
@@ -71,7 +71,7 @@ def pages_of(served: Served, ui: Ui) -> Iterator[str]:
     )
     for kind, told in (
         ("markdown", markdown_report(report)),
-        ("table", json.dumps(plan_rows(report))),
+        ("table", json.dumps([*map(table_row, report.plans)])),
     ):
         made = ui.ask(
             "artifacts/",

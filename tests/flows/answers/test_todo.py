@@ -237,7 +237,7 @@ def test_an_order_of_the_inbox_is_mended_there_and_no_command_reads_its_file(
     stands(resources, "A-1", OrderState.HELD, "over the limit")
     (one,) = to_do(resources.ledger)
     assert (one.commands, one.file) == ([], "")
-    assert one.advice.startswith("mend its file where it lies in the folder open")
+    assert one.advice.endswith("or mend it in the folder open of the inbox")
     declined = because(ReasonCode.NOT_APPROVED, by="mei", note="too dear")
     resources.ledger.change(
         [OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)]

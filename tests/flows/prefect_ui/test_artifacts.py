@@ -78,10 +78,7 @@ def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) ->
     pages = "http://shop:4200/v2/artifacts/key"
     waits = f"[What waits for you]({pages}/what-waits)"
     assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · {waits}"
-    assert (
-        links_of(replace(REPORT, dry_run=True))
-        == f"[The plan]({pages}/plan-b) · {waits}"
-    )
+    assert links_of(replace(REPORT, dry_run=True)) == waits
     assert f"# Batch b\n\n[Every order]({pages}/outcome-b) · " in markdown_report(
         REPORT, links=links_of(REPORT)
     )
@@ -113,6 +110,12 @@ def test_the_report_has_money_and_what_to_do() -> None:
         "| booked | 1 | 12.00 CNY | 33.90 USD |\n| held | 2 | 0.00 CNY |  |"
     )
     assert "| [SF1](https://t.17track.net/en#nums=SF1) |" in parts[-1]
+
+
+def test_a_report_says_what_of_its_file_another_batch_has_paid() -> None:
+    """As after a mended file was sent again: sums of batches can be added."""
+    shown = markdown_report(replace(REPORT, elsewhere_fen=700))
+    assert "| paid | 12.00 CNY |\n| of it in other batches | 7.00 CNY |" in shown
 
 
 def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
