@@ -103,7 +103,7 @@ def _take_back(orders: Sequence[OrderId], by: str) -> None:
 
 
 def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
-    """Show what was settled, the sums, and each finding with its remedy."""
+    """Show what was settled, and each finding with its remedy."""
     if report.settled:
         terminal.show_orders("Settled by reading", report.settled)
     terminal.show_markdown(reconcile_artifact.markdown(report))

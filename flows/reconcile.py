@@ -40,7 +40,7 @@ from flows.prefect_ui.reconcile_artifact import (
     summary_of,
 )
 from flows.prefect_ui.remedy_parameters import AnsweredBy
-from tasks.comparison import compare, paid_sums, to_look_up
+from tasks.comparison import compare, to_look_up
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, utc_now
@@ -107,7 +107,6 @@ async def reconcile(
         comparison.findings = [
             finding for finding in comparison.findings if finding.identity in identities
         ]
-    lists = {name: shown[name] for name in whole}
     refunds, notes = await _unknown_refunds(resources, marketplaces, since)
     report = ReconciliationReport(
         since=since.astimezone(ZoneInfo(settings.timezone)),
@@ -115,7 +114,6 @@ async def reconcile(
         in_hand=comparison.in_hand,
         settled=[line_of(order) for order in ledger.each_order(settled)],
         findings=ranked([*comparison.findings, *refunds]),
-        paid=paid_sums(known.orders, lists, since=since),
         troubles=troubles,
         notes=[*comparison.notes, *notes],
         snapshot_root=str(settings.snapshot_root.absolute()),

@@ -1,10 +1,8 @@
-"""Ledger against service: which orders belong together, what differs, and what both
-accounts show as paid.
-"""
+"""Ledger against service: which orders belong together, and what differs."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,17 +56,6 @@ class Comparison:
     notes: Sequence[str]
     compared: int
     in_hand: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaidSum:
-    """What was paid for orders of one marketplace in one currency, by both accounts;
-    refunds are not taken off.
-    """
-
-    marketplace: Marketplace
-    ledger: Money
-    service: Money
 
 
 def compare(
@@ -404,7 +391,7 @@ def _amount(order: OrderRecord, theirs: ServiceOrder) -> Finding | None:
     differing = {
         name: (here, there)
         for name, (here, there) in sides.items()
-        if here and there and there not in (here, _left(order, here))
+        if here and there and there not in (here, here - order.refunded)
     }
     is_closed_unpaid = theirs.status is ServiceStatus.CLOSED and not is_paid(theirs)
     if not differing or is_closed_unpaid:
@@ -422,10 +409,6 @@ def _amount(order: OrderRecord, theirs: ServiceOrder) -> Finding | None:
         expected_amount=expected_amount,
         seen_amount=seen_amount,
     )
-
-
-def _left(order: OrderRecord, amount: Money) -> Money:
-    return amount - order.refunded
 
 
 def _total(order: OrderRecord) -> Money | None:
@@ -511,47 +494,3 @@ def standing(order: ServiceOrder) -> str:
     if not is_paid(order):
         return f"{order.status.replace('_', ' ')}, {order.total}"
     return f"{order.status}, {order.costs} paid"
-
-
-def paid_sums(
-    orders: Sequence[OrderRecord], shown: Shown, *, since: datetime
-) -> list[PaidSum]:
-    """What was paid since `since`, by marketplace and currency, of the marketplaces
-    that could be read.
-
-    A marketplace may show what is left of an order after a refund, or none that was
-    refunded.
-    """
-    ledger: Counter[tuple[Marketplace, str]] = Counter()
-    service: Counter[tuple[Marketplace, str]] = Counter()
-    ours: dict[OrderId, OrderRecord] = {}
-    for order in orders:
-        if order.paid_minor is None or order.marketplace not in shown:
-            continue
-        ours[order.marketplace, order.order_id or ""] = order
-        if _is_since(order.paid_at or order.ordered_at, since):
-            account = order.marketplace, order.currency
-            ledger[account] += order.paid_minor
-            theirs = shown_of(order, shown)
-            if gives_back(order) and not (theirs and is_paid(theirs)):
-                service[account] += order.paid_minor
-    for name, listed in shown.items():
-        for theirs in filter(is_paid, listed.values()):
-            if _is_since(theirs.paid_at or theirs.created_at, since):
-                paid = theirs.costs
-                known = ours.get((name, theirs.order_id))
-                if known and paid == _left(known, known.paid):
-                    paid = known.paid
-                service[name, paid.currency] += paid.minor
-    return [
-        PaidSum(
-            marketplace=name,
-            ledger=Money(ledger[name, currency], currency),
-            service=Money(service[name, currency], currency),
-        )
-        for name, currency in sorted(ledger.keys() | service.keys())
-    ]
-
-
-def _is_since(moment: datetime | None, since: datetime) -> bool:
-    return moment is None or moment >= since

@@ -18,7 +18,6 @@ from flows.prefect_ui.artifacts import with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import inert
-from tasks.comparison import PaidSum
 
 MOST_LOGGED = 50
 LONGEST_NAME = 150
@@ -27,7 +26,7 @@ LONGEST_NAME = 150
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationReport:
     """Findings, the most costly kind first; `settled` orders, which a reading of this
-    run settled; sums paid.
+    run settled.
 
     `compared` orders were read on both sides; `in_hand` orders belonged to another run
     and were left out. `troubles` name what could not be read, and orders given as not
@@ -39,7 +38,6 @@ class ReconciliationReport:
     in_hand: int
     settled: Sequence[ReportLine]
     findings: Sequence[Finding]
-    paid: Sequence[PaidSum]
     troubles: Sequence[str]
     notes: Sequence[str]
     snapshot_root: str
@@ -78,7 +76,7 @@ def summary_of(report: ReconciliationReport) -> str:
 
 
 async def log_and_show(report: ReconciliationReport) -> None:
-    """Log the findings, and show them with the sums in the Prefect UI."""
+    """Log the findings, and show them in the Prefect UI."""
     for line in report.settled:
         run_logger().info("Settled by reading: %s is %s", line.order_ref, line.state)
     for finding in report.findings[:MOST_LOGGED]:
@@ -133,12 +131,8 @@ async def _show(report: ReconciliationReport) -> None:
 
 
 def markdown(report: ReconciliationReport) -> str:
-    """The sums, and below them what to do; the snapshot has all findings."""
-    sums = "".join(
-        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n"
-        for one in report.paid
-    )
-    told = [f"- {inert(line)}" for line in (*report.troubles, *report.notes)]
+    """What to do, and what was not compared; the snapshot has all findings."""
+    not_compared = [f"- {inert(line)}" for line in (*report.troubles, *report.notes)]
     to_do = first_lines(
         [*map(_to_do, report.findings)],
         MOST_LOGGED,
@@ -147,10 +141,12 @@ def markdown(report: ReconciliationReport) -> str:
     return "\n\n".join(
         [
             f"# Reconciliation since {report.since:%Y-%m-%d %H:%M} {report.since.tzinfo}",
-            "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n"
-            + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
-            *(["## Not compared\n\n" + "\n".join(told)] if told else []),
+            *(
+                ["## Not compared\n\n" + "\n".join(not_compared)]
+                if not_compared
+                else []
+            ),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )

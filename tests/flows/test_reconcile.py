@@ -216,7 +216,7 @@ async def test_what_agrees_leaves_one_row(world: World) -> None:
         "select kind, seen, findings from reconciliation",
     )
     assert answer.rows == (("run", "nothing differs; 1 order compared", 0),)
-    assert "| taobao | 12.00 CNY | 12.00 CNY | 0.00 CNY |" in markdown(report)
+    assert summary_of(report) == "nothing differs; 1 order compared"
 
 
 async def test_each_finding_is_a_row(world: World) -> None:

@@ -18,15 +18,12 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.comparison import (
     Comparison,
-    PaidSum,
     compare,
     differences,
-    paid_sums,
     to_look_up,
 )
 from tests.tasks.facts import (
     NOW,
-    ORDERED_AT,
     SINCE,
     changed,
     ours,
@@ -602,74 +599,3 @@ def test_which_orders_are_looked_up_by_their_id() -> None:
     ]
     wanted = to_look_up(ledger, {TAOBAO: by_id([theirs("A-1")])}, since=SINCE)
     assert [order.order_ref for order in wanted] == ["A-2", "A-8", "A-4"]
-
-
-def test_sums_by_marketplace_and_currency() -> None:
-    """Payments since then, by both accounts; of a marketplace that could not be read
-    none.
-    """
-    earlier = ORDERED_AT - timedelta(days=5)
-    ledger = [
-        ours("A-1"),
-        ours("A-2", paid_at=earlier),
-        ours("A-3", marketplace=Marketplace.POIZON),
-        unpaid("A-4"),
-    ]
-    shown = {
-        TAOBAO: by_id(
-            [
-                theirs("A-1"),
-                theirs("A-2", paid_at=earlier),
-                theirs("X-1", paid=Money(500)),
-                theirs_unpaid("A-4"),
-            ]
-        ),
-        Marketplace.INTERNATIONAL: by_id(
-            [theirs("X-2", total=Money(700, "USD"), paid=None)]
-        ),
-    }
-    since = ORDERED_AT - timedelta(days=1)
-    assert paid_sums(ledger, shown, since=since) == [
-        PaidSum(
-            marketplace=Marketplace.INTERNATIONAL,
-            ledger=Money(0, "USD"),
-            service=Money(700, "USD"),
-        ),
-        PaidSum(marketplace=TAOBAO, ledger=Money(1200), service=Money(1700)),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("order", "listed", "at_the_service"),
-    [
-        (ours(refunded=Money(200)), [theirs(paid=Money(1000))], 1200),
-        (ours(refunded=Money(200)), [theirs(paid=None, total=Money(1000))], 1200),
-        (ours(refunded=Money(200)), [theirs()], 1200),
-        (ours(), [theirs(paid=Money(0))], 1200),
-        (
-            ours(state=OrderState.REFUNDED, refunded=Money(1200)),
-            [theirs(paid=Money(0))],
-            1200,
-        ),
-        (ours(refunded=Money(200)), [theirs(paid=Money(1300))], 1300),
-        (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [], 1200),
-        (ours(state=OrderState.HELD, refunded=Money(200)), [], 1200),
-        (
-            ours(state=OrderState.REFUNDED),
-            [theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None)],
-            1200,
-        ),
-        (ours(state=OrderState.REFUNDED, paid_at=SINCE - timedelta(days=9)), [], None),
-        (ours(), [], 0),
-    ],
-)
-def test_what_came_back_is_taken_off_no_sum(
-    order: OrderRecord, listed: list[ServiceOrder], at_the_service: int | None
-) -> None:
-    """A marketplace may show what is left, and a refunded order may be gone from its
-    list.
-    """
-    sums = paid_sums([order], {TAOBAO: by_id(listed)}, since=SINCE)
-    assert [one.service.minor for one in sums] == (
-        [] if at_the_service is None else [at_the_service]
-    )

@@ -165,7 +165,6 @@ async def test_the_service_s_words_in_a_description_are_inert_too(
     nothing: dict[str, Any] = {
         "settled": [],
         "findings": [],
-        "paid": [],
         "notes": [],
     }
     report = reconcile_artifact.ReconciliationReport(
