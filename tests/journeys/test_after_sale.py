@@ -253,7 +253,7 @@ def test_plain_readers_have_the_sums_of_the_ledger_after_three_runs_and_a_refund
         (str(root / "refunds"), "refunded_minor"),
     ]
     queries = [
-        f"select sum({column}) from read_parquet('{folder}/*.parquet')"
+        f"select sum({column}) from read_parquet('{folder}/**/*.parquet')"
         for folder, column in folders
     ]
     with duckdb.connect() as connection:
