@@ -250,10 +250,10 @@ def reason_ids(options: Sequence[RefundOption]) -> list[str]:
     """
     listed = Counter(option.reason_id for option in options)
     return [
-        f"{one.reason_id}/{one.goods}"
-        if listed[one.reason_id] > 1
-        else str(one.reason_id)
-        for one in options
+        f"{option.reason_id}/{option.goods}"
+        if listed[option.reason_id] > 1
+        else str(option.reason_id)
+        for option in options
     ]
 
 
@@ -269,15 +269,15 @@ def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
         for named, option in zip(ids, options, strict=True)
         if wish in (named, option.name)
     ]
-    found = exact or [option for option in options if wish and wish in option.name]
-    if len(found) == 1:
-        return found[0]
+    chosen = exact or [option for option in options if wish and wish in option.name]
+    if len(chosen) == 1:
+        return chosen[0]
     listed = ", ".join(
         f"{named} {option.name}" for named, option in zip(ids, options, strict=True)
     )
     if not wish:
         raise RefundFault(f"say why, with a reason of this list: {listed}")
-    problem = "more than one reason matches" if found else "no reason matches"
+    problem = "more than one reason matches" if chosen else "no reason matches"
     raise RefundFault(f"{problem} {wish!r}: {listed}")
 
 
@@ -365,7 +365,9 @@ def order_state_after(
     back = total_of([refund.refunded for refund in paid_back])
     gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
     returned = gone & {
-        *chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))
+        *chain(
+            *(refund.lines for refund in paid_back if refund.kind is RefundKind.RETURN)
+        )
     }
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, came_back(back, paid)
@@ -456,7 +458,7 @@ def is_asked_back(
     lines; a refused sum is not.
     """
     counted = UNDER_WAY | {R.REFUNDED}
-    back = _goods_back([one for one in refunds if one.state in counted], above)
+    back = _goods_back([refund for refund in refunds if refund.state in counted], above)
     every = {line.line_no for line in lines}
     is_of_all = {*chain(*back)} >= every
     return is_of_all and _is_all(

@@ -284,16 +284,18 @@ def _words_of(troubles: Sequence[Reason]) -> str:
 def _row(
     line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]
 ) -> dict[str, str]:
-    refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
+    refunds = [
+        refund for refund in report.refunds if refund.order_ref == line.order_ref
+    ]
     cells = (
         line.order_ref,
         str(line.state),
         _words_of(troubles),
         report.did.get(line.order_ref, ""),
         "" if line.reason_code in {why.code for why in troubles} else line.reason,
-        "; ".join(str(standing(one)) for one in refunds),
-        _sum(one.asked.minor for one in refunds),
-        _sum(one.refunded.minor for one in refunds),
+        "; ".join(str(standing(refund)) for refund in refunds),
+        _sum(refund.asked.minor for refund in refunds),
+        _sum(refund.refunded.minor for refund in refunds),
         line.marketplace,
     )
     return dict(zip(COLUMNS, cells, strict=True))

@@ -193,7 +193,7 @@ def _is_asked_back(
     resources: Resources, order: OrderRecord, refunds: Iterable[Refund]
 ) -> bool:
     sent = [
-        one for one in refunds if not never_left(resources, one)
+        refund for refund in refunds if not never_left(resources, refund)
     ]  # a run before may have ended halfway
     return is_asked_back(
         sent, order.priced_lines, paid=order.paid, above=taken_above(order)
@@ -207,16 +207,18 @@ def _notes(
     that can't be asked for now.
     """
     notes = [ITS_FREIGHT] if order.shipment is not None else []
-    now = {one.key: replace(one, state=RefundState.ASKED) for one in asked}
+    now = {refund.key: replace(refund, state=RefundState.ASKED) for refund in asked}
     others = [
-        one
-        for one in resources.ledger.refunds.of_orders([order.order_ref])
-        if one.key not in now
+        refund
+        for refund in resources.ledger.refunds.of_orders([order.order_ref])
+        if refund.key not in now
     ]
     if not _is_asked_back(resources, order, [*others, *now.values()]):
-        under_way = [str(standing(one)) for one in others if one.state in UNDER_WAY]
+        under_way = [
+            str(standing(refund)) for refund in others if refund.state in UNDER_WAY
+        ]
         why = "; ".join(under_way) or "the marketplace takes no more"
-        sums = f"{total_of([one.asked for one in asked])} of {order.paid}"
+        sums = f"{total_of([refund.asked for refund in asked])} of {order.paid}"
         notes.append(_not_asked_back(f"only {sums} can be asked for now: {why}"))
     return notes
 
@@ -252,13 +254,13 @@ def _not_asked_back(failure: str) -> Reason:
 
 def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble]:
     """Those that are not cancelled, and why, where that is more than a note."""
-    left = resources.ledger.orders(order_refs).values()
+    orders = resources.ledger.orders(order_refs).values()
     return [
         Trouble(
             order.order_ref,
             order.why if order.why and order.why.code.words.kind else NOT_CANCELLED,
         )
-        for order in left
+        for order in orders
         if order.state is not OrderState.CANCELLED or order.why
     ]
 

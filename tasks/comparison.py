@@ -206,7 +206,7 @@ def _costs_no_more(theirs: ServiceOrder, foreign: ForeignOrder) -> bool:
 
 def _several(order: OrderRecord, listed: Sequence[ServiceOrder]) -> Finding:
     """More than one live order under one reference."""
-    words = "; ".join(f"{one.order_id} ({standing(one)})" for one in listed)
+    words = "; ".join(f"{theirs.order_id} ({standing(theirs)})" for theirs in listed)
     return finding_of(
         FindingKind.SEVERAL_ORDERS,
         order,
@@ -421,8 +421,10 @@ def _shipment(order: OrderRecord, theirs: ServiceOrder) -> Iterator[Finding]:
     """Numbers that are not shown yet don't contradict those that the booking
     answered.
     """
-    numbers = {number for one in theirs.shipments for number in one.tracking_numbers}
-    ids = [one.shipment_order_id for one in theirs.shipments]
+    numbers = {
+        number for shipment in theirs.shipments for number in shipment.tracking_numbers
+    }
+    ids = [shipment.shipment_order_id for shipment in theirs.shipments]
     is_same_id = ids == [*filter(None, [order.shipment_order_id])]
     if is_same_id and numbers in (set(), {*order.tracking_numbers}):
         return
@@ -438,8 +440,8 @@ def _shipment(order: OrderRecord, theirs: ServiceOrder) -> Iterator[Finding]:
         order,
         expected=_booking(order.shipment_order_id, order.tracking_numbers),
         seen=", ".join(
-            _booking(one.shipment_order_id, one.tracking_numbers)
-            for one in theirs.shipments
+            _booking(shipment.shipment_order_id, shipment.tracking_numbers)
+            for shipment in theirs.shipments
         )
         or "no shipment on the order",
         remedy=remedy,

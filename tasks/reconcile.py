@@ -260,7 +260,9 @@ def mark_foreign(
         ours = ledger.orders_with_ids([order_id])
         if theirs:
             ours |= ledger.orders(theirs.names)
-        if theirs and all(one.marketplace is not marketplace for one in ours.values()):
+        if theirs and all(
+            order.marketplace is not marketplace for order in ours.values()
+        ):
             statement = ForeignOrder(
                 marketplace=marketplace,
                 order_id=order_id,

@@ -107,18 +107,18 @@ def _asked_before(
     """The refunds that an earlier try of this run has asked for; a later
     process knows its sum by then.
     """
-    effects = resources.ledger.effects_of({one.order_ref for one in refunds})
+    effects = resources.ledger.effects_of({refund.order_ref for refund in refunds})
     owner = resources.ledger.owner
     ours = {
-        one.part
-        for one in effects
-        if one.status is EffectStatus.DONE
+        effect.part
+        for effect in effects
+        if effect.status is EffectStatus.DONE
         and (
-            (this_try().this > 1 and one.owner == owner)
+            (this_try().this > 1 and effect.owner == owner)
             or (
                 requested_at is not None
-                and one.intent_at >= requested_at
-                and one.amount == wish.amount
+                and effect.intent_at >= requested_at
+                and effect.amount == wish.amount
             )
         )
     }
@@ -179,7 +179,9 @@ async def _prepare(
             "each line has a refund of its own here: give the amount with its line, line by line"
         )
     targets = tuple(
-        one for one in targets if part_name(one.lines, numbers) not in leave_out
+        target
+        for target in targets
+        if part_name(target.lines, numbers) not in leave_out
     )
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, order.order_ref)
@@ -214,7 +216,8 @@ async def _prepared(
     goods_amount, postage = settle_amount(option, wish.amount)
     require_vouchers(option, len(links))
     before = next(
-        (one.state_before for one in earlier if one.state in UNDER_WAY), order.state
+        (refund.state_before for refund in earlier if refund.state in UNDER_WAY),
+        order.state,
     )
     number = 1 if last is None else last.number + (not never_left(resources, last))
     return Refund(
@@ -245,10 +248,10 @@ def _require_known(resources: Resources, order_ref: str) -> None:
     """Raise `RefundFault` while one may have been asked for: it must not
     be asked for differently.
     """
-    for one in resources.ledger.effects_of([order_ref], Action.REFUND):
-        if one.status in OPEN:
+    for effect in resources.ledger.effects_of([order_ref], Action.REFUND):
+        if effect.status in OPEN:
             raise RefundFault(
-                f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}"
+                f"{effect.key} may have reached the service: {effect.reason or 'a run is at work on it'}"
             )
 
 

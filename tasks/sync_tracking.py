@@ -119,15 +119,15 @@ async def follow_parcels(
     finally:  # what was read is written, also where some could not be asked
         since = resources.clock() - HOURLY_FOR
         held = {
-            one.order_ref
-            for one in left.values()
-            if one.state is OrderState.HELD and one.updated_at < since
+            order.order_ref
+            for order in left.values()
+            if order.state is OrderState.HELD and order.updated_at < since
         }
         polled = {
-            one.order_ref: one.booked_at or one.updated_at
-            for one in left.values()
-            if one.order_ref in events
-            and (one.state in TRAVELLING or one.order_ref in held)
+            order.order_ref: order.booked_at or order.updated_at
+            for order in left.values()
+            if order.order_ref in events
+            and (order.state in TRAVELLING or order.order_ref in held)
         }
         tracked.scans += await asyncio.to_thread(
             resources.ledger.tracking.add, events, changes, polled=polled
@@ -211,7 +211,10 @@ async def _follow(
         ours = order.shipment_order_id
         listed = sorted(
             shown.shipments,
-            key=lambda one: (one.shipment_order_id != ours, one.shipment_order_id),
+            key=lambda shipment: (
+                shipment.shipment_order_id != ours,
+                shipment.shipment_order_id,
+            ),
         )
         change = replace(Book(resources).seen(order, listed), expected=OrderState.HELD)
         if (change.state, change.why) != (order.state, order.why):

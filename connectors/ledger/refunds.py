@@ -50,7 +50,7 @@ class RefundRows(LedgerRows):
         known = self.of_orders(orders)
         return {
             ref: lines_unsent(
-                [one for one in known if one.order_ref == ref], orders[ref]
+                [refund for refund in known if refund.order_ref == ref], orders[ref]
             )
             for ref in orders
         }

@@ -94,11 +94,15 @@ class TrackingRows(LedgerRows):
                     polls,
                 )
             if numbered := [
-                one.order_ref for one in changes if "shipment" in one.writes.columns
+                change.order_ref
+                for change in changes
+                if "shipment" in change.writes.columns
             ]:
                 connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
             if ended := [
-                one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
+                change.order_ref
+                for change in changes
+                if change.state not in (None, *TRAVELLING)
             ]:
                 connection.execute(_OF_THESE, {"refs": ended})
         return rows

@@ -60,8 +60,8 @@ def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
     and stays there.
     """
     refunds = {
-        one.effect_part: one
-        for one in resources.ledger.refunds.of_orders([effect.order_ref])
+        refund.effect_part: refund
+        for refund in resources.ledger.refunds.of_orders([effect.order_ref])
     }
     return refunds[effect.part.partition("-")[0]]
 
@@ -125,8 +125,8 @@ class AskRefund(OnRefund):
             refund.order_id, attempt.order.lines, set(refund.lines)
         )
         known = {
-            one.refund_id
-            for one in self.resources.ledger.refunds.of_orders([refund.order_ref])
+            earlier.refund_id
+            for earlier in self.resources.ledger.refunds.of_orders([refund.order_ref])
         }
         shown = {refund_id for target in targets for refund_id in target.refund_ids}
         new = sorted(shown - known - set(refund.earlier_refund_ids))

@@ -113,8 +113,10 @@ class Alibaba1688AfterSale(AfterSale):
                 field="productItems",
             )
         is_whole = len(items) == len(order.product_items)
-        entry_ids = () if is_whole else tuple(one.entry_id for one in items.values())
-        refund_ids = distinct(one.refund_id for one in items.values() if one.refund_id)
+        entry_ids = () if is_whole else tuple(item.entry_id for item in items.values())
+        refund_ids = distinct(
+            item.refund_id for item in items.values() if item.refund_id
+        )
         return (
             Target(
                 lines=tuple(sorted(items)), entry_ids=entry_ids, refund_ids=refund_ids
@@ -126,16 +128,16 @@ class Alibaba1688AfterSale(AfterSale):
     ) -> tuple[RefundOption, ...]:
         order = await self._order(order_id)
         goods = [
-            one
-            for one in GOODS.get(order.base_info.status, ())
-            if kind is RefundKind.REFUND or one in RECEIVED
+            state
+            for state in GOODS.get(order.base_info.status, ())
+            if kind is RefundKind.REFUND or state in RECEIVED
         ]
         found = await concurrently(
-            goods, lambda one: self._reasons(order_id, target.entry_ids, one)
+            goods, lambda state: self._reasons(order_id, target.entry_ids, state)
         )
         return tuple(
-            _option(reason, one, order, target.entry_ids)
-            for one, reasons in zip(goods, found, strict=True)
+            _option(reason, state, order, target.entry_ids)
+            for state, reasons in zip(goods, found, strict=True)
             for reason in reasons
         )
 
@@ -181,7 +183,8 @@ class Alibaba1688AfterSale(AfterSale):
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         companies = await self._client.read(api.COMPANIES, Nothing())
         return tuple(
-            Carrier(code=one.company_no, name=one.company_name) for one in companies
+            Carrier(code=company.company_no, name=company.company_name)
+            for company in companies
         )
 
     async def send_back(

@@ -184,8 +184,10 @@ class TaobaoAfterSale(AfterSale):
             api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id)
         )
         return tuple(
-            Carrier(code=one.logistics_company_code, name=one.logistics_company_name)
-            for one in rendered.logistics_company_list
+            Carrier(
+                code=company.logistics_company_code, name=company.logistics_company_name
+            )
+            for company in rendered.logistics_company_list
         )
 
     async def send_back(
@@ -217,8 +219,8 @@ class TaobaoAfterSale(AfterSale):
                 page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since)
             )
             return [
-                _listed(one)
-                for one in (await self._client.read(api.PAGE, request)).data
+                _listed(row)
+                for row in (await self._client.read(api.PAGE, request)).data
             ]
 
         return await each_once(refunds, lambda refund: refund.refund_id)
