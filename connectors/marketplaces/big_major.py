@@ -12,15 +12,12 @@ from functools import cache
 from connectors.marketplaces.alibaba_1688.browser import (
     AlibabaBrowser,
     AlibabaChannel,
-    address,
-    cargo,
 )
 from connectors.marketplaces.alibaba_1688.reading import (
     failed_words,
     not_created,
     parcels,
     problem,
-    traced,
     trade,
 )
 from connectors.marketplaces.lines import (
@@ -36,18 +33,13 @@ from connectors.marketplaces.lines import (
 from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, order_page
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
-    ORDER_NOT_FOUND,
     asked_before,
     created_orders,
-    naming_problem,
-    no_quote,
     not_now,
     payment_answer,
     require_approved,
     settle_payment,
-    unless_missing,
 )
-from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_order, big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
@@ -57,10 +49,8 @@ from domain.offers import LineProblem, Quote
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import (
     Goods,
-    ReferenceField,
     ServiceOrder,
     ServiceStatus,
-    TrackingEvent,
 )
 
 UNPAID = 1
@@ -86,91 +76,7 @@ def _say_once(message: str) -> None:
     log.warning("%s", message)
 
 
-class BigMajorChannel(AlibabaChannel):
-    """Implements `Channel` (see `marketplaces.protocol`). Products and traces have
-    1688's answers.
-    """
-
-    marketplace = Marketplace.BIG_MAJOR
-    product_detail = big_major.DETAIL
-    order_list = big_major.ORDER_PAGE
-
-    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        request = big_major.PreviewRequest(
-            address_param=address(warehouse), cargo_param_list=cargo(order.lines)
-        )
-        try:
-            previewed = await self._client.read(big_major.PREVIEW, request)
-        except Refused as refused:
-            return no_quote(problem(refused.code, refused.message), refused.code)
-        return _quote(previewed, order.lines)
-
-    async def create(
-        self,
-        claim: Claim,
-        order: SourcingOrder,
-        warehouse: Warehouse,
-        *,
-        approved: Money,
-    ) -> Created:
-        """Preview, as the service demands, compare with `approved`, which the service
-        does not check, and create.
-        """
-        quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
-        require_approved(big_major.CREATE, quote, approved)
-        if quote.hold:
-            raise not_now(big_major.CREATE, quote.hold)
-        if not quote.trade_type:
-            _say_once(ON_CREDIT)
-        request = big_major.CreateRequest(
-            flow=quote.flow or big_major.FLOW,
-            trade_type=quote.trade_type or None,
-            message=order.order_ref,
-            out_order_id=order.order_ref
-            if ReferenceField.OWN_ID in self.places
-            else None,
-            address_param=address(warehouse),
-            cargo_param_list=cargo(order.lines),
-        )
-        with naming_problem(problem):
-            answer = await self._client.effect(big_major.CREATE, request, claim=claim)
-        return _created(answer, order.lines)
-
-    async def pay(self, claim: Claim, order_id: str) -> None:
-        request = alibaba_order.OrderRequest(order_id=order_id)
-        answer = await payment_answer(
-            self._client.effect(big_major.PAY, request, claim=claim)
-        )
-        result = answer.pay_success, answer.error_code, answer.error_message
-        settle_payment(big_major.PAY, answer, order_id, result, about=answer.order_id)
-
-    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
-        request = big_major.OrderPageRequest(
-            page_no=page_no,
-            page_size=size,
-            create_time_start=china_text(since - CLOCK_MARGIN) if since else None,
-        )
-        page = await self._client.read(big_major.ORDER_PAGE, request)
-        return order_page(page.data, page.total_records, _service_order)
-
-    async def _order(self, order_id: str) -> ServiceOrder | None:
-        detail = self._client.read(
-            big_major.ORDER_DETAIL, alibaba_order.OrderRequest(order_id=order_id)
-        )
-        order = await unless_missing(detail, ORDER_NOT_FOUND)
-        return _service_order(order) if order else None
-
-    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        request = alibaba_order.OrderRequest(order_id=order.order_id)
-        return await traced(self._client.read(big_major.LOGISTICS, request))
-
-
-class BigMajorBrowser(AlibabaBrowser):
-    marketplace = Marketplace.BIG_MAJOR
-    product_search = big_major.SEARCH
-
-
-def _quote(
+def quote(
     previewed: Sequence[big_major.PreviewedOrder],
     lines: tuple[OrderLine, ...],
 ) -> Quote:
@@ -235,7 +141,7 @@ def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cr
     )
 
 
-def _service_order(order: big_major.Order) -> ServiceOrder:
+def service_order(order: big_major.Order) -> ServiceOrder:
     # One that was cancelled unpaid has a time of payment too (contract 3.3).
     is_paid = order.pay_status == PAID or (
         order.pay_time is not None and order.pay_status != UNPAID
@@ -259,3 +165,61 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
             for it in order.order_items
         ),
     )
+
+
+class BigMajorChannel(AlibabaChannel):
+    """Implements `Channel` (see `marketplaces.protocol`). Products and traces have
+    1688's answers.
+    """
+
+    marketplace = Marketplace.BIG_MAJOR
+    product_detail = big_major.DETAIL
+    preview = big_major.PREVIEW
+    creation = big_major.CREATE
+    order_list = big_major.ORDER_PAGE
+    order_detail = big_major.ORDER_DETAIL
+    logistics = big_major.LOGISTICS
+    read_quote = staticmethod(quote)
+    read_order = staticmethod(service_order)
+
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Preview, as the service demands, compare with `approved`, which the service
+        does not check, and create.
+        """
+        quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
+        require_approved(big_major.CREATE, quote, approved)
+        if quote.hold:
+            raise not_now(big_major.CREATE, quote.hold)
+        if not quote.trade_type:
+            _say_once(ON_CREDIT)
+        answer = await self._create(claim, order, warehouse, quote)
+        return _created(answer, order.lines)
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        request = alibaba_order.OrderRequest(order_id=order_id)
+        answer = await payment_answer(
+            self._client.effect(big_major.PAY, request, claim=claim)
+        )
+        result = answer.pay_success, answer.error_code, answer.error_message
+        settle_payment(big_major.PAY, answer, order_id, result, about=answer.order_id)
+
+    async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
+        request = big_major.OrderPageRequest(
+            page_no=page_no,
+            page_size=size,
+            create_time_start=china_text(since - CLOCK_MARGIN) if since else None,
+        )
+        page = await self._client.read(big_major.ORDER_PAGE, request)
+        return order_page(page.data, page.total_records, service_order)
+
+
+class BigMajorBrowser(AlibabaBrowser):
+    marketplace = Marketplace.BIG_MAJOR
+    product_search = big_major.SEARCH

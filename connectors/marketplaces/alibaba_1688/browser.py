@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,19 +28,26 @@ from connectors.marketplaces.listing import (
     read_list,
 )
 from connectors.marketplaces.protocol import Warehouse
-from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
+from connectors.marketplaces.refusals import (
+    ORDER_NOT_FOUND,
+    PRODUCT_NOT_FOUND,
+    naming_problem,
+    no_quote,
+    unless_missing,
+)
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ServiceAway, XportcnError
+from connectors.xportcn.errors import Refused, ServiceAway, XportcnError
 from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.alibaba_product import DetailRequest, Product
-from connectors.xportcn.operations.operation import Operation, ReadCall
+from connectors.xportcn.operations.operation import EffectCall, Operation, ReadCall
 from domain.absence import Reading
+from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Category, Filters, Hits, Offer, Sort
-from domain.orders import OrderLine
-from domain.service_orders import ReferenceField, ServiceOrder
+from domain.offers import Category, Filters, Hits, Offer, Quote, Sort
+from domain.orders import OrderLine, SourcingOrder
+from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
 
@@ -176,7 +183,13 @@ class AlibabaChannel(ABC):
 
     marketplace: Marketplace
     product_detail: ReadCall[DetailRequest, Product]
+    preview: ReadCall[Any, Any]
+    creation: EffectCall[Any, Any]
     order_list: Operation
+    order_detail: ReadCall[Any, Any]
+    logistics: ReadCall[alibaba_order.OrderRequest, alibaba_order.Logistics]
+    read_quote: Callable[[Any, tuple[OrderLine, ...]], Quote]
+    read_order: Callable[[Any], ServiceOrder]
 
     def __init__(self, client: XportcnClient) -> None:
         self._client = client
@@ -187,6 +200,42 @@ class AlibabaChannel(ABC):
         detail = self._client.read(self.product_detail, DetailRequest(offer_id=item_id))
         product = await unless_missing(detail, PRODUCT_NOT_FOUND)
         return reading.offer(product, self.marketplace) if product else None
+
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        request = self.preview.request(
+            address_param=address(warehouse), cargo_param_list=cargo(order.lines)
+        )
+        try:
+            preview = await self._client.read(self.preview, request)
+        except Refused as refused:
+            return no_quote(
+                reading.problem(refused.code, refused.message), refused.code
+            )
+        return self.read_quote(preview, order.lines)
+
+    async def _create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        quote: Quote | SourcingOrder,
+    ) -> Any:
+        """The answer to a create by the flow and trade type of a preview."""
+        own_id = order.order_ref if ReferenceField.OWN_ID in self.places else None
+        request = self.creation.request(
+            **({"flow": quote.flow} if quote.flow else {}),
+            trade_type=quote.trade_type or None,
+            message=order.order_ref,
+            out_order_id=own_id,
+            address_param=address(warehouse),
+            cargo_param_list=cargo(order.lines),
+        )
+        with naming_problem(reading.problem):
+            return await self._client.effect(self.creation, request, claim=claim)
+
+    async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
+        request = alibaba_order.OrderRequest(order_id=order.order_id)
+        return await reading.traced(self._client.read(self.logistics, request))
 
     async def find(
         self,
@@ -253,6 +302,9 @@ class AlibabaChannel(ABC):
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         """A page of the order list, newest first; of orders created after `since`."""
 
-    @abstractmethod
     async def _order(self, order_id: str) -> ServiceOrder | None:
         """The current order; None when there is none."""
+        request = self.order_detail.request(order_id=order_id)
+        detail = self._client.read(self.order_detail, request)
+        order = await unless_missing(detail, ORDER_NOT_FOUND)
+        return self.read_order(order) if order else None
