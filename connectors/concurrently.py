@@ -70,12 +70,6 @@ class Slots:
                 await self._news.wait()
             return taken
 
-    def take_now(self, most: int) -> int:
-        """Take as many slots as are free now, at most `most`; none while other tasks
-        wait.
-        """
-        return 0 if self._turn.locked() else self._take(most)
-
     def _take(self, most: int) -> int:
         taken = max(0, min(most, max(1, self._size()) - self._taken))
         self._taken += taken

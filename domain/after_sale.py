@@ -115,7 +115,6 @@ class ServiceRefund:
     state: RefundState
     asked: Money
     refunded: Money
-    reason_id: int = 0
     refusal: str = ""
     company: str = ""
     tracking_number: str = ""

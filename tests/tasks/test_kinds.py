@@ -92,7 +92,6 @@ class FakeAfterSale:
             "state": RefundState.ASKED,
             "asked": Money(100),
             "refunded": NOTHING,
-            "reason_id": 101,
         }
         return ServiceRefund(refund_id=refund_id, **shown | self._service.refund)
 

@@ -123,7 +123,6 @@ class FakeAfterSale:
             state=state,
             asked=asked,
             refunded=NOTHING,
-            reason_id=101,
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
@@ -902,7 +901,6 @@ async def test_the_end_is_followed(
         state=RefundState.REFUNDED,
         asked=Money(500),
         refunded=Money(500),
-        reason_id=101,
     )
     await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     [refund] = resources.ledger.refunds.of_orders(["A-1"])

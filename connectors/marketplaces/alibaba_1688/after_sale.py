@@ -295,9 +295,6 @@ def _service_refund(refund: api.Refund) -> ServiceRefund:
         state=state,
         asked=refund.apply_payment + (refund.apply_carriage or NOTHING),
         refunded=back,
-        reason_id=int(refund.apply_reason_id)
-        if refund.apply_reason_id.isdigit()
-        else 0,
         refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,
         tracking_number=refund.freight_bill,

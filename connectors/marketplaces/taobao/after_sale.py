@@ -258,7 +258,6 @@ def _service_refund(shown: api.RefundAggregate) -> ServiceRefund:
         state=state,
         asked=refund.refund_fee,
         refunded=refund.refund_fee if state is RefundState.REFUNDED else NOTHING,
-        reason_id=int(refund.reason_id) if refund.reason_id.isdigit() else 0,
         refusal=refund.seller_refuse_reason_describe
         or refund.seller_refuse_reason
         or failed(refund.refund_status),

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from connectors.xportcn.models import EffectAnswer, Nothing, Request, Response
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import Fen, GivenId, Id, IdNumber, MaybeChinaTime
+from connectors.xportcn.wire import Fen, GivenId, Id, IdNumber
 from domain.effects import Action
 
 
@@ -84,15 +84,6 @@ class RefundRequest(Request):
     refund_id: str
 
 
-class RefundOperation(Response):
-    """A step of a refund; `status` is the state that it reached."""
-
-    action: str = ""
-    operator: str = ""
-    time: MaybeChinaTime = None
-    status: str = ""
-
-
 class Refund(Response):
     """`refund_payment` is the sum given back so far (assumed); it counts once the
     refund is done.
@@ -103,11 +94,9 @@ class Refund(Response):
     apply_payment: Fen
     apply_carriage: Fen | None = None
     refund_payment: Fen | None = None
-    apply_reason_id: Id = ""
     reject_reason: str = ""
     buyer_logistics_name: str = ""
     freight_bill: Id = ""
-    operations: tuple[RefundOperation, ...] = ()
 
 
 GROUP = Group("1688 / After-sale")

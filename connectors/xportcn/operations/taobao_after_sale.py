@@ -64,7 +64,6 @@ class RefundOrder(Response):
     refund_fee: Fen
     refund_type: Code | None = None
     refund_status: Annotated[Word, Field(min_length=1)]
-    reason_id: Id = ""
     pay_order_id: Id = ""
     timeout_date: MaybeChinaTime = None
     seller_refuse_reason: str = ""

@@ -6,7 +6,7 @@ UNREAD = {
     "alibaba_after_sale.LogisticsCompany": "companyPhone id",
     "alibaba_after_sale.Reason": "tip",
     "alibaba_after_sale.Refund": (
-        "applyReason createTime disputeRequest goodsStatus id orderEntryIds "
+        "applyReason applyReasonId createTime disputeRequest goodsStatus id operations orderEntryIds "
         "orderId remark updateTime vouchers "
     ),
     "alibaba_order.BaseInfo": (
@@ -55,7 +55,7 @@ UNREAD = {
     "taobao_after_sale.MessagePage": "currentPage pageSize totalPage",
     "taobao_after_sale.Refund": "currency distributorId",
     "taobao_after_sale.RefundOrder": (
-        "canEditFee createTime feeTips goodsStatus modifyTime reasonDesc "
+        "canEditFee createTime feeTips goodsStatus modifyTime reasonDesc reasonId "
         "refundDesc remainingTime timeoutType "
     ),
     "taobao_after_sale.RefundPage": "currentPage pageSize totalPage",
