@@ -55,13 +55,13 @@ def scheduled(inbox: Path) -> list[tuple[str, str]]:
     """The entrypoint and the parameters of each deployment with an active schedule."""
     return [
         (
-            one["entrypoint"],
-            json.dumps(given | ({"inbox": str(inbox)} if "inbox" in given else {})),
+            item["entrypoint"],
+            json.dumps(inputs | ({"inbox": str(inbox)} if "inbox" in inputs else {})),
         )
-        for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-        for when in one["schedules"]
+        for item in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+        for when in item["schedules"]
         if when.get("active", True)
-        for given in (one["parameters"] | when.get("parameters", {}),)
+        for inputs in (item["parameters"] | when.get("parameters", {}),)
     ]
 
 
@@ -89,15 +89,15 @@ class Installation:
         memory is that of the largest.
         """
         (self.data / "inbox").mkdir(exist_ok=True)
-        parts = [
-            self._played("benchmarks.ageing", "play", *words)
-            for words in scheduled(self.data / "inbox")
+        seens = [
+            self._played("benchmarks.ageing", "play", *text)
+            for text in scheduled(self.data / "inbox")
         ]
         return Seen(
-            cpu_s=sum(one.cpu_s for one in parts),
-            seconds=sum(one.seconds for one in parts),
-            peak_mib=max(one.peak_mib for one in parts),
-            written_mb=sum(one.written_mb for one in parts),
+            cpu_s=sum(item.cpu_s for item in seens),
+            seconds=sum(item.seconds for item in seens),
+            peak_mib=max(item.peak_mib for item in seens),
+            written_mb=sum(item.written_mb for item in seens),
         )
 
     def _played(self, *command: str | Path) -> Seen:
@@ -182,9 +182,10 @@ def main(arguments: Sequence[str]) -> None:
                 )
 
 
-def _head(options: argparse.Namespace, *both: Installation) -> None:
+def _head(options: argparse.Namespace, *installation: Installation) -> None:
     sizes = ", ".join(
-        f"{one.name} {used_bytes(one.data / 'ledger.db') / 1e6:,.0f} MB" for one in both
+        f"{side.name} {used_bytes(side.data / 'ledger.db') / 1e6:,.0f} MB"
+        for side in installation
     )
     print(
         f"{options.nights:,} nights of {options.orders:,} orders, {options.open:,} open; ledgers: {sizes}"
@@ -242,13 +243,15 @@ def commands(folder: Path) -> list[Command]:
     def sourcing(
         name: str, *words: str, times: float | None = None, mib: float | None = None
     ) -> Command:
-        return Command(name, lambda one, _: one.sourcing(*words), times, mib)
+        return Command(
+            name, lambda installation, _: installation.sourcing(*words), times, mib
+        )
 
     def into(name: str, ending: str, mib: float) -> Command:
         return Command(
             f"ledger {name}",
-            lambda one, turn: one.sourcing(
-                "ledger", name, folder / f"{one.name}-{name}{turn}{ending}"
+            lambda installation, turn: installation.sourcing(
+                "ledger", name, folder / f"{installation.name}-{name}{turn}{ending}"
             ),
             None,
             mib,
@@ -257,7 +260,9 @@ def commands(folder: Path) -> list[Command]:
     def run(orders: int) -> Command:
         return Command(
             f"run of {orders:,}",
-            lambda one, turn: one.buys(orders, f"{one.name}{orders}t{turn}"),
+            lambda installation, turn: installation.buys(
+                orders, f"{installation.name}{orders}t{turn}"
+            ),
             1.15,
         )
 
@@ -267,7 +272,7 @@ def commands(folder: Path) -> list[Command]:
         return one.sourcing("track", "--json")
 
     def reading(name: str, times: float | None = None) -> Command:
-        return Command(name, lambda one, _: one.read(name), times)
+        return Command(name, lambda installation, _: installation.read(name), times)
 
     ref = f"{PAST}-taobao-000007"
     return [
@@ -295,8 +300,13 @@ def commands(folder: Path) -> list[Command]:
             mib=500,
         ),
         sourcing("costs of ever", "costs", "--json"),
-        Command("a night", lambda one, _: one.night(), None, 500),
-        Command("a night with nothing new", lambda one, _: one.night(), None, 500),
+        Command("a night", lambda installation, _: installation.night(), None, 500),
+        Command(
+            "a night with nothing new",
+            lambda installation, _: installation.night(),
+            None,
+            500,
+        ),
     ]
 
 
@@ -316,7 +326,7 @@ def measured_row(
 def middle(several: Sequence[Seen]) -> Seen:
     figures = [field.name for field in fields(Seen)]
     return Seen(
-        **{name: median(getattr(one, name) for one in several) for name in figures}
+        **{name: median(getattr(item, name) for item in several) for name in figures}
     )
 
 
@@ -331,18 +341,18 @@ def row(command: Command, young: Seen, aged: Seen) -> str:
     ]
     bar = ", ".join(filter(None, bars)) + (" **missed**" if missed else "")
     calls = [
-        f"{one.first_call_s:.1f}" if command.name.startswith("run") else ""
-        for one in (young, aged)
+        f"{item.first_call_s:.1f}" if command.name.startswith("run") else ""
+        for item in (young, aged)
     ]
     cells = [
         *(command.name, f"{young.cpu_s:.3g}", f"{aged.cpu_s:.3g}", f"{times:.2f}"),
-        *(f"{one.seconds:.3g}" for one in (young, aged)),
-        *(f"{one.peak_mib:.0f}" for one in (young, aged)),
-        *(f"{one.written_mb:.2g}" for one in (young, aged)),
+        *(f"{item.seconds:.3g}" for item in (young, aged)),
+        *(f"{item.peak_mib:.0f}" for item in (young, aged)),
+        *(f"{item.written_mb:.2g}" for item in (young, aged)),
         *(*calls, bar),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)

@@ -67,13 +67,13 @@ def age_ledger(file: Path, nights: int) -> None:
             if name == "batches" or "order_ref" in columns
         }
         for night in range(nights, 0, -1):
-            given = {
+            inputs = {
                 "name": _name(night),
                 "days": f"-{DAYS_BACK + night} days",
                 "number": f"{night:04}",
             }
             for name, columns in copied.items():
-                database.execute(_copying(name, columns), given)
+                database.execute(_copying(name, columns), inputs)
             database.commit()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -119,14 +119,14 @@ def age_snapshots(root: Path, nights: int) -> None:
     """By the product's writer, a snapshot a month, as the nightly leaves them; offers
     and searches are not copied.
     """
-    found = {
+    findings = {
         name: Snapshots(root).arrow(name)
         for name, table in TABLES.items()
         if "order_ref" in table.schema.names
     }
     past = {
         name: rows.filter(pc.starts_with(rows["order_ref"], PAST))
-        for name, rows in found.items()
+        for name, rows in findings.items()
     }
     for last in range(nights, 0, -MONTH):
         at = datetime.now(UTC) - timedelta(days=DAYS_BACK + max(last - MONTH, 0))
@@ -148,10 +148,10 @@ def _copies(
         columns = [_of_night(rows[field.name], field, night) for field in rows.schema]
         copy = pa.Table.from_arrays(columns, schema=rows.schema)
         for name, value in (("snapshot_id", snapshot_id), ("snapshot_at", at)):
-            place = copy.schema.get_field_index(name)
-            field = copy.schema.field(place)
+            field_index = copy.schema.get_field_index(name)
+            field = copy.schema.field(field_index)
             copy = copy.set_column(
-                place, field, pa.repeat(pa.scalar(value, field.type), len(copy))
+                field_index, field, pa.repeat(pa.scalar(value, field.type), len(copy))
             )
         yield from copy.cast(rows.schema).to_batches()
 

@@ -38,15 +38,15 @@ class Loop:
     def __init__(self, client: XportcnClient, requests: Sequence[OrderRequest]) -> None:
         self._client = client
         self._channels: dict[Marketplace, Channel] = {
-            one: offering_of(one, client).channel
-            for one in {request.marketplace for request in requests}
+            marketplace: offering_of(marketplace, client).channel
+            for marketplace in {request.marketplace for request in requests}
         }
         ordered = sorted(requests, key=lambda request: request.marketplace)
         self._groups = [
             group[start : start + TOGETHER]
             for group in (
-                list(found)
-                for _, found in groupby(
+                list(requests)
+                for _, requests in groupby(
                     ordered, key=lambda request: request.marketplace
                 )
             )
@@ -70,8 +70,8 @@ class Loop:
         since = datetime.now(UTC) - SEARCHES_BACK
         kinds = [
             channel
-            for place, channel in self._channels.items()
-            if not place.create_is_idempotent
+            for marketplace, channel in self._channels.items()
+            if not marketplace.create_is_idempotent
         ]
         await asyncio.gather(
             *(channel.find(["none-of-these"], since=since) for channel in kinds)
@@ -85,7 +85,10 @@ class Loop:
 
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[Buying]:
         offers = await asyncio.gather(
-            *(self._offer(one.marketplace, one.lines[0].item) for one in requests)
+            *(
+                self._offer(request.marketplace, request.lines[0].item)
+                for request in requests
+            )
         )
         orders = [
             Buying(request, *order_lines(request, offer))
@@ -121,8 +124,8 @@ class Loop:
         await asyncio.gather(*(order.book(self._client) for order in orders))
 
     async def _read(self, channel: Channel, ids: Sequence[str]) -> None:
-        shown = await channel.read(ids)
-        assert len(shown) == len(ids)
+        service_orders = await channel.read(ids)
+        assert len(service_orders) == len(ids)
 
     async def _paid(self, channel: Channel, orders: Sequence[Buying]) -> None:
         await asyncio.gather(

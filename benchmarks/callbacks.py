@@ -39,11 +39,11 @@ async def _measured(folder: Path) -> list[Comparison]:
     with CallbackStore(f"sqlite:///{folder / 'ledger.db'}", clock=utc_now) as store:
         path = f"/callbacks/{store.new_token()}"
         async with (
-            _client(app_of(store)) as ours,
+            _client(app_of(store)) as async_client,
             _client(_plain(folder)) as plain,
         ):
             senders: list[Post] = [
-                lambda body: ours.post(path, content=body),
+                lambda body: async_client.post(path, content=body),
                 lambda body: plain.post("/", content=body),
             ]
             at_once = [
@@ -105,7 +105,7 @@ def _plain(folder: Path) -> Starlette:
 def _bodies(number: int) -> list[bytes]:
     text = '{{"messageType": "ORDER_CREATE", "messageBody": "{{\\"orderId\\": \\"{}\\"}}", "timestamp": "1779263269913"}}'
     return [
-        text.format(10**17 * (number + 1) + place).encode() for place in range(MESSAGES)
+        text.format(10**17 * (number + 1) + index).encode() for index in range(MESSAGES)
     ]
 
 
@@ -126,6 +126,6 @@ async def _slowest(post: Post, number: int) -> float:
         took.append(time.perf_counter() - due)
 
     await asyncio.gather(
-        *(one(place, body) for place, body in enumerate(_bodies(100 + number)))
+        *(one(index, body) for index, body in enumerate(_bodies(100 + number)))
     )
     return quantiles(took, n=100)[98]

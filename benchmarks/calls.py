@@ -39,18 +39,18 @@ def steps_of(calls: Sequence[Recorded]) -> list[Step]:
         (call.begun for call in calls if is_effect(call)), default=float("inf")
     )
     fresh = {
-        one for one, maker in makers.items() if calls[maker].begun >= spending_since
+        text for text, maker in makers.items() if calls[maker].begun >= spending_since
     }
     steps = [
         _step(call, text, fresh, is_plan=call.begun < spending_since)
         for call, text in zip(calls, texts, strict=True)
     ]
-    for place, needed in enumerate(_needs(calls, named, makers)):
-        steps[place].needs = sorted(needed)
-    for one in fresh:
-        where = place_of(orjson.loads(calls[makers[one]].answer), one)
-        assert where is not None, f"{one} is not a value of its own"
-        steps[makers[one]].gives.append((one, where))
+    for index, needed in enumerate(_needs(calls, named, makers)):
+        steps[index].needs = sorted(needed)
+    for text in fresh:
+        where = place_of(orjson.loads(calls[makers[text]].answer), text)
+        assert where is not None, f"{text} is not a value of its own"
+        steps[makers[text]].gives.append((text, where))
     return steps
 
 
@@ -89,20 +89,20 @@ def _makers(calls: Sequence[Recorded], named: Sequence[set[str]]) -> dict[str, i
     """The call whose answer was the first to show an id that a later call names and
     nobody had named before.
     """
-    wanted = set().union(*named)
-    known = set[str]()
+    union = set().union(*named)
+    expected = set[str]()
     makers: dict[str, int] = {}
-    asked = sorted((call.begun, place) for place, call in enumerate(calls))
-    ended = sorted((call.ended, place) for place, call in enumerate(calls))
-    for _, is_end, place in sorted(
+    asked = sorted((call.begun, index) for index, call in enumerate(calls))
+    ended = sorted((call.ended, index) for index, call in enumerate(calls))
+    for _, is_end, index in sorted(
         [*((at, 0, n) for at, n in asked), *((at, 1, n) for at, n in ended)]
     ):
         if not is_end:
-            known |= named[place]
+            expected |= named[index]
             continue
-        for one in {*ID.findall(calls[place].answer)} & wanted - known:
-            makers[one] = place
-            known.add(one)
+        for item in {*ID.findall(calls[index].answer)} & union - expected:
+            makers[item] = index
+            expected.add(item)
     return makers
 
 
@@ -111,14 +111,16 @@ def _needs(
 ) -> Iterator[set[int]]:
     """Of each call the others whose answers it needs."""
     about: dict[str, list[int]] = defaultdict(list)
-    for place, call in enumerate(calls):
-        needed = {makers[one] for one in named[place] if one in makers}
-        for one in named[place]:
-            if one in makers and is_effect(calls[makers[one]]):
+    for index, call in enumerate(calls):
+        needed = {makers[text] for text in named[index] if text in makers}
+        for text in named[index]:
+            if text in makers and is_effect(calls[makers[text]]):
                 needed |= {
-                    other for other in about[one] if calls[other].ended <= call.begun
+                    second
+                    for second in about[text]
+                    if calls[second].ended <= call.begun
                 }
-                about[one].append(place)
+                about[text].append(index)
         yield needed
 
 
@@ -126,8 +128,8 @@ def place_of(data: Any, value: str) -> Place | None:
     """Where in an answer the value stands, as text or as a number."""
     if isinstance(data, dict | list):
         for key, inner in data.items() if isinstance(data, dict) else enumerate(data):
-            if (found := place_of(inner, value)) is not None:
-                return (key, *found)
+            if (result := place_of(inner, value)) is not None:
+                return (key, *result)
         return None
     return () if str(data) == value else None
 
@@ -143,11 +145,11 @@ def longest_chain(calls: Sequence[Recorded], most_s: float = float("inf")) -> fl
     steps = steps_of(calls)
     planned = 0.0
     for call, step in zip(calls, steps, strict=True):
-        begun = max(
-            [ends[other] for other in step.needs]
+        started_at = max(
+            [ends[second] for second in step.needs]
             + [planned if step.waits_for_plan else 0.0]
         )
-        ends.append(begun + min(call.delay_s, most_s))
+        ends.append(started_at + min(call.delay_s, most_s))
         if step.is_plan:
             planned = max(planned, ends[-1])
     return max(ends, default=0.0)

@@ -33,7 +33,7 @@ def run() -> list[Comparison]:
         settings = XportcnSettings(base_url=url)
         items = catalogue(url)
         requests = [
-            ProductRequest(item_id=items[place % len(items)]) for place in range(CALLS)
+            ProductRequest(item_id=items[index % len(items)]) for index in range(CALLS)
         ]
         return [
             compare(
@@ -72,9 +72,9 @@ def sandbox() -> Iterator[str]:
     command = [sys.executable, "-m", "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        words = process.stdout.readline().split()
+        text = process.stdout.readline().split()
         try:
-            yield words[words.index("on") + 1]
+            yield text[text.index("on") + 1]
         finally:
             process.terminate()
 

@@ -95,7 +95,7 @@ def resources_in(folder: Path) -> Iterator[Resources]:
 
 def planned(resources: Resources, number: int) -> dict[str, OrderRecord]:
     """A chunk of new orders, in the ledger."""
-    refs = [f"B-{number}-{place}" for place in range(ORDERS)]
+    refs = [f"B-{number}-{index}" for index in range(ORDERS)]
     put_rows(resources.ledger, [{**PLAN, "order_ref": ref} for ref in refs])
     return resources.ledger.orders(refs)
 

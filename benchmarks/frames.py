@@ -62,9 +62,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for table in ROWS_OF:
         for side in ("plain", "ours"):
-            seen = [_measured(root, table, side) for _ in range(REPETITIONS)]
+            observed = [_measured(root, table, side) for _ in range(REPETITIONS)]
             seconds, processor, frame, peak = (
-                median(values) for values in zip(*seen, strict=True)
+                median(values) for values in zip(*observed, strict=True)
             )
             cells = f"{seconds:.2f} | {processor:.2f} | {frame / 2**20:.0f} | {peak / 2**20:.0f} | {peak / frame:.2f}"
             print(f"| {table} | {side} | {cells} |", flush=True)
@@ -145,7 +145,7 @@ def write_nights(root: Path, first: int = FIRST) -> None:
     """
     random = np.random.default_rng(7)
     keys = np.arange(first)
-    known = first
+    expected = first
     for night in range(NIGHTS + 1):
         at = NOW + timedelta(days=night)
         tables: dict[str, Any] = {
@@ -158,23 +158,23 @@ def write_nights(root: Path, first: int = FIRST) -> None:
         keys = np.concatenate(
             [
                 random.choice(first, CHANGED, replace=False),
-                np.arange(known, known + NEW),
+                np.arange(expected, expected + NEW),
             ]
         )
-        known += NEW
+        expected += NEW
 
 
 def _batches(
     name: str, keys: np.ndarray[Any, Any], snapshot_id: str, at: datetime
 ) -> Iterator[pa.RecordBatch]:
     for start in range(0, len(keys), PART):
-        part = keys[start : start + PART]
+        piece = keys[start : start + PART]
         columns = {
-            **ROWS_OF[name](part, at),
+            **ROWS_OF[name](piece, at),
             "snapshot_id": snapshot_id,
             "snapshot_at": at,
         }
-        yield _record_batch(TABLES[name].schema, columns, len(part))
+        yield _record_batch(TABLES[name].schema, columns, len(piece))
 
 
 def _record_batch(

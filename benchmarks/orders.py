@@ -59,11 +59,11 @@ def main(arguments: Sequence[str]) -> None:
                 straggling,
             )  # what it imports would count as memory of the ways
 
-            told = straggling(make(options.orders or STRAGGLING_ORDERS))
+            notices = straggling(make(options.orders or STRAGGLING_ORDERS))
             print(
-                json.dumps(told)
+                json.dumps(notices)
                 if options.json
-                else "\n".join(f"{name}: {value}" for name, value in told.items())
+                else "\n".join(f"{name}: {value}" for name, value in notices.items())
             )
             return
         results = _compared(make, options)
@@ -141,35 +141,37 @@ def _buyers(
 
 def _compared(make: Callable[[int], Buyer], options: argparse.Namespace) -> Results:
     options.orders = options.orders or 1_000
-    wanted = options.ways.split(",")
+    expected = options.ways.split(",")
     many = make(options.orders)
     few = make(TEXTBOOK_ORDERS)
     first = make(WARM_UP)
     empty = first.run()  # also warms up the machine
-    ways: dict[str, Callable[[], Measured]] = {
-        name: getattr(many, name) for name in WAYS[:3] if name in wanted
+    methods: dict[str, Callable[[], Measured]] = {
+        name: getattr(many, name) for name in WAYS[:3] if name in expected
     }
-    if "textbook" in wanted:
-        ways |= {"run of 100": few.run, "textbook of 100": few.textbook}
-    several: dict[str, list[Measured]] = {name: [] for name in ways}
+    if "textbook" in expected:
+        methods |= {"run of 100": few.run, "textbook of 100": few.textbook}
+    several: dict[str, list[Measured]] = {name: [] for name in methods}
     for turn in range(options.repetitions):
-        for name, way in ways.items():
-            several[name].append(way())
+        for name, method in methods.items():
+            several[name].append(method())
             _print_one(f"{turn + 1}/{options.repetitions} {name}", several[name][-1])
     _require_same_books(several)
     results = {name: middle(measured) for name, measured in several.items()}
     return {
-        name: _grown(one, empty, options.orders) if name == "run" else one
-        for name, one in results.items()
+        name: _grown(item, empty, options.orders) if name == "run" else item
+        for name, item in results.items()
     }
 
 
 def _require_same_books(several: dict[str, list[Measured]]) -> None:
     """All ways of one size bought the same."""
     for kind in (("run", "loop", "replay"), ("run of 100", "textbook of 100")):
-        found = {one.books for name in kind for one in several.get(name, [])}
-        if len(found) > 1:
-            raise SystemExit(f"the books differ: {found}")
+        findings = {
+            measured.books for name in kind for measured in several.get(name, [])
+        }
+        if len(findings) > 1:
+            raise SystemExit(f"the books differ: {findings}")
 
 
 def _grown(run: Measured, empty: Measured, orders: int) -> Measured:
@@ -186,7 +188,7 @@ def _grown(run: Measured, empty: Measured, orders: int) -> Measured:
 
 
 def _as_json(results: Results) -> dict[str, Any]:
-    return {name: asdict(one) for name, one in results.items()}
+    return {name: asdict(item) for name, item in results.items()}
 
 
 def _machine() -> dict[str, Any]:
@@ -212,25 +214,25 @@ def _print(results: Results, options: argparse.Namespace) -> None:
         f"{options.orders:,} orders, {options.at_once} at once, {options.latency_ms:g} ms on every call\n"
     )
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for name, one in results.items():
-        print(_row(name, one, is_slow=options.latency_ms > 0))
+    for name, item in results.items():
+        print(_row(name, item, is_slow=options.latency_ms > 0))
     print()
     for line in [*_ratios(results), *_growth(results), *_service(results, options)]:
         print(f"- {line}")
 
 
-def _row(name: str, one: Measured, *, is_slow: bool) -> str:
+def _row(name: str, measured: Measured, *, is_slow: bool) -> str:
     """How many calls are under way at a service that answers at once says nothing."""
     cells = (
         name,
-        f"{one.first_call_s:.1f} s",
-        f"{one.seconds:.2f} s",
-        f"{one.whole_s:.1f} s",
-        f"{one.cpu_s:.2f} s",
-        f"{one.peak_mib:.0f} MiB",
-        f"{one.calls:,.0f}",
-        f"{one.in_flight:.1f}" if is_slow else "",
-        f"{one.in_flight_left:.1f}" if is_slow else "",
+        f"{measured.first_call_s:.1f} s",
+        f"{measured.seconds:.2f} s",
+        f"{measured.whole_s:.1f} s",
+        f"{measured.cpu_s:.2f} s",
+        f"{measured.peak_mib:.0f} MiB",
+        f"{measured.calls:,.0f}",
+        f"{measured.in_flight:.1f}" if is_slow else "",
+        f"{measured.in_flight_left:.1f}" if is_slow else "",
     )
     return f"| {' | '.join(cells)} |"
 
@@ -239,9 +241,9 @@ def _ratios(results: Results) -> list[str]:
     lines = []
     run = results.get("run")
     for name in ("loop", "replay"):
-        if run and (other := results.get(name)):
-            times = run.seconds / other.seconds
-            cpu = run.cpu_s / other.cpu_s
+        if run and (measured := results.get(name)):
+            times = run.seconds / measured.seconds
+            cpu = run.cpu_s / measured.cpu_s
             lines.append(f"run / {name}: {times:.2f} × in time, {cpu:.2f} × in CPU")
     if textbook := results.get("textbook of 100"):
         alone = textbook.whole_s / TEXTBOOK_ORDERS
@@ -270,7 +272,7 @@ def _growth(results: Results) -> list[str]:
 
 
 def _service(results: Results, options: argparse.Namespace) -> list[str]:
-    served = max(one.served for one in results.values())
+    served = max(item.served for item in results.values())
     lines = [f"the service answers about {served:,.0f} calls a second on one core"]
     if options.latency_ms and (run := results.get("run")):
         floor = run.calls * options.latency_ms / 1000 / options.at_once
@@ -280,9 +282,9 @@ def _service(results: Results, options: argparse.Namespace) -> list[str]:
     return lines
 
 
-def _print_one(what: str, one: Measured) -> None:
+def _print_one(label: str, measured: Measured) -> None:
     print(
-        f"{what}: {one.seconds:.2f} s, {one.cpu_s:.2f} s of CPU",
+        f"{label}: {measured.seconds:.2f} s, {measured.cpu_s:.2f} s of CPU",
         file=sys.stderr,
         flush=True,
     )

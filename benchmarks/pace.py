@@ -42,32 +42,32 @@ def run() -> list[Comparison]:
         lent = breaker.at_rate(Permits(LIMIT, ledger.pace))
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
-        ours = _passing(breaker)
-        found = [
+        passing = _passing(breaker)
+        comparisons = [
             _compared(
                 runner,
-                ours,
+                passing,
                 "no permit at all",
                 _passing(CircuitBreaker(at_once=AT_ONCE)),
             )
         ]
         if rival := _round_trips(url, stack):
-            found.append(
+            comparisons.append(
                 _compared(
                     runner,
-                    ours,
+                    passing,
                     "pyrate-limiter's PostgresBucket, a round trip a call",
                     rival,
                 )
             )
-        return found
+        return comparisons
 
 
 def _compared(
-    runner: asyncio.Runner, ours: Call, rival: str, theirs: Call
+    runner: asyncio.Runner, own: Call, rival: str, theirs: Call
 ) -> Comparison:
     return compare(
-        lambda: runner.run(_called(ours)),
+        lambda: runner.run(_called(own)),
         lambda: runner.run(_called(theirs)),
         work=f"calls of {CALL_S * 1000:g} ms, {AT_ONCE} at once, each with a permit out of one PostgreSQL",
         rival=rival,

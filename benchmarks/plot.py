@@ -35,10 +35,12 @@ def bars_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bar]:
     ]
 
 
-def _figures(ways: Mapping[str, Mapping[str, float]], name: str) -> tuple[float, float]:
-    one = ways[name]
-    floor = ways["replay"]
-    return one["seconds"] / floor["seconds"], one["cpu_s"] / floor["cpu_s"]
+def _figures(
+    methods: Mapping[str, Mapping[str, float]], name: str
+) -> tuple[float, float]:
+    item = methods[name]
+    floor = methods["replay"]
+    return item["seconds"] / floor["seconds"], item["cpu_s"] / floor["cpu_s"]
 
 
 def svg(bars: Sequence[Bar]) -> str:
@@ -64,14 +66,14 @@ def _names(bars: Sequence[Bar]) -> Iterator[str]:
 
 
 def _panel(bars: Sequence[Bar], number: int) -> Iterator[str]:
-    left = NAMES + number * PANEL
+    remaining = NAMES + number * PANEL
     title = ("first to last call, times the replay", "CPU, times the replay")[number]
-    yield f'<text class="title" x="{left}" y="16">{title}</text>'
-    most = max(figures[number] for _, _, figures in bars)
+    yield f'<text class="title" x="{remaining}" y="16">{title}</text>'
+    limit = max(figures[number] for _, _, figures in bars)
     for row, (_, kind, figures) in enumerate(bars):
-        length = figures[number] / most * (PANEL - FIGURES)
-        yield f'<rect class="{kind}" x="{left}" y="{_top(row)}" width="{length:.1f}" height="{BAR}" rx="3"/>'
-        yield f'<text x="{left + length + 6:.1f}" y="{_top(row) + 14}">{figures[number]:.1f}</text>'
+        length = figures[number] / limit * (PANEL - FIGURES)
+        yield f'<rect class="{kind}" x="{remaining}" y="{_top(row)}" width="{length:.1f}" height="{BAR}" rx="3"/>'
+        yield f'<text x="{remaining + length + 6:.1f}" y="{_top(row) + 14}">{figures[number]:.1f}</text>'
 
 
 def _top(row: int) -> int:

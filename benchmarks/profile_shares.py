@@ -42,33 +42,35 @@ def part_of(stack: str) -> str:
     for.
     """
     frames = stack.split(";")
-    for words, part in WHOLE.items():
-        if any(words in frame for frame in frames):
-            return part
+    for message, piece in WHOLE.items():
+        if any(message in frame for frame in frames):
+            return piece
     own = (
         name for frame in reversed(frames) for name in [_named(frame, PARTS)] if name
     )
-    others = (
+    neighbours = (
         name
         for frame in reversed(frames)
         for name in [_named(frame, LIBRARIES)]
         if name
     )
-    return next(own, None) or next(others, "other")
+    return next(own, None) or next(neighbours, "other")
 
 
-def _named(frame: str, parts: dict[str, str]) -> str:
+def _named(frame: str, pieces: dict[str, str]) -> str:
     path = frame.partition("(")[2]
-    return next((name for folder, name in parts.items() if path.startswith(folder)), "")
+    return next(
+        (name for folder, name in pieces.items() if path.startswith(folder)), ""
+    )
 
 
 def shares(lines: Iterable[str]) -> Counter[str]:
     """Samples by part; a line is a stack and how often it was seen."""
-    told: Counter[str] = Counter()
+    notices: Counter[str] = Counter()
     for line in lines:
         stack, _, times = line.rpartition(" ")
-        told[part_of(stack)] += int(times)
-    return told
+        notices[part_of(stack)] += int(times)
+    return notices
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Record:
         ended = monotonic()
         self._spans.append((begun, ended))
         if self._file is not None:
-            told = (
+            notices = (
                 method,
                 target,
                 body.decode(),
@@ -63,7 +63,7 @@ class Record:
                 ended,
                 delay_s,
             )
-            self._file.write(orjson.dumps(told) + b"\n")
+            self._file.write(orjson.dumps(notices) + b"\n")
 
     def ended(self, at_once: int) -> dict[str, Any]:
         if self._file is not None:
@@ -86,7 +86,7 @@ def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
             "in_flight": 0.0,
             "in_flight_left": 0.0,
         }
-    begins = sorted(begun for begun, _ in spans)
+    begins = sorted(started_at for started_at, _ in spans)
     first = begins[0]
     last = max(ended for _, ended in spans)
     left_until = begins[-min(at_once, len(begins))]
@@ -100,7 +100,9 @@ def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
 
 
 def _mean(spans: Sequence[tuple[float, float]], since: float, until: float) -> float:
-    under_way = sum(max(0.0, min(ended, until) - begun) for begun, ended in spans)
+    under_way = sum(
+        max(0.0, min(ended, until) - started_at) for started_at, ended in spans
+    )
     return under_way / (until - since) if until > since else 0.0
 
 

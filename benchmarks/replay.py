@@ -41,17 +41,17 @@ class Replay:
         self._missing = [len(step.needs) + step.waits_for_plan for step in steps]
         self._plan_left = sum(step.is_plan for step in steps)
         self._dependents: list[list[int]] = [[] for _ in steps]
-        for place, step in enumerate(steps):
-            for other in step.needs:
-                self._dependents[other].append(place)
+        for index, step in enumerate(steps):
+            for second in step.needs:
+                self._dependents[second].append(index)
         self._ready: asyncio.Queue[int] = asyncio.Queue()
         self._left = len(steps)
 
     async def sent(self, at_once: int) -> None:
         """All steps, over as many connections; raises if the service refuses one."""
-        for place, missing in enumerate(self._missing):
+        for index, missing in enumerate(self._missing):
             if not missing:
-                self._ready.put_nowait(place)
+                self._ready.put_nowait(index)
         if not self._plan_left:
             self._planned()
         async with asyncio.TaskGroup() as workers:
@@ -59,9 +59,9 @@ class Replay:
                 workers.create_task(self._work())
 
     async def _work(self) -> None:
-        while (place := await self._ready.get()) >= 0:
-            await self._send(self._steps[place])
-            self._done(place)
+        while (index := await self._ready.get()) >= 0:
+            await self._send(self._steps[index])
+            self._done(index)
         self._ready.put_nowait(-1)
 
     async def _send(self, step: Step) -> None:
@@ -78,7 +78,7 @@ class Replay:
             raise RuntimeError(f"{step.method} {url}: {body.decode()[:300]}")
         if step.gives:
             data = orjson.loads(body)
-            self._ids |= {old: _value(data, place) for old, place in step.gives}
+            self._ids |= {old: _value(data, location) for old, location in step.gives}
 
     def _filled(self, pieces: tuple[str, ...]) -> str:
         if len(pieces) == 1:
@@ -88,11 +88,11 @@ class Replay:
             for number, piece in enumerate(pieces)
         )
 
-    def _done(self, place: int) -> None:
+    def _done(self, index: int) -> None:
         self._left -= 1
-        for other in self._dependents[place]:
-            self._arrived(other)
-        if self._steps[place].is_plan:
+        for dependent in self._dependents[index]:
+            self._arrived(dependent)
+        if self._steps[index].is_plan:
             self._plan_left -= 1
             if not self._plan_left:
                 self._planned()
@@ -100,14 +100,14 @@ class Replay:
             self._ready.put_nowait(-1)
 
     def _planned(self) -> None:
-        for place, step in enumerate(self._steps):
+        for index, step in enumerate(self._steps):
             if step.waits_for_plan:
-                self._arrived(place)
+                self._arrived(index)
 
-    def _arrived(self, place: int) -> None:
-        self._missing[place] -= 1
-        if not self._missing[place]:
-            self._ready.put_nowait(place)
+    def _arrived(self, index: int) -> None:
+        self._missing[index] -= 1
+        if not self._missing[index]:
+            self._ready.put_nowait(index)
 
 
 def signed() -> tuple[dict[str, str], str]:
@@ -125,8 +125,8 @@ def signed() -> tuple[dict[str, str], str]:
     }, timestamp
 
 
-def _value(data: object, place: Place) -> str:
-    for key in place:
+def _value(data: object, index: Place) -> str:
+    for key in index:
         data = data[key]  # type: ignore[index]
     return str(data)
 

@@ -41,8 +41,8 @@ def write_requests(path: Path) -> Path:
         writer = csv.DictWriter(file, lines[0])
         writer.writeheader()
         writer.writerows(
-            {**lines[place % len(lines)], "order_ref": f"B-{place}"}
-            for place in range(ROWS)
+            {**lines[index % len(lines)], "order_ref": f"B-{index}"}
+            for index in range(ROWS)
         )
     return path
 

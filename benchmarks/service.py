@@ -103,12 +103,12 @@ class Service:
         """Orders, those of them paid once, fen that left the wallet, and orders shipped
         once.
         """
-        kept = self.sandbox.world.books
-        paid = [order.paid_times == 1 for order in kept.every_order()]
+        books = self.sandbox.world.books
+        paid = [order.paid_times == 1 for order in books.every_order()]
         shipped = Counter(
-            shipment.tmall_order_id for shipment in kept.shipments.values()
+            shipment.tmall_order_id for shipment in books.shipments.values()
         )
-        spent = kept.opening_fen - kept.balance_fen
+        spent = books.opening_fen - books.balance_fen
         return (
             len(paid),
             sum(paid),
@@ -118,11 +118,11 @@ class Service:
 
     def _recorded(self, request: ReceivedRequest) -> Mapping[str, Any]:
         if request.method == "PUT":
-            asked = orjson.loads(request.body)
-            self.latency_s = asked.get("latency_s", 0.0)
-            self.straggler_s, self.share = asked.get("stragglers", (0.0, 0.0))
-            self.luck = Random(asked.get("seed", SEED))
-            self.record = Record(asked["file"])
+            calls = orjson.loads(request.body)
+            self.latency_s = calls.get("latency_s", 0.0)
+            self.straggler_s, self.share = calls.get("stragglers", (0.0, 0.0))
+            self.luck = Random(calls.get("seed", SEED))
+            self.record = Record(calls["file"])
             return {}
         record = self.record
         self.record = None
@@ -144,29 +144,31 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, end, rest = self._buffer.partition(HEAD_END)
+        head, end, remainder = self._buffer.partition(HEAD_END)
         if not end:
             return
         length = _content_length(head)
-        if len(rest) < length:
+        if len(remainder) < length:
             return
-        self._buffer = rest[length:]
-        self._arrived(ReceivedRequest(head, rest[:length], self._transport))
+        self._buffer = remainder[length:]
+        self._arrived(ReceivedRequest(head, remainder[:length], self._transport))
 
     def _arrived(self, request: ReceivedRequest) -> None:
         """In a later turn of the loop, so that calls which arrived together begin
         together.
         """
         loop = asyncio.get_running_loop()
-        begun = monotonic()
+        started_at = monotonic()
         is_control = request.path.startswith("/_")
         delay_s = 0.0 if is_control else self._service.delay_s()
         if delay_s:
-            loop.call_later(delay_s, self._answered, request, begun, delay_s)
+            loop.call_later(delay_s, self._answered, request, started_at, delay_s)
         else:
-            loop.call_soon(self._answered, request, begun, delay_s)
+            loop.call_soon(self._answered, request, started_at, delay_s)
 
-    def _answered(self, request: ReceivedRequest, begun: float, delay_s: float) -> None:
+    def _answered(
+        self, request: ReceivedRequest, started_at: float, delay_s: float
+    ) -> None:
         record = None if request.path.startswith("/_") else self._service.record
         status, body = self._service.answer(request)
         self._transport.write(_head(status, len(body)) + body)
@@ -176,7 +178,7 @@ class Connection(asyncio.Protocol):
                 request.target,
                 request.body,
                 body,
-                begun=begun,
+                begun=started_at,
                 delay_s=delay_s,
             )
 

@@ -45,13 +45,13 @@ def begin(
     """
     control(url, "POST", "_sandbox/reset", {})
     control(url, "PUT", "_sandbox/wallet", {"balance_fen": WALLET_FEN})
-    asked = {
+    calls = {
         "file": str(record or ""),
         "latency_s": latency_s,
         "stragglers": stragglers,
         "seed": seed,
     }
-    control(url, "PUT", "_bench/record", asked)
+    control(url, "PUT", "_bench/record", calls)
 
 
 def end(url: str, at_once: int) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def request_file(url: str, path: Path, orders: int, *, named: str = "") -> Path:
         )
     goods = [shelf["items"] for shelf in shelves]
     rows = [
-        _row(f"{named}{name}-{place:06d}", name, shelf[place])
-        for place in range(share)
+        _row(f"{named}{name}-{index:06d}", name, shelf[index])
+        for index in range(share)
         for name, shelf in zip(MARKETPLACES, goods, strict=True)
     ]
     return _written(path, rows[:orders])

@@ -123,7 +123,7 @@ class Buyer:
             done,
             cost,
             server_cpu_s=server_cpu_s,
-            **{name: used_bytes(one) for name, one in sizes.items()},
+            **{name: used_bytes(size) for name, size in sizes.items()},
         )
 
     def loop(self, record: Path | None = None) -> Measured:
@@ -180,19 +180,21 @@ def _fine(cost: Cost, output: Path, codes: Sequence[int] = (0,)) -> Cost:
 
 def _measured(sums: Mapping[str, Any], cost: Cost, **own: Any) -> Measured:
     first_call_s = sums["first"] - cost.started
-    told = {name: value for name, value in sums.items() if name != "first"}
+    record = {name: value for name, value in sums.items() if name != "first"}
     return Measured(
         first_call_s=first_call_s,
         whole_s=cost.seconds,
         cpu_s=cost.cpu_s,
         peak_mib=cost.peak_mib,
-        **told,
+        **record,
         **own,
     )
 
 
 def middle(several: Sequence[Measured]) -> Measured:
     """The median of each figure."""
-    names = [one.name for one in fields(Measured) if one.name != "books"]
-    values = {name: median(getattr(one, name) for one in several) for name in names}
+    names = [field.name for field in fields(Measured) if field.name != "books"]
+    values = {
+        name: median(getattr(measured, name) for measured in several) for name in names
+    }
     return Measured(**values, books=several[0].books)

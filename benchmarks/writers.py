@@ -108,14 +108,14 @@ def main(arguments: Sequence[str]) -> None:
         ):
             alone: float | None = None
             for processes in map(int, options.processes.split(",")):
-                seen = bought(
+                observed = bought(
                     server.new_database(), server.data, processes, limits, options
                 )
-                a_second = options.orders / seen.seconds
+                a_second = options.orders / observed.seconds
                 alone = alone or a_second / processes
                 waits = ", ".join(
                     f"{name} {number}"
-                    for name, number in Counter(seen.waits).most_common(4)
+                    for name, number in Counter(observed.waits).most_common(4)
                 )
                 cells = (
                     *(
@@ -126,11 +126,11 @@ def main(arguments: Sequence[str]) -> None:
                     ),
                     *(
                         f"{1000 * cpu_s / options.orders:.1f}"
-                        for cpu_s in (seen.cpu_s, seen.server_cpu_s)
+                        for cpu_s in (observed.cpu_s, observed.server_cpu_s)
                     ),
                     *(
-                        f"{seen.commits / options.orders:.2f}",
-                        str(seen.deadlocks),
+                        f"{observed.commits / options.orders:.2f}",
+                        str(observed.deadlocks),
                         waits,
                     ),
                 )
@@ -174,12 +174,12 @@ def bought(
     refs = [f"B-{number}" for number in range(options.orders)]
     with Ledger(url, clock=_now, owner="plans") as ledger:
         ledger.start_batch(BATCH, "")
-        begun = [f"A-{number}" for number in range(options.begun)]
-        for some in chunked([*begun, *refs]):
-            put_rows(ledger, [{**PLAN, "order_ref": ref} for ref in some])
-        for some in chunked(begun):
+        started = [f"A-{number}" for number in range(options.begun)]
+        for chunk in chunked([*started, *refs]):
+            put_rows(ledger, [{**PLAN, "order_ref": ref} for ref in chunk])
+        for chunk in chunked(started):
             won = ledger.claim(
-                [_intent(ref, Action.CREATE) for ref in some], lease=LEASE
+                [_intent(ref, Action.CREATE) for ref in chunk], lease=LEASE
             ).won
             ledger.record(
                 [_outcome(record.claim, Action.CREATE) for record in won.values()]
@@ -191,7 +191,7 @@ def bought(
     jobs = [
         Job(
             url=url,
-            refs=refs[place::processes],
+            refs=refs[index::processes],
             limits=limits,
             latency_s=options.latency_ms / 1000,
             at_once=options.at_once,
@@ -199,11 +199,11 @@ def bought(
             end=end,
             cpu_s=cpu_s,
         )
-        for place in range(processes)
+        for index in range(processes)
     ]
     workers = [
-        spawning.Process(target=work, args=(f"run-{place}", job))
-        for place, job in enumerate(jobs)
+        spawning.Process(target=work, args=(f"run-{index}", job))
+        for index, job in enumerate(jobs)
     ]
     for worker in workers:
         worker.start()

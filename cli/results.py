@@ -98,7 +98,11 @@ def forget(
                 forgetting.require_over(stands)
             _require_yes(
                 refs,
-                [standing.order_ref for standing in standing if standing.never_begun],
+                [
+                    order_standing.order_ref
+                    for order_standing in standing
+                    if order_standing.never_begun
+                ],
                 yes=yes,
             )
             erasure = erasing.forget(settings_now(), ledger, refs, by=terminal.person())

@@ -19,15 +19,15 @@ def of_this_machine(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     names = x509.SubjectAlternativeName(
         [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]
     )
-    now = datetime.now(UTC)
+    moment = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
         .add_extension(names, critical=False)
         .sign(key, hashes.SHA256())
     )

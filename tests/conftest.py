@@ -115,23 +115,27 @@ def pytest_collection_modifyitems(
     if config.getoption(OPTION):  # not in the process that starts the workers
         start_no_process()
         return
-    left = {item: item.path.relative_to(ROOT / "tests").as_posix() for item in items}
+    remaining = {
+        item: item.path.relative_to(ROOT / "tests").as_posix() for item in items
+    }
     lanes: list[list[pytest.Item]] = []
-    for wanted in LANES:
+    for expected in LANES:
         lane: list[pytest.Item] = []
-        for fixture, place in (
-            (fixture, place) for fixture, places in wanted for place in places
+        for fixture, location in (
+            (fixture, location)
+            for fixture, locations in expected
+            for location in locations
         ):
-            found = [
+            findings = [
                 item
-                for item, name in left.items()
-                if name.startswith(place) and uses(item, fixture)
+                for item, name in remaining.items()
+                if name.startswith(location) and uses(item, fixture)
             ]
-            lane += found
-            for item in found:
-                del left[item]
+            lane += findings
+            for item in findings:
+                del remaining[item]
         lanes.append(lane)
-    quick = list(left)
+    quick = list(remaining)
     share = -(-len(items) // len(LANES))
     for lane in lanes:
         room = max(0, share - len(lane))

@@ -80,8 +80,8 @@ def page() -> str:
 
 def _types() -> Iterator[str]:
     yield "| type here | Arrow, and `Snapshots().table` | DuckDB | `pandas.read_parquet` |\n|---|---|---|---|"
-    for arrow, told in TYPES.items():
-        yield f"| {told.words} | `{arrow}` | `{told.duckdb}` | `{told.pandas}` |"
+    for arrow, notices in TYPES.items():
+        yield f"| {notices.words} | `{arrow}` | `{notices.duckdb}` | `{notices.pandas}` |"
     yield ""
 
 
@@ -117,7 +117,7 @@ def _cells(name: str, column: Column) -> Iterator[str]:
     yield f"`{name}`{' ⚠' if column.personal else ''}"
     yield TYPES[column.dtype].words
     yield from (
-        words.replace("|", "\\|") for words in (column.unit, column.words, column.null)
+        text.replace("|", "\\|") for text in (column.unit, column.words, column.null)
     )
     yield f"`{column.shown_example}`"
     yield column.source

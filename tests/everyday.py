@@ -133,8 +133,8 @@ def examples(count: int) -> int:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """What is long is not even loaded."""
-    place = collection_path.relative_to(ROOT / "tests").with_suffix("").as_posix()
-    return True if config.getoption(OPTION) and place in LONG else None
+    posix = collection_path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+    return True if config.getoption(OPTION) and posix in LONG else None
 
 
 def start_no_process() -> None:

@@ -130,10 +130,10 @@ class _History:
         *,
         at_rest: bool,
     ) -> None:
-        ours = {order.order_id: ref for ref, order in orders.items()}
+        own = {order.order_id: ref for ref, order in orders.items()}
         # an order that shows no reference is known by its id
         placed = [
-            {**o, "reference": o["reference"] or ours.get(o["order_id"], "")}
+            {**o, "reference": o["reference"] or own.get(o["order_id"], "")}
             for o in books["orders"]
         ]
         self.books = {**books, "orders": placed}
@@ -167,10 +167,10 @@ class _History:
                 )
             for order in listed:
                 if order["paid_times"] > 1:
-                    what = (
+                    label = (
                         f"{reference}: {order['order_id']} {order['paid_times']} times"
                     )
-                    yield Violation(rule=Rule.PAID_AGAIN, what=what)
+                    yield Violation(rule=Rule.PAID_AGAIN, what=label)
                 if _is_live(order) and not self._knows(order):
                     yield Violation(
                         rule=Rule.FORGOTTEN_ORDER,
@@ -183,27 +183,27 @@ class _History:
                 continue
             reference = order["reference"]
             paid = order["paid_fen"]
-            known = self.orders.get(reference)
-            approved = (known.approved_minor or 0) if known else 0
+            order_record = self.orders.get(reference)
+            approved = (order_record.approved_minor or 0) if order_record else 0
             if paid > approved:
                 yield Violation(
                     rule=Rule.ABOVE_APPROVED,
                     what=f"{reference}: paid {paid}, approved {approved}",
                 )
-            told = known.paid_minor if known else None
-            came_back = known is not None and _came_back(order)
+            paid_minor = order_record.paid_minor if order_record else None
+            came_back = order_record is not None and _came_back(order)
             if (
-                told is None
+                paid_minor is None
                 and not came_back
                 and not self._has(reference, Action.PAY, self.excuses)
             ):
                 yield Violation(
                     rule=Rule.FORGOTTEN_PAYMENT, what=f"{reference}: {paid}"
                 )
-            if told is not None and told != paid:
+            if paid_minor is not None and paid_minor != paid:
                 yield Violation(
                     rule=Rule.OTHER_AMOUNT,
-                    what=f"{reference}: paid {paid}, ledger {told}",
+                    what=f"{reference}: paid {paid}, ledger {paid_minor}",
                 )
 
     def wallet_agrees(self) -> Iterator[Violation]:
@@ -215,11 +215,11 @@ class _History:
             if p.get("source", "wallet") == "wallet"
         )
         back = sum(order.get("refunded_fen", 0) for order in self.books["orders"])
-        left = wallet["opening_fen"] - wallet["balance_fen"]
-        if left != paid - back:
+        remaining = wallet["opening_fen"] - wallet["balance_fen"]
+        if remaining != paid - back:
             yield Violation(
                 rule=Rule.WALLET,
-                what=f"{left} left the wallet, paid {paid}, refunded {back}",
+                what=f"{remaining} left the wallet, paid {paid}, refunded {back}",
             )
 
     def shipments_are_right(self) -> Iterator[Violation]:
@@ -236,8 +236,8 @@ class _History:
             shipment_id = shipment["order_id"]
             order = self.by_id.get(shipment["tmall_order_id"])
             if order is None or not order["paid_times"]:
-                what = f"shipment {shipment_id} of order {shipment['tmall_order_id']}"
-                yield Violation(rule=Rule.SHIPPED_UNPAID, what=what)
+                label = f"shipment {shipment_id} of order {shipment['tmall_order_id']}"
+                yield Violation(rule=Rule.SHIPPED_UNPAID, what=label)
             elif not self._knows_shipment(order["reference"], shipment_id):
                 yield Violation(
                     rule=Rule.FORGOTTEN_SHIPMENT,
@@ -245,8 +245,8 @@ class _History:
                 )
             for number in shipment["tracking_numbers"]:
                 if parcels.setdefault(number, shipment_id) != shipment_id:
-                    what = f"parcel {number}: {parcels[number]}, {shipment_id}"
-                    yield Violation(rule=Rule.PARCEL_TWICE, what=what)
+                    label = f"parcel {number}: {parcels[number]}, {shipment_id}"
+                    yield Violation(rule=Rule.PARCEL_TWICE, what=label)
 
     def ledger_imagines_nothing(self) -> Iterator[Violation]:
         shipments = {shipment["order_id"] for shipment in self.books["shipments"]}
@@ -267,42 +267,44 @@ class _History:
                 )
 
     def snapshot_agrees(self, snapshot: Iterable[Row]) -> Iterator[Violation]:
-        told = {row["order_ref"]: row["paid_minor"] for row in snapshot}
+        record = {row["order_ref"]: row["paid_minor"] for row in snapshot}
         for order in self.books["orders"]:
             reference = order["reference"]
             paid = order["paid_fen"]
             open_still = self._has(reference, Action.PAY, OPEN)
-            came_back = told.get(reference) in (None, 0) and _came_back(order)
+            came_back = record.get(reference) in (None, 0) and _came_back(order)
             if (
                 order["paid_times"]
-                and told.get(reference) != paid
+                and record.get(reference) != paid
                 and not open_still
                 and not came_back
             ):
-                what = f"{reference}: paid {paid}, snapshot {told.get(reference)}"
-                yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=what)
+                label = f"{reference}: paid {paid}, snapshot {record.get(reference)}"
+                yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=label)
 
     def limits_hold(self, limits: AllowedAmounts) -> Iterator[Violation]:
-        begun = {
+        started = {
             e.order_ref for e in self.effects if _may_spend(e)
         } - self._closed_unpaid()
-        for batch_id, most in limits.batches.items():
+        for batch_id, limit in limits.batches.items():
             batch = [
                 order for order in self.orders.values() if order.batch_id == batch_id
             ]
             paid = sum(
-                one["paid_fen"]
+                item["paid_fen"]
                 for order in batch
-                for one in self.under.get(order.order_ref, ())
+                for item in self.under.get(order.order_ref, ())
             )
-            taken = sum(
+            result = sum(
                 self._outlay(order, limits)
                 for order in batch
-                if order.order_ref in begun
+                if order.order_ref in started
             )
-            if max(paid, taken) > most:
-                what = f"batch {batch_id}: paid {paid}, begun {taken}, allowed {most}"
-                yield Violation(rule=Rule.OVER_BUDGET, what=what)
+            if max(paid, result) > limit:
+                label = (
+                    f"batch {batch_id}: paid {paid}, begun {result}, allowed {limit}"
+                )
+                yield Violation(rule=Rule.OVER_BUDGET, what=label)
         if limits.day is not None:
             days: Counter[date] = Counter()
             creates = {
@@ -310,25 +312,25 @@ class _History:
                 for e in self.effects
                 if _creates(e)
             }
-            for reference in creates.keys() & begun:
+            for reference in creates.keys() & started:
                 day = creates[reference]
                 days[day] += self._outlay(self.orders[reference], limits)
-            for day, taken in days.items():
-                if taken > limits.day:
+            for day, result in days.items():
+                if result > limits.day:
                     yield Violation(
                         rule=Rule.OVER_DAY_LIMIT,
-                        what=f"{day}: begun {taken}, allowed {limits.day}",
+                        what=f"{day}: begun {result}, allowed {limits.day}",
                     )
 
     def spending_is_counted(self) -> Iterator[Violation]:
-        begun = {e.order_ref for e in self.effects if _may_spend(e)}
+        started = {e.order_ref for e in self.effects if _may_spend(e)}
         for order in self.orders.values():
-            if (order.spent_at is not None) != (order.order_ref in begun):
-                what = f"{order.order_ref}: counted since {order.spent_at}"
-                yield Violation(rule=Rule.UNCOUNTED, what=what)
+            if (order.spent_at is not None) != (order.order_ref in started):
+                label = f"{order.order_ref}: counted since {order.spent_at}"
+                yield Violation(rule=Rule.UNCOUNTED, what=label)
 
     def _outlay(self, order: OrderRecord, limits: AllowedAmounts) -> int:
-        paid = sum(one["paid_fen"] for one in self.under.get(order.order_ref, ()))
+        paid = sum(item["paid_fen"] for item in self.under.get(order.order_ref, ()))
         return (limits.as_paid and paid) or order.approved_minor or 0
 
     def _closed_unpaid(self) -> set[str]:
@@ -349,8 +351,8 @@ class _History:
     def _knows(self, order: Row) -> bool:
         reference = order["reference"]
         order_id = order["order_id"]
-        known = self.orders.get(reference)
-        if known is not None and known.order_id == order_id:
+        order_record = self.orders.get(reference)
+        if order_record is not None and order_record.order_id == order_id:
             return True
         creates = [
             e
@@ -363,8 +365,8 @@ class _History:
         )
 
     def _knows_shipment(self, reference: str, shipment_id: str) -> bool:
-        known = self.orders.get(reference)
-        if known is not None and known.shipment_order_id == shipment_id:
+        order = self.orders.get(reference)
+        if order is not None and order.shipment_order_id == shipment_id:
             return True
         booked = [
             e

@@ -38,9 +38,13 @@ def in_turn(
                     error.add_note(f"{names}: {shown(case)}")
                     raise
 
-        whole = signature(test)
-        others = [one for name, one in whole.parameters.items() if name not in several]
-        vars(of_all)["__signature__"] = whole.replace(parameters=others)
+        total = signature(test)
+        parameters = [
+            parameter
+            for name, parameter in total.parameters.items()
+            if name not in several
+        ]
+        vars(of_all)["__signature__"] = total.replace(parameters=parameters)
         return of_all
 
     return of_one_case

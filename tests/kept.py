@@ -19,10 +19,10 @@ def kept(name: str, make: Callable[[], AbstractContextManager[T]]) -> T:
     """What the fixture of this name has made already, or makes now."""
     if name not in _kept:
         with ExitStack() as stack:
-            made = stack.enter_context(make())
-            _kept[name] = stack.pop_all(), made
-    found: T = _kept[name][1]
-    return found
+            built = stack.enter_context(make())
+            _kept[name] = stack.pop_all(), built
+    result: T = _kept[name][1]
+    return result
 
 
 def end_all_but(names: Collection[str]) -> None:

@@ -41,11 +41,11 @@ def share_statements() -> None:
     compiled: LRUCache[Any, Any] = LRUCache(3_000)
 
     def created(address: Any, **options: Any) -> Engine:
-        made = create_engine(address, **options)
-        if made.dialect.name == "sqlite" and engine.JSON.items() <= options.items():
-            made.dialect.__class__ = SameDialect
-            made.update_execution_options(compiled_cache=compiled)
-        return made
+        built = create_engine(address, **options)
+        if built.dialect.name == "sqlite" and engine.JSON.items() <= options.items():
+            built.dialect.__class__ = SameDialect
+            built.update_execution_options(compiled_cache=compiled)
+        return built
 
     vars(engine)["create_engine"] = created
 
@@ -62,22 +62,22 @@ def copy_new_ledgers() -> None:
     times as long as a copy.
 
     """
-    made: list[str] = []
+    built: list[str] = []
     create_tables = engine.create_tables
 
     def copied(connection: Connection) -> None:
         if connection.dialect.name != "sqlite":
             create_tables(connection)
-        elif made:
-            for statement in made:
+        elif built:
+            for statement in built:
                 connection.exec_driver_sql(statement)
         else:
             create_tables(connection)
             new: Any = connection.connection.driver_connection
-            made.extend(
-                one
-                for one in new.iterdump()
-                if one not in ("BEGIN TRANSACTION;", "COMMIT;")
+            built.extend(
+                item
+                for item in new.iterdump()
+                if item not in ("BEGIN TRANSACTION;", "COMMIT;")
             )
 
     engine.create_tables = copied
@@ -87,19 +87,19 @@ def share_prefect_settings() -> None:
     """From now on, in this process: reading all of Prefect's settings for an address
     takes a tenth of a command.
     """
-    made: dict[str, tuple[Settings, Settings]] = {}
+    built: dict[str, tuple[Settings, Settings]] = {}
     read = local_server._server_address_set
 
     def shared(url: str) -> AbstractContextManager[object]:
         from prefect.context import SettingsContext, get_settings_context
         from prefect.settings import get_current_settings
 
-        now = get_current_settings()
-        base, there = made.get(url, (None, now))
-        if base is not now:
+        settings = get_current_settings()
+        base, present = built.get(url, (None, settings))
+        if base is not settings:
             with read(url):
-                there = get_current_settings()
-            made[url] = now, there
-        return SettingsContext(profile=get_settings_context().profile, settings=there)
+                present = get_current_settings()
+            built[url] = settings, present
+        return SettingsContext(profile=get_settings_context().profile, settings=present)
 
     local_server._server_address_set = shared

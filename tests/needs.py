@@ -21,10 +21,10 @@ def leave_out(needed: str, remedy: str) -> NoReturn:
     """End the running test without a result, since this machine has not what it
     needs.
     """
-    told = f"{needed}: {remedy}"
+    message = f"{needed}: {remedy}"
     if needed in os.environ.get(DEMANDED, "").split():
-        pytest.fail(f"{DEMANDED} demands {told}", pytrace=False)
-    pytest.skip(told)
+        pytest.fail(f"{DEMANDED} demands {message}", pytrace=False)
+    pytest.skip(message)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

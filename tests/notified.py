@@ -31,12 +31,12 @@ TOKEN = "t0ken-of-the-receiver"
 
 def taken_messages(ledger: Ledger) -> list[StoredMessage]:
     """All that is due for one recipient; it counts as sent."""
-    now = ledger.clock()
-    ledger.outbox.address(["ntfy"], now)
+    moment = ledger.clock()
+    ledger.outbox.address(["ntfy"], moment)
     messages = []
-    while due := ledger.outbox.due(now):
-        ledger.outbox.sent(due, now)
-        messages.append(due)
+    while message := ledger.outbox.due(moment):
+        ledger.outbox.sent(message, moment)
+        messages.append(message)
     return messages
 
 
@@ -66,11 +66,11 @@ class Receiver:
 
     @property
     def titles(self) -> list[str]:
-        return [one["title"] for one in self.got]
+        return [row["title"] for row in self.got]
 
     @property
     def texts(self) -> list[str]:
-        return [one["message"] for one in self.got]
+        return [row["message"] for row in self.got]
 
 
 @contextmanager
@@ -115,13 +115,13 @@ class MailServer:
 
     @property
     def texts(self) -> list[str]:
-        parts = [
-            part
+        messages = [
+            piece
             for mail in self.got
-            for part in mail.walk()
-            if part.get_content_type() == "text/plain"
+            for piece in mail.walk()
+            if piece.get_content_type() == "text/plain"
         ]
-        return [bytes(part.get_payload(decode=True)).decode() for part in parts]
+        return [bytes(piece.get_payload(decode=True)).decode() for piece in messages]
 
     async def handle_DATA(
         self, _server: object, _session: object, envelope: Any

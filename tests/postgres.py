@@ -66,11 +66,11 @@ def _reachable(package: Path) -> Path:
         return package
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for part in package.parent.glob(
+    for path in package.parent.glob(
         f"{package.name}*"
     ):  # its libraries are in a folder beside it
         shutil.copytree(
-            part, folder / part.name, ignore=shutil.ignore_patterns("include")
+            path, folder / path.name, ignore=shutil.ignore_patterns("include")
         )
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     return folder / package.name
@@ -155,20 +155,20 @@ def running_postgres(*, durable: bool) -> Iterator[Postgres]:
     """A server for as long as the context lasts. Not `durable` is faster, and loses
     data only in a power cut.
     """
-    found = binaries()
-    assert found is not None, f"no PostgreSQL {OLDEST} or newer here: {INSTALL}"
+    path = binaries()
+    assert path is not None, f"no PostgreSQL {OLDEST} or newer here: {INSTALL}"
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     server = Postgres(
-        bin=found,
+        bin=path,
         data=folder / "data",
         port=free_port(),
         options=() if durable else FAST,
     )
     how = ("-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
     try:
-        _as_owner([found / "initdb", "-D", server.data, *how])
+        _as_owner([path / "initdb", "-D", server.data, *how])
         server.start()
         try:
             yield server

@@ -29,53 +29,53 @@ the later section stands, but for *Other*, which orders don't have.
 
 def page() -> str:
     """The page, in Markdown."""
-    places = given_by()
-    parts = [HEAD]
+    locations = given_by()
+    pieces = [HEAD]
     for kind in ReasonKind:
-        parts += [
+        pieces += [
             f"## {kind.name.title()}\n",
             "| code | sentence | what to do | given by |",
         ]
-        parts += ["|---|---|---|---|"]
-        parts += [
-            _row(code, places.get(code, []))
+        pieces += ["|---|---|---|---|"]
+        pieces += [
+            _row(code, locations.get(code, []))
             for code in ReasonCode
             if code.words.kind is kind
         ]
-        parts.append("")
-    return "\n".join(parts)
+        pieces.append("")
+    return "\n".join(pieces)
 
 
-def _row(code: ReasonCode, places: list[str]) -> str:
-    words = code.words
-    sentence = words.sentence.replace("{remedy}", words.remedy).replace("|", "\\|")
-    named = ", ".join(f"`sourcing {one}`" for one in words.command.split())
+def _row(code: ReasonCode, locations: list[str]) -> str:
+    wording = code.words
+    sentence = wording.sentence.replace("{remedy}", wording.remedy).replace("|", "\\|")
+    named = ", ".join(f"`sourcing {text}`" for text in wording.command.split())
     command = f" ({named})" if named else ""
-    by = ", ".join(f"`{place}`" for place in places)
-    return f"| `{code}` | {sentence} | {words.remedy}{command} | {by} |"
+    by = ", ".join(f"`{location}`" for location in locations)
+    return f"| `{code}` | {sentence} | {wording.remedy}{command} | {by} |"
 
 
 def given_by() -> dict[ReasonCode, list[str]]:
     """The functions, or names of a module, where each code is made a reason:
     `domain/holds.py: _over`.
     """
-    found = defaultdict[ReasonCode, list[str]](list)
+    findings = defaultdict[ReasonCode, list[str]](list)
     for folder in PRODUCT:
         for file in sorted((ROOT / folder).rglob("*.py")):
             if "ReasonCode" in (source := file.read_text()):
                 for name, code in _made_in(ast.parse(source)):
-                    found[code].append(f"{file.relative_to(ROOT)}: {name}")
-    return found
+                    findings[code].append(f"{file.relative_to(ROOT)}: {name}")
+    return findings
 
 
 def _made_in(module: ast.Module) -> Iterator[tuple[str, ReasonCode]]:
     for scope in _scopes(module):
         for node in ast.walk(scope):
-            if made := _made(node):
+            if built := _made(node):
                 yield from (
                     (_name(scope), code)
                     for code in ReasonCode
-                    if f"ReasonCode.{code.name}" in made
+                    if f"ReasonCode.{code.name}" in built
                 )
 
 
@@ -97,26 +97,26 @@ def _name(scope: ast.stmt) -> str:
 
 def _made(node: ast.AST) -> set[str]:
     """The codes that `because` takes here, or that a choice or a table holds for it."""
-    parts: list[ast.expr] = []
+    pieces: list[ast.expr] = []
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == "because"
     ):
-        parts = [node.args[0]]
+        pieces = [node.args[0]]
     elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
         node.value, ast.IfExp
     ):
-        parts = [node.value]
+        pieces = [node.value]
     elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
         node.value, ast.Dict
     ):
-        parts = node.value.values  # a key only asks for words about a code
+        pieces = node.value.values  # a key only asks for words about a code
     return {
-        ast.unparse(one)
-        for part in parts
-        for one in ast.walk(part)
-        if isinstance(one, ast.Attribute)
+        ast.unparse(item)
+        for piece in pieces
+        for item in ast.walk(piece)
+        if isinstance(item, ast.Attribute)
     }
 
 

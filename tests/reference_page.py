@@ -61,7 +61,7 @@ def page() -> str:
     """The page, in Markdown."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    parts = [
+    pieces = [
         HEAD,
         *_commands(group, "sourcing"),
         SETTINGS,
@@ -70,7 +70,7 @@ def page() -> str:
         DEPLOYED,
         *_deployments(),
     ]
-    return "\n".join(parts)
+    return "\n".join(pieces)
 
 
 def _commands(group: TyperGroup, called: str) -> Iterator[str]:
@@ -83,23 +83,28 @@ def _commands(group: TyperGroup, called: str) -> Iterator[str]:
 
 
 def _command(command: TyperCommand | TyperGroup, called: str) -> Iterator[str]:
-    arguments = [one for one in command.params if isinstance(one, TyperArgument)]
+    arguments = [item for item in command.params if isinstance(item, TyperArgument)]
     options = [
-        one for one in command.params if isinstance(one, TyperOption) and not one.hidden
+        item
+        for item in command.params
+        if isinstance(item, TyperOption) and not item.hidden
     ]
     usage = " ".join(
         [called, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])]
     )
     paragraphs = (command.help or "").split("\n\n")
-    words = "\n\n".join(_one_line(paragraph) for paragraph in paragraphs)
-    yield f"### {called}\n\n`{usage}`\n\n{words}\n"
-    rows = [(_argument(one), one) for one in arguments if one.help] + [
-        (_option(one), one) for one in options
-    ]
+    message = "\n\n".join(_one_line(paragraph) for paragraph in paragraphs)
+    yield f"### {called}\n\n`{usage}`\n\n{message}\n"
+    rows = [
+        (_argument(argument), argument) for argument in arguments if argument.help
+    ] + [(_option(option), option) for option in options]
     if rows:
         yield from _table(
             ("", ""),
-            [(f"`{name}`", f"{one.help or ''}{_default(one)}") for name, one in rows],
+            [
+                (f"`{name}`", f"{item.help or ''}{_default(item)}")
+                for name, item in rows
+            ],
         )
 
 
@@ -165,11 +170,11 @@ def _deployments() -> Iterator[str]:
     )["deployments"]
     rows = [
         (
-            f"`{one['name']}`",
-            _when(one),
-            _in_short(one["description"]),
+            f"`{item['name']}`",
+            _when(item),
+            _in_short(item["description"]),
         )
-        for one in listed
+        for item in listed
     ]
     yield from _table(("deployment", "when", "does"), rows)
 
@@ -181,7 +186,9 @@ def _in_short(description: str) -> str:
 
 def _when(deployment: Mapping[str, Any]) -> str:
     crons = [
-        f"`{one['cron']}`" for one in deployment["schedules"] if one.get("active", True)
+        f"`{item['cron']}`"
+        for item in deployment["schedules"]
+        if item.get("active", True)
     ]
     return ", ".join(crons) or "when started"
 

@@ -70,14 +70,16 @@ class RewritingProxy:
             assert request.transport
             request.transport.abort()
             return web.Response()
-        told = Told(path, ROLES.get(path, Role.OTHER), None, answer.status, Random(1))
+        notices = Told(
+            path, ROLES.get(path, Role.OTHER), None, answer.status, Random(1)
+        )
         if path in self.answers and (body := json.loads(text)).get("data") is not None:
             body["data"] = self.answers[path](body["data"])
             text = json.dumps(body).encode()
         if self.deviation:
-            text = told_by(self.deviation, told, text)
+            text = told_by(self.deviation, notices, text)
         return web.Response(
-            status=told.status, body=text, content_type="application/json"
+            status=notices.status, body=text, content_type="application/json"
         )
 
 

@@ -97,9 +97,9 @@ def own_sandbox() -> Iterator[RunningSandbox]:
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        words = process.stdout.readline().split()
+        text = process.stdout.readline().split()
         try:
-            yield RunningSandbox(words[words.index("on") + 1])
+            yield RunningSandbox(text[text.index("on") + 1])
         finally:
             process.terminate()
 
@@ -115,7 +115,7 @@ class Merchant:
     @property
     def environment(self) -> dict[str, str]:
         """The merchant's settings and nobody else's."""
-        others = {
+        neighbours = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("XPORTCN_", "SOURCING_"))
@@ -125,7 +125,7 @@ class Merchant:
             "SOURCING_DATA_DIR": str(self.folder / "data"),
             "COLUMNS": "200",
         }
-        return {**others, **own, **self.settings}
+        return {**neighbours, **own, **self.settings}
 
     def start(self, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own; its output is kept."""
@@ -144,8 +144,8 @@ class Merchant:
         variables ends with it.
         """
         with patch.dict(os.environ, {**self.environment, **settings}, clear=True):
-            words = [str(argument) for argument in arguments]
-            return copy_context().run(CliRunner().invoke, app, words)
+            text = [str(argument) for argument in arguments]
+            return copy_context().run(CliRunner().invoke, app, text)
 
     def report(self, *arguments: str | Path, **settings: str) -> Any:
         """Run a command with `--json` and read what it prints."""
@@ -163,7 +163,7 @@ def single_line_orders(
     return [
         {
             **RECEIVER,
-            "order_ref": f"{marketplace}-{place:03d}",
+            "order_ref": f"{marketplace}-{index:03d}",
             "marketplace": marketplace,
             "item": sku["item_id"],
             "sku": sku["sku_id"],
@@ -173,7 +173,7 @@ def single_line_orders(
             "note": "",
         }
         for marketplace, count in counts.items()
-        for place, sku in enumerate(sandbox.catalogue(marketplace, count))
+        for index, sku in enumerate(sandbox.catalogue(marketplace, count))
     ]
 
 

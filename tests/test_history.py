@@ -22,35 +22,35 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def record(
     order_ref: str, order_id: str, paid_minor: int, shipment_order_id: str
 ) -> OrderRecord:
-    known: dict[str, Any] = dict.fromkeys(OrderRecord.__dataclass_fields__)
-    known |= {
+    expected: dict[str, Any] = dict.fromkeys(OrderRecord.__dataclass_fields__)
+    expected |= {
         "order_ref": order_ref,
         "order_id": order_id,
         "batch_id": "batch",
         "state": OrderState.BOOKED,
     }
-    known |= {
+    expected |= {
         "marketplace": Marketplace.TAOBAO,
         "currency": "CNY",
         "approved_minor": 1000,
         "spent_at": NOON,
     }
     return OrderRecord(
-        **known | {"paid_minor": paid_minor, "shipment_order_id": shipment_order_id}
+        **expected | {"paid_minor": paid_minor, "shipment_order_id": shipment_order_id}
     )
 
 
 def effect(
     order_ref: str, action: Action, status: EffectStatus = EffectStatus.DONE
 ) -> EffectRecord:
-    known: dict[str, Any] = dict.fromkeys(EffectRecord.__dataclass_fields__)
-    known |= {
+    expected: dict[str, Any] = dict.fromkeys(EffectRecord.__dataclass_fields__)
+    expected |= {
         "key": f"{order_ref}:{action}",
         "order_ref": order_ref,
         "action": action,
         "status": status,
     }
-    return EffectRecord(**known | {"attempt": 1, "intent_at": NOON})
+    return EffectRecord(**expected | {"attempt": 1, "intent_at": NOON})
 
 
 class Story:
@@ -84,7 +84,7 @@ class Story:
         self.limits = AllowedAmounts(batches={"batch": 2000}, day=2000)
 
     def told(self, *, at_rest: bool = True) -> list[str]:
-        found = violations(
+        findings = violations(
             self.books,
             self.orders,
             self.effects,
@@ -92,16 +92,16 @@ class Story:
             limits=self.limits,
             at_rest=at_rest,
         )
-        return [str(violation) for violation in found]
+        return [str(violation) for violation in findings]
 
     def ledger(self, order_ref: str, **columns: Any) -> None:
         self.orders[order_ref] = replace(self.orders[order_ref], **columns)
 
     def status(self, order_ref: str, action: Action, status: EffectStatus) -> None:
-        kept = [
+        effects = [
             e for e in self.effects if (e.order_ref, e.action) != (order_ref, action)
         ]
-        self.effects = [*kept, effect(order_ref, action, status)]
+        self.effects = [*effects, effect(order_ref, action, status)]
 
 
 def book_order(reference: str, order_id: str, paid_fen: int) -> dict[str, Any]:
@@ -276,9 +276,9 @@ def test_a_planted_violation_is_found(plant: Callable[[Story], None]) -> None:
 def test_every_rule_has_a_planted_violation() -> None:
     """A new rule needs a planted breach."""
 
-    assert {line.split(":")[0] for told in PLANTED.values() for line in told} == set(
-        Rule
-    )
+    assert {
+        line.split(":")[0] for notices in PLANTED.values() for line in notices
+    } == set(Rule)
 
 
 def test_what_is_open_excuses_what_the_row_does_not_tell() -> None:

@@ -50,7 +50,7 @@ def test_the_end_tells_each_need_once_and_how_to_have_it() -> None:
 def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = {
+    record = {
         "/old": "9.6.24",
         "/new": "15.18 (Debian 15.18-0+deb12u1)",
         "/newest": "18.6",
@@ -59,7 +59,7 @@ def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(
     def answer(command: Sequence[Path]) -> str:
         if command[0].parent == Path("/none"):
             raise PermissionError
-        return f"initdb (PostgreSQL) {told[str(command[0].parent)]}\n"
+        return f"initdb (PostgreSQL) {record[str(command[0].parent)]}\n"
 
     monkeypatch.setattr(postgres, "_as_owner", answer)
     monkeypatch.setattr(

@@ -46,7 +46,8 @@ def test_nothing_but_sourcing_lies_at_the_top_of_an_installation(
 def test_the_deployments_of_an_installation_find_their_flows(wheel: set[str]) -> None:
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     entrypoints = {
-        str(SITE / one["entrypoint"].partition(":")[0]) for one in deployments
+        str(SITE / deployment["entrypoint"].partition(":")[0])
+        for deployment in deployments
     }
     assert entrypoints | {"sourcing/site/prefect.yaml"} <= wheel
 
@@ -58,13 +59,13 @@ def test_the_deployments_of_an_installation_find_their_flows(wheel: set[str]) ->
 def test_every_file_of_the_product_is_in_an_installation_also_those_that_are_no_module(
     folder: str, wheel: set[str]
 ) -> None:
-    there = {
+    present = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
     }
     assert {
-        str(SITE / name) for name in there if "__pycache__" not in name
+        str(SITE / name) for name in present if "__pycache__" not in name
     } - wheel == set()
 
 
@@ -106,8 +107,11 @@ def test_the_version_is_the_last_tag_and_the_commit_between_releases(
 
 
 def test_the_command_shows_its_version() -> None:
-    said = CliRunner().invoke(app, ["--version"])
-    assert (said.exit_code, said.stdout) == (0, f"sourcing {sourcing.__version__}\n")
+    output = CliRunner().invoke(app, ["--version"])
+    assert (output.exit_code, output.stdout) == (
+        0,
+        f"sourcing {sourcing.__version__}\n",
+    )
 
 
 def test_the_package_has_the_snapshots_and_what_prefect_looks_for() -> None:
@@ -115,8 +119,8 @@ def test_the_package_has_the_snapshots_and_what_prefect_looks_for() -> None:
         "entry-points"
     ]
     assert entry_points == {"prefect.collections": {"sourcing": "sourcing.blocks"}}
-    found: tuple[object, ...] = (sourcing.Snapshots, InstalledBlock, sourcing.SITE)
-    assert found == (Snapshots, XportcnCredentials, ROOT)
+    result: tuple[object, ...] = (sourcing.Snapshots, InstalledBlock, sourcing.SITE)
+    assert result == (Snapshots, XportcnCredentials, ROOT)
 
 
 def test_the_stub_has_the_methods_of_the_class_and_their_parameters() -> None:
@@ -128,8 +132,8 @@ def test_the_stub_has_the_methods_of_the_class_and_their_parameters() -> None:
         if isinstance(node, ast.FunctionDef) and not node.decorator_list
     ]
     stubbed = {
-        one.name: [arg.arg for arg in (*one.args.args, *one.args.kwonlyargs)]
-        for one in methods
+        method.name: [arg.arg for arg in (*method.args.args, *method.args.kwonlyargs)]
+        for method in methods
     }
     assert stubbed == {
         name: [*inspect.signature(getattr(Snapshots, name)).parameters]
@@ -137,8 +141,8 @@ def test_the_stub_has_the_methods_of_the_class_and_their_parameters() -> None:
     }
     public = {
         name
-        for name, one in vars(Snapshots).items()
-        if inspect.isfunction(one) and not name.startswith("_")
+        for name, item in vars(Snapshots).items()
+        if inspect.isfunction(item) and not name.startswith("_")
     }
     assert public == {name for name in stubbed if not name.startswith("_")}
 

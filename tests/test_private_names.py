@@ -154,13 +154,13 @@ def touched() -> set[tuple[str, str]]:
     }
     stored = {line for text in product().values() for line in STORED.findall(text)}
     own |= {name for line in stored for name in OF_ITSELF.findall(line)}
-    found = set()
+    findings = set()
     for at, text in product().items():
         names = {f"_{name}" for name in OF_AN_OBJECT.findall(text)}
         names |= {*filter(INNER.fullmatch, imported(text)), *IN_A_TEXT.findall(text)}
         names |= set(OF_ITSELF.findall(text)) - own
-        found |= {(name, at) for name in names - DOCUMENTED}
-    return found
+        findings |= {(name, at) for name in names - DOCUMENTED}
+    return findings
 
 
 @cache
@@ -168,11 +168,11 @@ def installed(of: str) -> str:
     """The source of a file of an installed package; empty where it has gone."""
     spec = find_spec(of.partition("/")[0])
     assert spec is not None
-    found = Path(spec.origin or "").parent.parent.glob(of)
-    return "".join(path.read_text() for path in found)
+    paths = Path(spec.origin or "").parent.parent.glob(of)
+    return "".join(path.read_text() for path in paths)
 
 
-@pytest.mark.parametrize("one", PRIVATE, ids=lambda one: f"{one.name} in {one.at}")
+@pytest.mark.parametrize("one", PRIVATE, ids=lambda item: f"{item.name} in {item.at}")
 def test_an_inner_name_is_still_there(one: Private) -> None:
     assert one.has in installed(one.of), (
         f"{one.of} has no {one.has!r} any more. {one.on_that_day}"
@@ -189,10 +189,12 @@ def test_settings_of_prefect_exist() -> None:
         for text in product().values()
         for name in re.findall(r"\bPREFECT_[A-Z]\w*[A-Z]\b", text)
     }
-    others = {one.name for one in PRIVATE}
-    assert sorted(name for name in named - others if not hasattr(settings, name)) == []
+    neighbours = {item.name for item in PRIVATE}
+    assert (
+        sorted(name for name in named - neighbours if not hasattr(settings, name)) == []
+    )
 
 
 def test_no_other_inner_name_is_touched() -> None:
     """What is new has a public way, or gets a row with its reason."""
-    assert sorted(touched() - {(one.name, one.at) for one in PRIVATE}) == []
+    assert sorted(touched() - {(item.name, item.at) for item in PRIVATE}) == []

@@ -50,9 +50,11 @@ def modules() -> dict[str, ast.Module]:
 
 
 def test_each_code_is_made_a_reason_in_one_place() -> None:
-    places = given_by()
+    locations = given_by()
     assert {
-        code: places.get(code) for code in ReasonCode if len(places.get(code, ())) != 1
+        code: locations.get(code)
+        for code in ReasonCode
+        if len(locations.get(code, ())) != 1
     } == {}
 
 
@@ -76,22 +78,22 @@ def made() -> Iterator[tuple[str, set[str]]]:
                 and isinstance(node.func, ast.Name)
                 and node.func.id == "because"
             ):
-                given = {keyword.arg for keyword in node.keywords if keyword.arg}
-                for one in ast.walk(node.args[0]):
+                inputs = {keyword.arg for keyword in node.keywords if keyword.arg}
+                for item in ast.walk(node.args[0]):
                     if (
-                        isinstance(one, ast.Attribute)
-                        and ast.unparse(one.value) == "ReasonCode"
+                        isinstance(item, ast.Attribute)
+                        and ast.unparse(item.value) == "ReasonCode"
                     ):
-                        yield one.attr, given
+                        yield item.attr, inputs
 
 
 def test_a_reason_has_the_facts_that_its_sentence_needs() -> None:
-    for name, given in made():
-        words = ReasonCode[name].words
+    for name, inputs in made():
+        wording = ReasonCode[name].words
         needed = {
-            *FACT.findall(OPTIONAL.sub("", f"{words.sentence} {words.remedy}"))
+            *FACT.findall(OPTIONAL.sub("", f"{wording.sentence} {wording.remedy}"))
         } - {"remedy"}
-        assert needed - given <= BY_LATER_FACTS.get(name.lower(), set()), name
+        assert needed - inputs <= BY_LATER_FACTS.get(name.lower(), set()), name
 
 
 def is_prose(node: ast.expr) -> bool:
@@ -118,10 +120,10 @@ def decides(node: ast.AST) -> bool:
 
 def test_nothing_decides_by_the_words_of_a_reason() -> None:
     """Else a comma in a sentence would change what is bought."""
-    found = [
+    findings = [
         f"{name}:{node.lineno} {ast.unparse(node)}"
         for name, module in modules().items()
         for node in ast.walk(module)
         if isinstance(node, ast.expr) and decides(node)
     ]
-    assert found == []
+    assert findings == []

@@ -192,8 +192,8 @@ def words_of(folder: str) -> dict[str, frozenset[str]]:
 def having(names: Collection[str], *folders: str) -> Iterator[tuple[str, ast.Module]]:
     """Files in which one of these may be an identifier."""
     for folder in folders:
-        for name, words in words_of(folder).items():
-            if not words.isdisjoint(names):
+        for name, text in words_of(folder).items():
+            if not text.isdisjoint(names):
                 yield name, ast.parse((ROOT / name).read_text())
 
 
@@ -235,13 +235,13 @@ def defined(tree: ast.Module) -> Iterator[str]:
 
 
 def test_no_retired_identifier_is_left() -> None:
-    found = {
+    findings = {
         f"{file}: {name}, say {RETIRED[name]}"
         for file, tree in having(RETIRED.keys(), *CODE)
         for name in {*identifiers(tree), *Path(file).parts, Path(file).stem}
         & RETIRED.keys()
     }
-    assert sorted(found) == []
+    assert sorted(findings) == []
 
 
 def test_a_common_word_names_nothing_that_another_file_reads() -> None:
@@ -250,7 +250,7 @@ def test_a_common_word_names_nothing_that_another_file_reads() -> None:
     def is_common(name: str) -> bool:
         return bool(common.search(name)) and name not in NAMED_SO
 
-    found = {
+    findings = {
         f"{file}: {name}"
         for folder in PRODUCT
         for file, code in code_of(folder).items()
@@ -258,13 +258,13 @@ def test_a_common_word_names_nothing_that_another_file_reads() -> None:
         for name in defined(ast.parse((ROOT / file).read_text()))
         if is_common(name)
     }
-    found |= {
+    findings |= {
         file
         for folder in PRODUCT
         for file in code_of(folder)
         if is_common(Path(file).stem)
     }
-    assert sorted(found) == []
+    assert sorted(findings) == []
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -321,7 +321,10 @@ def prose() -> dict[str, str]:
     texts = {file: "\n".join(DOCSTRING.findall(file.read_text())) for file in files}
     return {
         str(file.relative_to(ROOT)): text
-        for file, text in [*texts.items(), *((one, one.read_text()) for one in pages)]
+        for file, text in [
+            *texts.items(),
+            *((page, page.read_text()) for page in pages),
+        ]
     }
 
 
@@ -362,15 +365,15 @@ def test_a_private_word_is_in_no_text_that_is_printed() -> None:
         for file in files
         if PRINTED.search(text := file.read_text())
     }
-    found = {
+    findings = {
         (name, text)
         for name, source in texts.items()
         for text in printed(ast.parse(source))
         if " " in text and PRINTED.search(text)
     }
-    found |= {
+    findings |= {
         (page.name, line)
         for page in PAGES
         for line in PRINTED.findall(page.read_text())
     }
-    assert sorted(found) == []
+    assert sorted(findings) == []

@@ -23,5 +23,5 @@ def in_words(judged: T) -> T:
     if isinstance(judged, Verdict):
         return replace(judged, why=judged.why and in_these_words(str(judged.why)))
     if isinstance(judged, dict):
-        return {name: in_words(one) for name, one in judged.items()}  # type: ignore[return-value]
+        return {name: in_words(item) for name, item in judged.items()}  # type: ignore[return-value]
     return judged

@@ -158,7 +158,7 @@ class Weather:
                 else {}
             )
             return web.Response(status=429, headers=headers)
-        if (words := self.fails_on.get(request.path)) and words in await request.read():
+        if (text := self.fails_on.get(request.path)) and text in await request.read():
             return web.Response(status=500)
         try:
             answer = await self._forward(request)
@@ -192,23 +192,23 @@ class Weather:
         async with self._session.request(
             request.method, url, data=body, headers=headers
         ) as answer:
-            told = {
+            record = {
                 name: value
                 for name, value in answer.headers.items()
                 if name.lower() not in OF_A_CONNECTION
             }
             return web.Response(
-                status=answer.status, body=await answer.read(), headers=told
+                status=answer.status, body=await answer.read(), headers=record
             )
 
     def _fall(self, path: str, *, after: bool) -> Fall | None:
-        found = next(
+        fall = next(
             (fall for fall in self.falls if fall.path in path and fall.after is after),
             None,
         )
-        if found is not None:
-            self.falls.remove(found)
-        return found
+        if fall is not None:
+            self.falls.remove(fall)
+        return fall
 
 
 @contextmanager

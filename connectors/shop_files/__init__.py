@@ -70,8 +70,8 @@ def _read(kind: type[T], path: Path) -> T:
         problem = f"can't be read ({error.strerror})"
     except ValidationError as error:
         wrong = [
-            f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
-            for error in error.errors(include_input=False)
+            f"{'.'.join(map(str, flaw['loc']))}: {flaw['msg']}"
+            for flaw in error.errors(include_input=False)
         ]
         problem = "; ".join(wrong)
     except ValueError:

@@ -79,7 +79,7 @@ def effects_leaving(
         for effect in every_open_effect(ledger)
         if effect.action in SPENDING and _may_be_at_it(effect, logs)
     ]
-    return [leaving for leaving in leaving if leaving.until > moment]
+    return [leaving_call for leaving_call in leaving if leaving_call.until > moment]
 
 
 def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
@@ -93,8 +93,8 @@ def waiting_words(leaving: list[Leaving]) -> str:
     """`3 claimed before may still leave or wait for an answer (2 pay, 1 book), until
     10:02:30 UTC; waiting for that`.
     """
-    kinds = counted(str(leaving.effect.action) for leaving in leaving)
-    last = max(leaving.until for leaving in leaving)
+    kinds = counted(str(leaving_call.effect.action) for leaving_call in leaving)
+    last = max(leaving_call.until for leaving_call in leaving)
     return (
         f"{len(leaving):,} claimed before may still leave or wait for an answer "
         f"({kinds}), until {last:%H:%M:%S} UTC; waiting for that"

@@ -155,9 +155,9 @@ def restricted(settings: SourcingSettings, options: BatchOptions) -> SourcingSet
     }
     amounts: dict[str, str] = {}
     for name, limit in limits.items():
-        known = [limit for limit in limit if limit is not None]
+        known = [choice for choice in limit if choice is not None]
         if known:
-            amounts[name] = str(min(known, key=lambda limit: limit.minor).major)
+            amounts[name] = str(min(known, key=lambda choice: choice.minor).major)
     return settings.model_copy(update=amounts)
 
 

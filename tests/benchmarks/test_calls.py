@@ -109,8 +109,8 @@ def test_the_longest_chain_counts_no_call_longer_than_a_client_waits() -> None:
 
 def test_calls_under_way_are_counted_while_work_is_left() -> None:
     """Two at once until the last two have begun, then one after the other ends."""
-    told = sums([(0.0, 2.0), (0.0, 2.0), (2.0, 3.0), (2.0, 6.0)], at_once=2)
-    assert told == {
+    notices = sums([(0.0, 2.0), (0.0, 2.0), (2.0, 3.0), (2.0, 6.0)], at_once=2)
+    assert notices == {
         "calls": 4,
         "first": 0.0,
         "seconds": 6.0,

@@ -109,9 +109,9 @@ def test_of_many_faults_the_first_are_told_and_json_has_all(
     )
     done = sourcing(*command, tmp_path / "requests.csv", "--json")
     assert done.exit_code == 2
-    head, *told, last = done.stderr.splitlines()
+    head, *notices, last = done.stderr.splitlines()
     assert head == "sourcing: the request file has 301 faults; nothing was sent:"
-    assert (len(told), last) == (50, "  and 251 more: see them with --json")
+    assert (len(notices), last) == (50, "  and 251 more: see them with --json")
     faults = json.loads(done.stdout)["faults"]
     assert len(faults) == 301
     assert faults[-1] == {

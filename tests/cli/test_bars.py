@@ -39,5 +39,5 @@ def test_a_question_between_the_bars_is_not_wiped_when_they_go_on(
             screen.write("Buy 1 order? [y/N]: y\n")
         bars.start("create", 1)
         bars.advance("create", 1)
-    shown = [line.split()[0] for line in screen_of(screen.getvalue()) if line.strip()]
-    assert shown == ["search", "preview", "Buy", "create"]
+    listing = [line.split()[0] for line in screen_of(screen.getvalue()) if line.strip()]
+    assert listing == ["search", "preview", "Buy", "create"]

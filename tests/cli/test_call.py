@@ -91,7 +91,7 @@ def carted(sourcing: Sourcing) -> list[int]:
 def noted(ledger: Ledger) -> list[str]:
     """The first words of what was noted of calls."""
     noted_words = select(marks.c.words).where(marks.c.name == NOTE)
-    return [words.split()[0] for words in ledger.column(noted_words)]
+    return [text.split()[0] for text in ledger.column(noted_words)]
 
 
 @pytest.mark.parametrize(

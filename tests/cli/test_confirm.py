@@ -98,8 +98,8 @@ def test_a_first_payment_that_is_otherwise_holds_the_marketplace(
 ) -> None:
     """The next question is then whether all is right there again."""
     done = sourcing("confirm", "taobao", "--yes", *given)
-    why = f"taobao is held: the payment of A-1 was not as expected: {what}"
-    assert done.stderr.splitlines()[1:] == [f"sourcing: recorded: {why}"]
+    reason = f"taobao is held: the payment of A-1 was not as expected: {what}"
+    assert done.stderr.splitlines()[1:] == [f"sourcing: recorded: {reason}"]
     assert list(ledger.holds.standing()) == [TAOBAO]
     done = sourcing("confirm", "taobao", "--yes")
     assert done.stderr.splitlines()[-1] == "sourcing: recorded: its amounts are right"
@@ -121,13 +121,13 @@ def test_a_run_at_a_terminal_asks_about_a_first_payment_at_once(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only where the person wants to answer now; until then the question stays open."""
-    said = [False]
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: said.pop(0))
+    output = [False]
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: output.pop(0))
     ask_about_first_payments()
-    assert (said, ledger.first_orders.asked()) == ([], {TAOBAO: "A-1"})
-    said += [True, True]
+    assert (output, ledger.first_orders.asked()) == ([], {TAOBAO: "A-1"})
+    output += [True, True]
     ask_about_first_payments()
-    assert (said, ledger.first_orders.asked()) == ([], {})
+    assert (output, ledger.first_orders.asked()) == ([], {})
     ask_about_first_payments()
 
 
@@ -139,9 +139,9 @@ def test_doctor_shows_the_question_about_a_first_payment(
 
     def payments() -> tuple[str, str]:
         (line,) = [
-            one
-            for one in json.loads(sourcing("doctor", "--json").stdout)
-            if one["check"] == "payments"
+            item
+            for item in json.loads(sourcing("doctor", "--json").stdout)
+            if item["check"] == "payments"
         ]
         return line["found"], line["remedy"]
 
@@ -185,22 +185,20 @@ async def test_each_question_has_its_field_in_the_form(
             )
         ],
     )
-    nameless = because(ReasonCode.NO_REFERENCE_YET)
-    ledger.change(
-        [OrderChange(order_ref="A-3", state=OrderState.ORDERED, why=nameless)]
-    )
+    reason = because(ReasonCode.NO_REFERENCE_YET)
+    ledger.change([OrderChange(order_ref="A-3", state=OrderState.ORDERED, why=reason)])
     ledger.change(
         [OrderChange(order_ref="A-2", state=OrderState.HELD, why=reasons.get(asked))]
     )
     if asked == Topic.AMOUNTS:
         ledger.first_orders.answer(TAOBAO, "A-1", otherwise="two bills", by="mei")
     topic = Topic.AMOUNTS if asked == "units" else Topic(asked)
-    before = {one.topic for one in open_about(ledger, TAOBAO)}
+    before = {item.topic for item in open_about(ledger, TAOBAO)}
     assert topic in before
     assert (
         await confirm_marketplace.fn(TAOBAO, said_by="mei")
     ) == "taobao: nothing of that was asked"
-    assert {one.topic for one in open_about(ledger, TAOBAO)} == before
+    assert {item.topic for item in open_about(ledger, TAOBAO)} == before
     assert (
         await confirm_marketplace.fn(TAOBAO, said_by="mei", **field)
     ) != "taobao: nothing of that was asked"
@@ -208,7 +206,7 @@ async def test_each_question_has_its_field_in_the_form(
         topic is Topic.ALL_KNOWN
     )  # which looks again for what the order waits for
     assert (
-        topic in {one.topic for one in open_about(ledger, TAOBAO)}
+        topic in {item.topic for item in open_about(ledger, TAOBAO)}
     ) == is_until_the_next_run
 
 

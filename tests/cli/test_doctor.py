@@ -59,8 +59,8 @@ def test_the_real_service_is_not_to_be_started(
     }.items():
         monkeypatch.setenv(f"XPORTCN_{name}", value)
     monkeypatch.setenv("XPORTCN_USER_ID", "1")
-    found, remedies = told_of_service(sourcing)
-    assert found["account"] == UNREACHED["account"]
+    findings, remedies = told_of_service(sourcing)
+    assert findings["account"] == UNREACHED["account"]
     assert remedies == ["check the network and the address, or set XPORTCN_BASE_URL"]
 
 
@@ -69,23 +69,23 @@ def test_several_addresses_without_a_default_are_told_before_the_run_that_is_ref
 ) -> None:
     monkeypatch.setenv("XPORTCN_BASE_URL", sandbox.url)
     sandbox.faults({"path": "/open/address/get", "kind": "no_default"})
-    found, remedies = told_of_service(sourcing)
+    findings, remedies = told_of_service(sourcing)
     sandbox.faults()
-    assert found["account"].startswith(
+    assert findings["account"].startswith(
         "Basics / Get user address information: the account has 2 addresses of which none"
     )
     assert (
         "华南集运仓 (广东省 深圳市), 华东集运仓 (浙江省 金华市). Make one the default"
-        in found["account"]
+        in findings["account"]
     )
     assert remedies == []
 
 
 def ledger_check(sourcing: Sourcing) -> tuple[bool, str]:
     (check,) = [
-        one
-        for one in json.loads(sourcing("doctor", "--json").stdout)
-        if one["check"] == "ledger"
+        item
+        for item in json.loads(sourcing("doctor", "--json").stdout)
+        if item["check"] == "ledger"
     ]
     return check["ok"], check["found"]
 
@@ -115,9 +115,9 @@ def test_the_age_of_the_last_backup_is_shown(
 ) -> None:
     def shown() -> dict[str, object]:
         [check] = [
-            one
-            for one in json.loads(sourcing("doctor", "--json").stdout)
-            if one["check"] == "backup"
+            item
+            for item in json.loads(sourcing("doctor", "--json").stdout)
+            if item["check"] == "backup"
         ]
         return dict(check)
 
@@ -235,15 +235,15 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
     ) as ledger:
         ledger.outbox.put(Message(cause="a", subject="a file has faults", body=""))
         ledger.outbox.address(["ntfys"], ledger.clock())
-        due = ledger.outbox.due(ledger.clock())
-        assert due is not None
+        message = ledger.outbox.due(ledger.clock())
+        assert message is not None
         unreachable = "it did not take the message, or can't be reached"
-        ledger.outbox.failed(due, unreachable, ledger.clock())
-    found, is_well = _of_messages(sourcing)
-    assert "1 message of the last day did not arrive" in found
+        ledger.outbox.failed(message, unreachable, ledger.clock())
+    finding, is_well = _of_messages(sourcing)
+    assert "1 message of the last day did not arrive" in finding
     assert (
         "ntfys did not get it: it did not take the message, or can't be reached; tried again"
-        in found
+        in finding
     )
     assert not is_well
 
@@ -253,5 +253,5 @@ def _of_messages(sourcing: Sourcing) -> tuple[str, bool]:
     assert not [
         secret for secret in ("secret", "topic-5f0c", "/hook/token") if secret in output
     ]
-    (finding,) = (one for one in json.loads(output) if one["check"] == "messages")
+    (finding,) = (item for item in json.loads(output) if item["check"] == "messages")
     return finding["found"], finding["ok"]

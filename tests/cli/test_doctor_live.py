@@ -62,7 +62,7 @@ def test_nothing_differs_in_a_service_that_keeps_the_contract(
     """Exit code 0, and how many reads fit."""
     done = sourcing("doctor", "--live", "--json")
     assert (done.exit_code, not_well(done)) == (0, {})
-    reads = next(one for one in json.loads(done.stdout) if one["check"] == "reads")
+    reads = next(item for item in json.loads(done.stdout) if item["check"] == "reads")
     assert reads["found"].startswith("27 fit their models; not asked: ")
 
 
@@ -74,12 +74,12 @@ def test_exactly_the_changed_operations_are_named(
     """
     done = sourcing("doctor", "--live", "--json")
     assert done.exit_code == 3
-    told = not_well(done)
-    assert [*told] == [
+    notices = not_well(done)
+    assert [*notices] == [
         "Taobao / Product / Query product by Taobao product ID",
         "1688 / Product / Product keyword query",
     ]
-    path, name = told.values()
+    path, name = notices.values()
     assert path.startswith("GET /open/product/get at ")
     assert name == "the answer does not fit the contract at `data.0.offerId`"
 

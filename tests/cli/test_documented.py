@@ -44,7 +44,7 @@ def test_everything_in_the_reference_has_words() -> None:
     rows = [line for line in REFERENCE.splitlines() if line.startswith("| `")]
     cells = {row: row.removesuffix(" |").rsplit(" | ", 1) for row in rows}
     assert [
-        row for row, (_, *words) in cells.items() if not words or not words[0].strip()
+        row for row, (_, *text) in cells.items() if not text or not text[0].strip()
     ] == []
 
 
@@ -128,10 +128,10 @@ def test_what_a_newcomer_reads_stays_short() -> None:
         for path in PAGES
         if path.name not in GENERATED and path.parent == ROOT / "docs"
     ]
-    words = {
+    text = {
         path.name: len(path.read_text(encoding="utf-8").split()) for path in written
     }
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1200
-    assert words["architecture.md"] <= 1200
-    assert words["safety.md"] <= 1800
-    assert sum(words.values()) <= 18_000
+    assert text["architecture.md"] <= 1200
+    assert text["safety.md"] <= 1800
+    assert sum(text.values()) <= 18_000

@@ -91,8 +91,8 @@ def test_the_days_by_which_copies_end_are_the_merchants(
     for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
         monkeypatch.setenv("SOURCING_TIMEZONE", zone)
         day = f"{datetime.now(ZoneInfo(zone)) + timedelta(days=90):%Y-%m-%d}"
-        told = json.loads(forget("A-2", "--yes", "--json").stdout)["ends"]
-        assert told["states, logs and events of Prefect's runs"] == day
+        record = json.loads(forget("A-2", "--yes", "--json").stdout)["ends"]
+        assert record["states, logs and events of Prefect's runs"] == day
 
 
 def test_the_same_person_in_another_order_is_told(data: Path) -> None:
@@ -109,10 +109,10 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
     assert b"Zylberstein" not in b"".join(
         path.read_bytes() for path in data.rglob("*") if path.is_file()
     )
-    again = forget("A-1", "A-2", "A-3", "--yes")
+    repeated = forget("A-1", "A-2", "A-3", "--yes")
     assert (
-        again.exit_code,
-        "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout,
+        repeated.exit_code,
+        "Forgotten: the receiver of A-1, A-2, A-3." in repeated.stdout,
     ) == (0, True)
     assert (
         "Its receiver was forgotten on "
@@ -151,8 +151,8 @@ def test_a_file_of_the_inbox_that_is_not_over_is_named(
         ledger.start_batch("night", str(data / "inbox" / "working" / "monday.csv"))
         put_rows(ledger, [plan("A-3", request=request("A-3"), batch_id="night")])
         ledger.change([OrderChange(order_ref="A-3", state=OrderState.CANCELLED)])
-    words = f"{file}: your own file may still have the order's lines; take them out"
-    assert words in forget("A-3", "--yes").stdout
+    message = f"{file}: your own file may still have the order's lines; take them out"
+    assert message in forget("A-3", "--yes").stdout
 
 
 def test_a_run_waits_for_no_rewriting_of_a_large_ledger(

@@ -41,7 +41,7 @@ def test_help_lists_every_command(sourcing: Sourcing) -> None:
     ]
     assert {name for name, _ in listed} == commands()
     assert listed[0][0] == "run"
-    assert all(words[0].isupper() for _, words in listed)
+    assert all(message[0].isupper() for _, message in listed)
 
 
 def test_every_command_has_help_of_its_own(sourcing: Sourcing) -> None:
@@ -72,13 +72,13 @@ def test_only_modules_are_loaded_late() -> None:
     """A package would load what it imports a second time: two classes of one name, and
     one of them is not caught.
     """
-    late = (
+    delayed = (
         "import sys, cli.main; from importlib.util import _LazyModule as Late; "
         "found = {name: object.__getattribute__(one, '__dict__') for name, one in sys.modules.items() "
         "if type(one) is Late}; "
         "assert 'cli.terminal' in found, found; assert not [name for name in found if '__path__' in found[name]], found"
     )
-    subprocess.run([sys.executable, "-c", late], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", delayed], cwd=ROOT, check=True)
 
 
 def test_looking_loads_neither_prefect_nor_arrow() -> None:

@@ -41,10 +41,10 @@ def test_of_many_orders_the_first_are_shown_and_where_the_rest_is(
     """What waits for a person is among them, however late it stands in the file."""
     lines = [*(line(n) for n in range(9_999)), line(9_999, OrderState.HELD)]
     show_orders("Orders", lines)
-    shown = capsys.readouterr().out
-    assert shown.count("A-0") == 50 + 1
-    assert "A-09999 is held: costs too much" in shown
-    assert "and 9,950 more: see them with --json" in shown
+    output = capsys.readouterr().out
+    assert output.count("A-0") == 50 + 1
+    assert "A-09999 is held: costs too much" in output
+    assert "and 9,950 more: see them with --json" in output
 
 
 def test_fifty_orders_are_shown_as_they_come(
@@ -54,9 +54,9 @@ def test_fifty_orders_are_shown_as_they_come(
     show_orders(
         "Orders", [line(0), line(1, OrderState.HELD), *(line(n) for n in range(2, 50))]
     )
-    shown = capsys.readouterr().out
-    assert "more" not in shown
-    assert shown.index("A-00000") < shown.index("A-00001") < shown.index("A-00049")
+    output = capsys.readouterr().out
+    assert "more" not in output
+    assert output.index("A-00000") < output.index("A-00001") < output.index("A-00049")
 
 
 @pytest.mark.usefixtures("empty_ledger")
@@ -64,10 +64,10 @@ def test_a_run_prints_the_report_that_prefect_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     print_report(report(line(0), line(1, OrderState.HELD)))
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "Batch batch" in shown
-    assert "paid by this run 0.00 CNY for 2 orders" in shown
-    assert "A-00001 1 held costs too much" in shown
+    output = " ".join(capsys.readouterr().out.split())
+    assert "Batch batch" in output
+    assert "paid by this run 0.00 CNY for 2 orders" in output
+    assert "A-00001 1 held costs too much" in output
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,17 @@ def test_the_question_comes_after_plan_costs_and_reason(
         to_ship=[planned(ref) for ref in begun],
     )
     assert ask(question)
-    shown = capsys.readouterr().err
-    told = [
+    output = capsys.readouterr().err
+    notices = [
         line
-        for line in shown.splitlines()
+        for line in output.splitlines()
         if line.startswith(("Goods", "Freight", "Why"))
     ]
-    assert told[-1] == "Why this is asked: it was not approved beforehand."
-    assert ("of 1 line has no price limit." in " ".join(shown.split())) is (
+    assert notices[-1] == "Why this is asked: it was not approved beforehand."
+    assert ("of 1 line has no price limit." in " ".join(output.split())) is (
         len(new) == 1
     )
-    assert shown.rstrip("\n").endswith(words.rstrip())
+    assert output.rstrip("\n").endswith(words.rstrip())
 
 
 def test_of_a_long_plan_the_dearest_are_shown(
@@ -123,9 +123,9 @@ def test_of_a_long_plan_the_dearest_are_shown(
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     orders = [planned(f"A-{n}", fen=1000 + n) for n in range(60)]
     assert not ask(request_for(batch_id="b", to_buy=orders, to_ship=[]))
-    shown = capsys.readouterr().err
-    assert shown.index("A-59 ") < shown.index("A-10 ")
+    output = capsys.readouterr().err
+    assert output.index("A-59 ") < output.index("A-10 ")
     assert (
         "And 10 orders more, none of them dearer than 10.10 CNY. See them with --dry-run --json"
-        in shown
+        in output
     )

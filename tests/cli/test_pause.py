@@ -32,8 +32,8 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
     ]
     for command in ("status", "todo"):
         assert sourcing(command).stdout.startswith("Buying is paused since ")
-    found = json.loads(sourcing("doctor", "--json").stdout)
-    (buying,) = [one for one in found if one["check"] == "buying"]
+    result = json.loads(sourcing("doctor", "--json").stdout)
+    (buying,) = [item for item in result if item["check"] == "buying"]
     assert (buying["ok"], buying["remedy"]) == (True, "to go on: sourcing resume")
     done = sourcing("resume")
     assert (

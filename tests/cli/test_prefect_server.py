@@ -23,11 +23,11 @@ def _typed(name: str, command: TyperCommand) -> list[str]:
     """The command with all that it needs. Without a reason `refund` lists them, without
     a flow.
     """
-    arguments = ["A-1" for one in command.params if isinstance(one, TyperArgument)]
+    arguments = ["A-1" for item in command.params if isinstance(item, TyperArgument)]
     needed = [
-        f"--{one.name}=SF"
-        for one in command.params
-        if isinstance(one, TyperOption) and one.required
+        f"--{item.name}=SF"
+        for item in command.params
+        if isinstance(item, TyperOption) and item.required
     ]
     return [
         name,
@@ -47,9 +47,9 @@ FLOW_COMMANDS = [
     ["reconcile"],
     ["catalog", "taobao", "--everything"],
     *(
-        _typed(name, one)
-        for name, one in REMEDIES.commands.items()
-        if name != "drop" and isinstance(one, TyperCommand)
+        _typed(name, command)
+        for name, command in REMEDIES.commands.items()
+        if name != "drop" and isinstance(command, TyperCommand)
     ),
 ]
 NO_FLOW = [
@@ -103,12 +103,12 @@ def prefect_free(home: Path) -> dict[str, str]:
     """An environment with a home of its own, in which nothing says where a Prefect
     server is.
     """
-    others = {
+    neighbours = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PREFECT_", "SOURCING_"))
     }
-    return {**others, "HOME": str(home), "SOURCING_DATA_DIR": str(home / "data")}
+    return {**neighbours, "HOME": str(home), "SOURCING_DATA_DIR": str(home / "data")}
 
 
 @pytest.mark.endurance

@@ -28,11 +28,11 @@ def bought(tmp_path: Path) -> None:
         ledger.start_batch("b", "file.csv")
         ledger.put_plans([planned(ref) for ref in ("A", "B")], "b")
         paid = Columns({"paid_minor": 1234})
-        why = in_these_words("[bold]sold out[/]")
+        reason = in_these_words("[bold]sold out[/]")
         changes = [
             OrderChange(order_ref="A", state=OrderState.ORDERED),
             OrderChange(order_ref="A", state=OrderState.PAID, writes=paid),
-            OrderChange(order_ref="B", state=OrderState.HELD, why=why),
+            OrderChange(order_ref="B", state=OrderState.HELD, why=reason),
         ]
         for change in changes:
             ledger.change([change])

@@ -29,14 +29,14 @@ def test_all_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     crawl = snapshot_name("crawl", later)
     write(root, night, orders=[order("A-1"), order("A-2")], offers=[offer()])
     write(root, crawl, at=later, offers=[offer()])
-    code, words = said("ls")
-    assert (code, f"2 snapshots in {root}" in words) == (0, True)
-    shown = json.loads(CliRunner().invoke(app, ["snapshot", "ls", "--json"]).stdout)
-    told = [
-        {name: value for name, value in one.items() if name != "bytes"}
-        for one in shown["snapshots"]
+    code, message = said("ls")
+    assert (code, f"2 snapshots in {root}" in message) == (0, True)
+    listing = json.loads(CliRunner().invoke(app, ["snapshot", "ls", "--json"]).stdout)
+    notices = [
+        {name: value for name, value in item.items() if name != "bytes"}
+        for item in listing["snapshots"]
     ]
-    assert told == [
+    assert notices == [
         {
             "snapshot_id": night,
             "written_at": "2026-01-02T03:04:05.678901+00:00",

@@ -46,13 +46,13 @@ def test_whatever_a_killed_start_leaves_the_next_run_works(
     killed(
         merchant, file, when=lambda: bool(server.exists() and server_at_work(server))
     )
-    left = server_at_work(server)
+    remaining = server_at_work(server)
     run = merchant.start("run", file, "--yes", "--json", "--batch", "one")
     try:
         out, err = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 0, err
         assert json.loads(out)["counts"] == {"booked": 1}
-        assert server_at_work(server) == left  # it was taken over, not doubled
+        assert server_at_work(server) == remaining  # it was taken over, not doubled
         assert told_after_a_purchase(merchant) == ([], "")
         assert runs_of(server) == 2
         assert not (tmp_path / ".prefect" / "prefect.db").exists()
@@ -76,10 +76,10 @@ def runs_of(server: Path) -> int:
     """The flow runs that the server of the data folder knows."""
     address = server_at_work(server)
     assert address
-    asked = Request(
+    request = Request(
         f"{address.url}/flow_runs/count", b"{}", {"Content-Type": "application/json"}
     )
-    with urlopen(asked, timeout=PATIENCE_S) as answer:
+    with urlopen(request, timeout=PATIENCE_S) as answer:
         return int(answer.read())
 
 

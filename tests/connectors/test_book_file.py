@@ -149,7 +149,7 @@ def test_a_faulty_book_is_told(
 
 def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> None:
     """They may be the limits, the pieces or the ranks."""
-    told = "row 3: cells under a column without a name are passed over; name the column, or empty them"
+    message = "row 3: cells under a column without a name are passed over; name the column, or empty them"
     rows = [
         ["own_sku", "marketplace", "item", ""],
         ["MOSS-1", "1688", FERN, " "],
@@ -163,7 +163,7 @@ def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> Non
         sheet.append(row)
     book.save(tmp_path / "book.xlsx")
     for name in ("book.csv", "book.xlsx"):
-        with pytest.raises(TableUnusable, match=told) as raised:
+        with pytest.raises(TableUnusable, match=message) as raised:
             book_in(tmp_path / name)
         assert "row 2" not in str(raised.value)
 

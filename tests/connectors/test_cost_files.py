@@ -118,11 +118,11 @@ def test_numbers_are_numbers_days_days_and_ids_text(tmp_path: Path) -> None:
     (row, *_) = sheet_rows(tmp_path / "costs.xlsx", three_orders())
     path = tmp_path / "costs.xlsx"
 
-    seen = {
+    observed = {
         name: (row[name].data_type, row[name].number_format)
         for name in ("order_id", "sku_id", "landed", "rate")
     }
-    assert seen == {
+    assert observed == {
         "order_id": ("s", "@"),
         "sku_id": ("s", "@"),
         "landed": ("n", "#,##0.00"),

@@ -97,15 +97,15 @@ def test_a_sheet_has_numbers_moments_and_ids_as_text(
     assert book.sheetnames == ["orders", "payments"]
     header, first, _ = book["orders"].iter_rows()
     cells = dict(zip([str(cell.value) for cell in header], first, strict=True))
-    seen = {
+    observed = {
         name: (cells[name].value, cells[name].data_type, cells[name].number_format)
         for name in cells
     }
-    assert seen["paid"] == (19.9, "n", "#,##0.00")
-    assert seen["freight"] == (1234, "n", "#,##0")
-    assert seen["order_id"] == ("2542285634920880794", "s", "@")
-    assert seen["paid_at"] == (LOCAL, "d", "yyyy-mm-dd hh:mm:ss")
-    assert seen["reason"] == (FORMULA, "s", "@")
+    assert observed["paid"] == (19.9, "n", "#,##0.00")
+    assert observed["freight"] == (1234, "n", "#,##0")
+    assert observed["order_id"] == ("2542285634920880794", "s", "@")
+    assert observed["paid_at"] == (LOCAL, "d", "yyyy-mm-dd hh:mm:ss")
+    assert observed["reason"] == (FORMULA, "s", "@")
 
 
 def test_parquet_has_decimals_and_the_zone(
@@ -132,22 +132,22 @@ def test_without_a_name_every_table_is_written(
 def test_the_answer_to_a_query_has_amounts_where_their_currency_is(
     settings: SourcingSettings,
 ) -> None:
-    with io.StringIO() as told:
+    with io.StringIO() as string_io:
         print_csv(
             settings,
             "select currency, sum(paid_minor) as paid_minor from orders group by all",
             BOUNDS,
-            told,
+            string_io,
         )
-        assert told.getvalue() == "currency,paid\r\nCNY,19.90\r\n"
-    with io.StringIO() as told:
+        assert string_io.getvalue() == "currency,paid\r\nCNY,19.90\r\n"
+    with io.StringIO() as string_io:
         print_csv(
             settings,
             "select sum(paid_minor) as paid_minor, 1.5 as x, true as y from orders",
             BOUNDS,
-            told,
+            string_io,
         )
-        assert told.getvalue() == "paid_minor,x,y\r\n1990,1.5,true\r\n"
+        assert string_io.getvalue() == "paid_minor,x,y\r\n1990,1.5,true\r\n"
 
 
 def test_a_sheet_loses_no_digit_and_has_nothing_where_it_has_no_number(

@@ -138,8 +138,10 @@ def test_postgresql_names_what_is_wrong_and_no_row(postgres: Postgres) -> None:
         )
         assert told("SELECT cast(%s AS int)", JANE) == "InvalidTextRepresentation"
         assert told("SELECT * FROM orders") == 'relation "orders" does not exist'
-    gone = words_of(raised(lambda: psycopg.connect(f"{url}_missing")))
-    assert gone.endswith(f'database "{url.rpartition("/")[2]}_missing" does not exist')
+    removed = words_of(raised(lambda: psycopg.connect(f"{url}_missing")))
+    assert removed.endswith(
+        f'database "{url.rpartition("/")[2]}_missing" does not exist'
+    )
 
 
 def test_an_error_for_logs_has_nothing_foreign_behind_it_either() -> None:
@@ -149,9 +151,9 @@ def test_an_error_for_logs_has_nothing_foreign_behind_it_either() -> None:
         except ValueError as error:
             raise LedgerUnusable("it is full") from error
 
-    told = traceback_of(raised(act))
-    assert "LedgerUnusable: it is full" in told
-    assert JANE not in told
+    message = traceback_of(raised(act))
+    assert "LedgerUnusable: it is full" in message
+    assert JANE not in message
     defect = shut(raised(lambda: [][int("7")]))
     assert (type(defect), str(defect)) == (Defect, "IndexError")
     assert "raised(lambda" in traceback_of(defect)
@@ -222,7 +224,7 @@ def test_no_other_text_of_a_foreign_error_is_told() -> None:
         for path in sorted((ROOT / folder).rglob("*.py"))
     ]
     trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in files}
-    ours = {
+    own = {
         node.name
         for tree in trees.values()
         for node in ast.walk(tree)
@@ -234,7 +236,7 @@ def test_no_other_text_of_a_foreign_error_is_told() -> None:
         for handler in ast.walk(tree)
         if isinstance(handler, ast.ExceptHandler)
         and handler.name
-        and not caught(handler) <= allowed(file, ours)
+        and not caught(handler) <= allowed(file, own)
         for line, used in told_of(handler)
         if (file, used) not in HARMLESS
     ] == []
@@ -252,19 +254,19 @@ def caught(handler: ast.ExceptHandler) -> set[str]:
 def told_of(handler: ast.ExceptHandler) -> Iterator[tuple[int, str]]:
     """Where the caught error itself becomes text."""
     for node in (inner for inner in ast.walk(handler) if isinstance(inner, ast.expr)):
-        given: list[ast.expr] = []
+        inputs: list[ast.expr] = []
         if isinstance(node, ast.FormattedValue):
-            given = [node.value]
+            inputs = [node.value]
         elif isinstance(node, ast.Call) and is_telling(node):
-            given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        parts = [
-            part
-            for one in given
-            for part in ast.walk(one)
-            if isinstance(one, ast.Name | ast.BoolOp)
+            inputs = [*node.args, *(keyword.value for keyword in node.keywords)]
+        pieces = [
+            piece
+            for item in inputs
+            for piece in ast.walk(item)
+            if isinstance(item, ast.Name | ast.BoolOp)
         ]
         if any(
-            isinstance(part, ast.Name) and part.id == handler.name for part in parts
+            isinstance(piece, ast.Name) and piece.id == handler.name for piece in pieces
         ):
             yield node.lineno, ast.unparse(node)
 

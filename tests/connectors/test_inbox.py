@@ -93,8 +93,8 @@ def test_two_runs_never_have_the_same_file(inbox: Inbox) -> None:
         with inbox.taken(file) as third:
             assert third is None
         inbox.put(first, Folder.DONE, {"note": "fine"}, [])
-    with inbox.taken(file) as late:
-        assert late is None
+    with inbox.taken(file) as path:
+        assert path is None
 
 
 def test_a_file_of_a_killed_run_is_taken_up_again(inbox: Inbox) -> None:
@@ -109,8 +109,8 @@ def test_a_file_of_a_killed_run_is_taken_up_again(inbox: Inbox) -> None:
     )
     assert killed.returncode == -9
     assert waiting(inbox) == ["working/a.csv"]
-    with inbox.taken(inbox.root / "working/a.csv") as again:
-        assert again == inbox.root / "working/a.csv"
+    with inbox.taken(inbox.root / "working/a.csv") as path:
+        assert path == inbox.root / "working/a.csv"
 
 
 def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> None:
@@ -119,12 +119,12 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> N
         with inbox.taken(drop(inbox, "a.csv", text)) as working:
             assert working
             inbox.put(working, Folder.DONE, {"text": text}, [])
-    kept = {
+    stored = {
         path.name: path.read_text()
         for path in (inbox.root / "done").glob("*.csv")
         if "result" not in path.name
     }
-    assert kept == {"a.csv": "first", "a-16367aac.csv": "second"}
+    assert stored == {"a.csv": "first", "a-16367aac.csv": "second"}
     assert json.loads((inbox.root / "done/a-16367aac.csv.result.json").read_text()) == {
         "text": "second"
     }

@@ -70,12 +70,12 @@ def telling(*addresses: str) -> SourcingSettings:
 
 
 def message(cause: str, **given: object) -> Message:
-    told = {
+    record = {
         "subject": f"{cause} stalled",
         "body": "No news.",
         "link": "http://ui/v2/x",
     }
-    return Message(**{"cause": cause, **told, **given})  # type: ignore[arg-type]
+    return Message(**{"cause": cause, **record, **given})  # type: ignore[arg-type]
 
 
 def sent(ledger: Ledger, settings: SourcingSettings) -> int:
@@ -102,7 +102,9 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     receiver.status = 503
     ledger.outbox.put(message("A-1"))
     assert sent(ledger, settings) == 1
-    assert [str(one.why_unsent) for one in ledger.outbox.undelivered(clock())] == [
+    assert [
+        str(message.why_unsent) for message in ledger.outbox.undelivered(clock())
+    ] == [
         "json did not get it: it did not take the message, or can't be reached; tried again"
     ]
     receiver.status = 200
@@ -193,8 +195,8 @@ def test_one_who_does_not_answer_is_not_waited_for(
         assert sent(ledger, telling(f"{receiver.address}?rto=0.2")) == 0
     finally:
         receiver.slow_s = 0
-    (late,) = ledger.outbox.undelivered(ledger.clock())
-    assert REFUSES in str(late.why_unsent)
+    (stored_message,) = ledger.outbox.undelivered(ledger.clock())
+    assert REFUSES in str(stored_message.why_unsent)
 
 
 def test_no_address_is_told_to_anybody(
@@ -211,18 +213,20 @@ def test_no_address_is_told_to_anybody(
     settings = telling(receiver.address, *wrong.split())
     receiver.status = 403
     ledger.outbox.put(message("A-1"))
-    told = [
+    notices = [
         str(sent(ledger, settings)),
         str(try_out(settings)),
         repr(settings),
         settings.model_dump_json(),
     ]
-    told += [str(one.why_unsent) for one in ledger.outbox.undelivered(ledger.clock())]
-    told += [str(ledger.rows(select(messages)))]
-    told += [caplog.text, *capfd.readouterr()]
-    assert [text for text in told if TOKEN in text] == []
+    notices += [
+        str(message.why_unsent) for message in ledger.outbox.undelivered(ledger.clock())
+    ]
+    notices += [str(ledger.rows(select(messages)))]
+    notices += [caplog.text, *capfd.readouterr()]
+    assert [text for text in notices if TOKEN in text] == []
     assert "bogus did not get it: apprise does not understand its address" in " ".join(
-        told
+        notices
     )
 
 
@@ -241,11 +245,15 @@ def test_what_is_no_address_is_refused_without_being_shown(
 
 def test_several_addresses_stand_one_after_the_other() -> None:
     """Named by their service, the same one once."""
-    found = recipients_of(
+    recipients = recipients_of(
         SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b")
     )
-    assert [one.name for one in found] == ["ntfy", "mailto", "mailto 2"]
-    assert found[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
+    assert [recipient.name for recipient in recipients] == [
+        "ntfy",
+        "mailto",
+        "mailto 2",
+    ]
+    assert recipients[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
     with pytest.raises(BadAddress):
         recipients_of(SecretStr("nothing"))
 
@@ -315,10 +323,10 @@ def test_two_senders_at_once_send_each_message_once(
         server: Postgres = request.getfixturevalue("postgres")
         url = server.new_ledger()
     causes = [f"A-{number}" for number in range(60)]
-    told = [message(cause, about=(f"{cause}:1", f"{cause}:2")) for cause in causes]
+    messages = [message(cause, about=(f"{cause}:1", f"{cause}:2")) for cause in causes]
     with (
-        Ledger(url, clock=clock, owner="first") as one,
-        Ledger(url, clock=clock, owner="second") as other,
+        Ledger(url, clock=clock, owner="first") as ledger,
+        Ledger(url, clock=clock, owner="second") as second,
     ):
         settings = telling(receiver.address)
         is_over = Event()
@@ -330,12 +338,12 @@ def test_two_senders_at_once_send_each_message_once(
             return count
 
         with ThreadPoolExecutor(2) as pool:
-            senders = [pool.submit(send_all, ledger) for ledger in (one, other)]
-            for message_told in told:
-                one.outbox.put(message_told)
-                other.outbox.put(message_told)
+            senders = [pool.submit(send_all, ledger) for ledger in (ledger, second)]
+            for message_told in messages:
+                ledger.outbox.put(message_told)
+                second.outbox.put(message_told)
             is_over.set()
         done = [sender.result() for sender in senders]
-        assert one.outbox.undelivered(clock() - timedelta(days=1)) == []
+        assert ledger.outbox.undelivered(clock() - timedelta(days=1)) == []
     assert sum(done) == len(causes)
     assert sorted(receiver.titles) == sorted(f"{cause} stalled" for cause in causes)

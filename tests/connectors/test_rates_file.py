@@ -158,11 +158,11 @@ def test_what_is_not_understood_beyond_doubt_is_refused_with_its_place(
 
 
 def test_two_rates_of_one_day_are_refused(tmp_path: Path) -> None:
-    said = refusal(tmp_path, GOOD + "CNY,EUR,0.1300,2026-11-26,bank\n")
+    message = refusal(tmp_path, GOOD + "CNY,EUR,0.1300,2026-11-26,bank\n")
 
     assert (
         "row 3, column date: row 2 has a rate from CNY to EUR of that day; keep one of them"
-        in said
+        in message
     )
 
 
@@ -170,11 +170,11 @@ def test_two_rates_of_one_day_are_refused(tmp_path: Path) -> None:
 def test_a_slip_of_the_point_or_the_wrong_way_round_is_refused(
     tmp_path: Path, slip: str
 ) -> None:
-    said = refusal(tmp_path, f"{GOOD}CNY,EUR,{slip},2026-11-27,ECB\n")
+    message = refusal(tmp_path, f"{GOOD}CNY,EUR,{slip},2026-11-27,ECB\n")
 
     assert (
         f"row 3, column rate: {slip} follows 0.1285 of 2026-11-26; check the point"
-        in said
+        in message
     )
 
 
@@ -190,15 +190,15 @@ def test_a_rate_may_have_moved_far_in_years(tmp_path: Path) -> None:
 def test_every_fault_is_said_at_once_and_nothing_of_the_file_is_used(
     tmp_path: Path,
 ) -> None:
-    said = refusal(
+    message = refusal(
         tmp_path, GOOD + "X,EUR,?,2026-11-27,ECB\n" + "CNY,USD,0.14,yesterday,\n" * 20
     )
 
-    assert "nothing of it is used until this is mended" in said
-    assert "row 3, column from: 'X' is no currency" in said
-    assert "row 3, column rate: '?' is no rate" in said
-    assert "row 4, column source: this cell is empty" in said
-    assert "and 32 more" in said
+    assert "nothing of it is used until this is mended" in message
+    assert "row 3, column from: 'X' is no currency" in message
+    assert "row 3, column rate: '?' is no rate" in message
+    assert "row 4, column source: this cell is empty" in message
+    assert "and 32 more" in message
 
 
 @pytest.mark.parametrize(

@@ -333,14 +333,14 @@ def test_a_sheet_that_understates_its_size_loses_no_row(tmp_path: Path) -> None:
         tmp_path / "requests", [dict(zip(NAMES, ROW.split(","), strict=True))]
     )
     with zipfile.ZipFile(path) as book:
-        parts = {name: book.read(name) for name in book.namelist()}
-    sheet = parts["xl/worksheets/sheet1.xml"]
+        pieces = {name: book.read(name) for name in book.namelist()}
+    sheet = pieces["xl/worksheets/sheet1.xml"]
     assert b'<dimension ref="A1:P2"' in sheet
-    parts["xl/worksheets/sheet1.xml"] = sheet.replace(
+    pieces["xl/worksheets/sheet1.xml"] = sheet.replace(
         b'<dimension ref="A1:P2"', b'<dimension ref="A1"'
     )
     with zipfile.ZipFile(path, "w") as book:
-        for name, content in parts.items():
+        for name, content in pieces.items():
             book.writestr(name, content)
     assert [order.order_ref for order in read_request_file(path).orders] == ["A-1"]
 

@@ -78,9 +78,9 @@ def test_a_setting_that_can_not_be_meant_is_named_in_one_line(
 ) -> None:
     """The variable as it is set, what it holds, and what belongs there."""
     monkeypatch.setenv(variable, value)
-    with pytest.raises(BadSetting) as said:
+    with pytest.raises(BadSetting) as raised:
         settings()
-    assert str(said.value) == f"{variable}: {wrong}"
+    assert str(raised.value) == f"{variable}: {wrong}"
 
 
 def test_a_tilde_that_no_shell_has_read_is_told(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_a_tilde_that_no_shell_has_read_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(BadSetting) as raised:
         SourcingSettings()
-    words = (
+    message = (
         "begins with ~, which only a shell takes for your home: write the whole path"
     )
-    lines = [f"SOURCING_{name}: {words}" for name in names]
+    lines = [f"SOURCING_{name}: {message}" for name in names]
     lines[0] += f" (so far it was {ledger}: write that, or move it)"
     assert str(raised.value).splitlines() == [
         *lines[:-1],
@@ -120,9 +120,9 @@ def test_every_fault_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One look at the settings mends them all."""
     monkeypatch.setenv("SOURCING_CHUNK_SIZE", "0")
     monkeypatch.setenv("SOURCING_TIMEZONE", "Mars/X")
-    with pytest.raises(BadSetting) as said:
+    with pytest.raises(BadSetting) as raised:
         SourcingSettings()
-    assert [line.split(":")[0] for line in str(said.value).splitlines()] == [
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == [
         "SOURCING_CHUNK_SIZE",
         "SOURCING_TIMEZONE",
     ]
@@ -135,11 +135,11 @@ def test_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XPORTCN_ACCESS_SECRET", "hush")
     monkeypatch.setenv("XPORTCN_RETRIES", "-1")
     faults: list[dict[str, Any]] = [{}, {"access_secret": ["hush"]}]
-    for given in faults:
-        with pytest.raises(BadSetting) as said:
-            XportcnSettings(**given)
-        assert "hush" not in str(said.value)
-        assert (said.value.__cause__, said.value.__context__) == (None, None)
+    for inputs in faults:
+        with pytest.raises(BadSetting) as raised:
+            XportcnSettings(**inputs)
+        assert "hush" not in str(raised.value)
+        assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
 async def test_a_run_with_a_bad_setting_fails_with_that_line(

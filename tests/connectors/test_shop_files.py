@@ -96,10 +96,10 @@ def read(
 def lines(parsed: ParsedRequests) -> dict[tuple[str, str], list[tuple[str, int]]]:
     assert parsed.faults == ()
     return {
-        (one.order_ref, one.shop_ref): [
-            (line.wanted, line.quantity) for line in one.lines
+        (order.order_ref, order.shop_ref): [
+            (line.wanted, line.quantity) for line in order.lines
         ]
-        for one in parsed.orders
+        for order in parsed.orders
     }
 
 
@@ -250,12 +250,12 @@ def test_ebay(tmp_path: Path) -> None:
     """Blank lines around the header, a line of sums above an order's items, and what is
     counted at the end.
     """
-    other = {**EBAY, "Order Number": "12-34567-89013"}
+    second = {**EBAY, "Order Number": "12-34567-89013"}
     rows = [
         EBAY,
-        other | {"Item Number": "", "Custom Label": "", "Quantity": "3"},
-        {name: other[name] for name in ITEM},
-        {name: other[name] for name in ITEM}
+        second | {"Item Number": "", "Custom Label": "", "Quantity": "3"},
+        {name: second[name] for name in ITEM},
+        {name: second[name] for name in ITEM}
         | {"Custom Label": "MOSS-1", "Quantity": "2"},
     ]
     header, *body = text_of(EBAY_HEADER, rows).splitlines()
@@ -282,8 +282,8 @@ def test_a_report_in_another_language_is_refused_by_name(tmp_path: Path) -> None
     assert str(fault).startswith(
         "row 1: this resembles eBay orders report, and lacks Order Number, Custom Label, Quantity"
     )
-    lacking = [name for name in SHOPIFY_HEADER if name != "Lineitem sku"]
-    (fault,) = read(tmp_path, "orders.csv", text_of(lacking, [{"Name": "#1"}])).faults
+    missing = [name for name in SHOPIFY_HEADER if name != "Lineitem sku"]
+    (fault,) = read(tmp_path, "orders.csv", text_of(missing, [{"Name": "#1"}])).faults
     assert str(fault).startswith(
         "row 1: this resembles Shopify orders_export.csv, and lacks Lineitem sku: export it"
     )
@@ -335,7 +335,7 @@ def test_etsy(tmp_path: Path) -> None:
         ("Linen scarf, Color:Blue", 2),
         ("Linen scarf", 1),
     ]
-    assert [one.partition("…")[2] for one, _ in bought[3:]] == [
+    assert [text.partition("…")[2] for text, _ in bought[3:]] == [
         " a5117742",
         " 70270dea",
     ]
@@ -350,7 +350,7 @@ def test_etsy(tmp_path: Path) -> None:
         red | {"Transaction ID": str(at), "Item Name": title}
         for at, title in enumerate(titles)
     ]
-    bare = [one | {"Variations": ""} for one in bare]
+    bare = [row | {"Variations": ""} for row in bare]
     (stay,) = lines(
         read(tmp_path, "titles.csv", text_of([*header, "Variations"], bare))
     ).values()
@@ -383,9 +383,9 @@ def test_tiktok(tmp_path: Path) -> None:
         "Zipcode": "02134",
         "Detail Address": "1 Main St",
     }
-    words = {name: f"Platform's {name.lower()}" for name in header}
+    text = {name: f"Platform's {name.lower()}" for name in header}
     rows = [
-        words,
+        text,
         row,
         {**row, "Order ID": "576460000000000002\t", "Order Status": "Cancelled"},
     ]
@@ -395,7 +395,7 @@ def test_tiktok(tmp_path: Path) -> None:
     }
     variant = row | {"Seller SKU": "", "Product Name": "Scarf", "Variation": "Red"}
     parsed = read(
-        tmp_path, "variants.csv", text_of([*header, "Variation"], [words, variant])
+        tmp_path, "variants.csv", text_of([*header, "Variation"], [text, variant])
     )
     assert [*lines(parsed).values()] == [[("Scarf, Red", 1)]]
 
@@ -429,7 +429,7 @@ def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
         tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": rounded}])
     ).faults
     assert (2, "Order ID") in {
-        (one.row, one.column) for one in faults if "cut short" in one.message
+        (item.row, item.column) for item in faults if "cut short" in item.message
     }
 
 
@@ -437,8 +437,8 @@ def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
     ("written", "meant"),
     [
         *(
-            (one, "3123456789")
-            for one in (
+            (item, "3123456789")
+            for item in (
                 "3123456789.0",
                 "3,123,456,789",
                 "3.123.456.789",
@@ -463,12 +463,12 @@ def test_an_id_that_a_program_wrote_as_a_number_is_refused_and_still_known(
             "tiktok.csv",
             text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": written} | cells]),
         )
-        told = Fault(
+        notices = Fault(
             2,
             "Order ID",
             "a program wrote this id as a number; use the shop's file untouched",
         )
-        assert told in parsed.faults
+        assert notices in parsed.faults
         assert parsed.turned_away == turned_away
 
 
@@ -489,8 +489,8 @@ def test_an_id_of_a_line_that_a_program_wrote_as_a_number_is_refused(
 ) -> None:
     row = AMAZON | {"order-item-id": written}
     assert [
-        (one.row, one.column)
-        for one in read(tmp_path, "u.txt", text_of(AMAZON_HEADER, [row], "\t")).faults
+        (item.row, item.column)
+        for item in read(tmp_path, "u.txt", text_of(AMAZON_HEADER, [row], "\t")).faults
     ] == [(2, "order-item-id")]
 
 
@@ -502,15 +502,15 @@ def test_a_rounded_id_of_a_line_is_refused_by_its_column(
     are no two exports.
     """
     rows = [
-        AMAZON | {"order-item-id": one, "sku": sku}
-        for one, sku in (("1.23457E+13", "FERN-1"), (other, "MOSS-1"))
+        AMAZON | {"order-item-id": text, "sku": sku}
+        for text, sku in (("1.23457E+13", "FERN-1"), (other, "MOSS-1"))
     ]
     faults = read(tmp_path, "unshipped.txt", text_of(AMAZON_HEADER, rows, "\t")).faults
-    told = (
+    message = (
         "this is a number that a spreadsheet cut short; use the shop's file untouched"
     )
-    assert [str(one) for one in faults] == [
-        f"row {row}, column order-item-id: {told}" for row in (2, 3)
+    assert [str(item) for item in faults] == [
+        f"row {row}, column order-item-id: {message}" for row in (2, 3)
     ]
 
 
@@ -560,10 +560,10 @@ def test_what_a_buyer_wants_to_cancel_or_has_given_back_is_not_bought(
     """The shop keeps such an order among those that wait until the seller has
     answered.
     """
-    asked = "is-buyer-requested-cancellation"
-    rows = [AMAZON | {asked: "false"}, AMAZON | {"order-id": "113-1", asked: "true"}]
+    query = "is-buyer-requested-cancellation"
+    rows = [AMAZON | {query: "false"}, AMAZON | {"order-id": "113-1", query: "true"}]
     parsed = read(
-        tmp_path, "unshipped.txt", text_of([*AMAZON_HEADER, asked], rows, "\t")
+        tmp_path, "unshipped.txt", text_of([*AMAZON_HEADER, query], rows, "\t")
     )
     assert list(lines(parsed)) == [("AMZ-503-1234567-1234567", "503-1234567-1234567")]
     assert str(parsed.warnings[0]) == (
@@ -574,8 +574,8 @@ def test_what_a_buyer_wants_to_cancel_or_has_given_back_is_not_bought(
     rows = [
         TIKTOK,
         *(
-            TIKTOK | {"Order ID": f"57646000000000000{at}", back: word}
-            for at, word in enumerate(BACK, 2)
+            TIKTOK | {"Order ID": f"57646000000000000{at}", back: text}
+            for at, text in enumerate(BACK, 2)
         ),
     ]
     parsed = read(tmp_path, "tiktok.csv", text_of([*TIKTOK_HEADER, back], rows))
@@ -680,13 +680,13 @@ def test_an_order_without_an_address_lets_the_others_be_bought(tmp_path: Path) -
     rows = [SHOPIFY, SHOPIFY | {"Name": "#1002", "Shipping Name": ""}]
     (fault,) = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)).faults
     assert (fault.row, fault.column) == (3, "Shipping Name")
-    for one in shipped():
+    for profile in shipped():
         asks = [
             rule.column
-            for rule in one.keep
-            if rule.filled and rule.column == one.columns["country"]
+            for rule in profile.keep
+            if rule.filled and rule.column == profile.columns["country"]
         ]
-        assert len(asks) == bool(one.keep)
+        assert len(asks) == bool(profile.keep)
 
 
 def test_pieces_are_added_only_for_rows_that_agree_and_this_is_told(
@@ -701,7 +701,7 @@ def test_pieces_are_added_only_for_rows_that_agree_and_this_is_told(
     rows = [SHOPIFY, SHOPIFY | {"Shipping Name": "John Doe"}]
     faults = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, rows)).faults
     assert (3, "Shipping Name", "differs from row 2 of order S-1001") in {
-        (one.row, one.column, one.message) for one in faults
+        (item.row, item.column, item.message) for item in faults
     }
 
 
@@ -761,18 +761,18 @@ def test_an_export_that_was_sorted_anew_is_refused(tmp_path: Path) -> None:
             "Lineitem requires shipping": "true",
         }
     )
-    told = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
+    message = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
     faults = read(
         tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, [further, SHOPIFY])
     ).faults
-    assert [str(one) for one in faults] == [
-        f"row 3, column {name}: {told}"
+    assert [str(item) for item in faults] == [
+        f"row 3, column {name}: {message}"
         for name in ("Financial Status", "Shipping Country")
     ]
     sums = EBAY | {"Item Number": ""}
     item = {name: EBAY[name] for name in ITEM}
     faults = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [item, sums])).faults
-    assert (3, "Paid On Date") in [(one.row, one.column) for one in faults]
+    assert (3, "Paid On Date") in [(item.row, item.column) for item in faults]
     sent = item | {"Tracking Number": "LX1"}
     rows = [sums, item, sent | {"Item Number": "2", "Custom Label": "MOSS-1"}]
     assert [
@@ -798,7 +798,7 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     """
     header = [*SHOPIFY_HEADER, "Shipping City", "Lineitem sku", "Vendor", "Vendor"]
     faults = read(tmp_path, "orders.csv", text_of(header, [SHOPIFY])).faults
-    assert [str(one) for one in faults] == [
+    assert [str(item) for item in faults] == [
         f"row 1, column {name}: this column is there more than once; keep one of them"
         for name in ("Lineitem sku", "Shipping City")
     ]
@@ -932,7 +932,9 @@ def test_rows_without_an_order_s_id_make_none(tmp_path: Path) -> None:
     rows = [SHOPIFY | {"Name": ""}, SHOPIFY | {"Name": "#", "Lineitem sku": "MOSS-1"}]
     faults = read(tmp_path, "orders_export.csv", text_of(SHOPIFY_HEADER, rows)).faults
     assert [
-        (one.row, one.column, one.message) for one in faults if one.column == "Name"
+        (item.row, item.column, item.message)
+        for item in faults
+        if item.column == "Name"
     ] == [
         (2, "Name", "this cell is empty; fill it in"),
         (3, "Name", "this cell is empty; fill it in"),
@@ -957,7 +959,10 @@ def test_a_merchant_s_own_profile_comes_first(tmp_path: Path) -> None:
         '[columns]\norder_ref = "Order"\nown_sku = "SKU"\nquantity = "Qty"\n'
     )
     profiles = profiles_in(tmp_path)
-    assert [one.shop for one in profiles] == ["mine", *(one.shop for one in shipped())]
+    assert [profile.shop for profile in profiles] == [
+        "mine",
+        *(profile.shop for profile in shipped()),
+    ]
     (folder / "mine.toml").write_text(
         'shop = "mine"\ntitle = "my plugin"\nheader = ["Order", "SKU"]\nkepe = 1\ncolumns = {}'
     )

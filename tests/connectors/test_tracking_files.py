@@ -123,9 +123,9 @@ def scanned(
     at = ledger.clock()
     events = [
         TrackingEvent(
-            tracking_number=one, occurred_at=at, status=status, description=""
+            tracking_number=number, occurred_at=at, status=status, description=""
         )
-        for one in numbers
+        for number in numbers
     ]
     ledger.tracking.add({order_ref: events})
 
@@ -177,8 +177,8 @@ def test_later_numbers_come_in_another_file_also_when_the_first_was_taken_away(
     (first,) = write_tracking(settings, ledger)
     first.path.unlink()
     scanned(ledger, order.order_ref, "B")
-    found = told_now(settings, ledger)
-    assert found == {
+    findings = told_now(settings, ledger)
+    assert findings == {
         "amazon-2026-01-01-2.txt": AMAZON_FIRST
         + "503-1234567-1234567\t71\t1\t2026-01-01\tOther\tUCS <Upside>\tB\t\r\n"
     }
@@ -234,9 +234,12 @@ def test_each_parcel_has_its_pieces_of_a_line(
     held = {"A": 3, "B": 1}
     items = [
         ShipmentItem(
-            tracking_number=one, item_id=ITEMS["FERN-1"], sku_id="9", quantity=held[one]
+            tracking_number=text,
+            item_id=ITEMS["FERN-1"],
+            sku_id="9",
+            quantity=held[text],
         )
-        for one in held
+        for text in held
     ]
     booked(ledger, order, "A", "B", items=items, pieces=4)
     scanned(ledger, order.order_ref, "A", "B")
@@ -251,9 +254,10 @@ def test_each_parcel_has_its_pieces_of_a_line(
     shipment = Shipment(
         shipment_order_id="5", tracking_numbers=("A", "B"), items=tuple(items[:1])
     )
-    found = lines_by_number(order, [order_line(1, "FERN-1", 4)], shipment)
+    lines = lines_by_number(order, [order_line(1, "FERN-1", 4)], shipment)
     assert {
-        number: [one.quantity for _, one in lines] for number, lines in found.items()
+        number: [shop_line.quantity for _, shop_line in lines]
+        for number, lines in lines.items()
     } == {"A": [2, 2], "B": []}
 
 
@@ -263,13 +267,13 @@ def test_parts_go_back_under_the_order_of_the_shop_without_data_of_its_buyer(
     moss = {"Lineitem quantity": "3", "Lineitem sku": "MOSS-1", "Lineitem name": "Moss"}
     rows = [SHOPIFY, follow_up(**moss)]
     (order,) = read(tmp_path, "orders_export.csv", text_of(SHOPIFY_HEADER, rows)).orders
-    parts = [
+    requests = [
         replace(order, lines=order.lines[:1]),
         replace(order, order_ref="S-1001-b", lines=order.lines[1:]),
     ]
-    for part, number in zip(parts, ("1Z1", "1Z2"), strict=True):
-        booked(ledger, part, number, company="UPS", state=OrderState.DELIVERED)
-        scanned(ledger, part.order_ref, number)
+    for request, number in zip(requests, ("1Z1", "1Z2"), strict=True):
+        booked(ledger, request, number, company="UPS", state=OrderState.DELIVERED)
+        scanned(ledger, request.order_ref, number)
     assert told_now(settings, ledger) == {
         "shopify-Orders-2026-01-01.csv": "Name,Command,Line: Type,Line: SKU,Line: Quantity,Fulfillment: Status,"
         "Fulfillment: Tracking Company,Fulfillment: Tracking Number,Fulfillment: Send Receipt\r\n"
@@ -401,7 +405,7 @@ def refund(
         "number": 1,
         "lines": lines,
     }
-    words = {
+    text = {
         "reason": "",
         "goods": "",
         "description": "",
@@ -413,14 +417,14 @@ def refund(
         **dict.fromkeys(("goods_amount", "approved", "refunded"), Money(100)),
     }
     none = dict.fromkeys(("entry_ids", "vouchers", "earlier_refund_ids"), ())
-    part = "+".join(map(str, lines))
+    piece = "+".join(map(str, lines))
     of |= {
-        "key": f"{order.order_ref}:refund:{part}",
-        "part": part,
+        "key": f"{order.order_ref}:refund:{piece}",
+        "part": piece,
         "kind": RefundKind.REFUND,
         "state": state,
     }
-    return Refund(**{**of, **words, **sums, **none, **facts})
+    return Refund(**{**of, **text, **sums, **none, **facts})
 
 
 def test_a_line_whose_money_came_back_is_told_to_no_shop(
@@ -430,7 +434,7 @@ def test_a_line_whose_money_came_back_is_told_to_no_shop(
     had what was paid for delay.
     """
     rows = {"sku": "FERN-1"}, {"sku": "MOSS-1"}, {"sku": "FERN-1"}
-    told: dict[str, tuple[list[int], dict[str, Any], list[str]]] = {
+    record: dict[str, tuple[list[int], dict[str, Any], list[str]]] = {
         "first": ([2], {}, ["70", "72"]),
         "under-way": ([2], {"state": RefundState.ASKED}, []),
         "refused": ([2], {"state": RefundState.REFUSED}, ["70", "72", "71"]),
@@ -444,15 +448,15 @@ def test_a_line_whose_money_came_back_is_told_to_no_shop(
             ["70", "72", "71"],
         ),
     }
-    for name, (lines, facts, _) in told.items():
+    for name, (lines, facts, _) in record.items():
         order = replace(amazon(tmp_path, *rows), order_ref=name, shop_ref=name)
         booked(ledger, order, name, state=OrderState.IN_TRANSIT)
         scanned(ledger, name, name)
         ledger.refunds.put(refund(order, *lines, **facts))
     (file,) = told_now(settings, ledger).values()
-    found = [row.split("\t")[:2] for row in file.splitlines()[1:]]
-    assert sorted(found) == sorted(
-        [name, line] for name, (_, _, listed) in told.items() for line in listed
+    findings = [row.split("\t")[:2] for row in file.splitlines()[1:]]
+    assert sorted(findings) == sorted(
+        [name, line] for name, (_, _, listed) in record.items() for line in listed
     )
     assert ledger.exported.unsent() == ["under-way"]
 
@@ -497,9 +501,9 @@ def test_two_shops_with_one_shape_have_files_of_their_own(
         "shopify-Orders-2026-01-01.csv",
         "shopify-Orders-shopify-2-2026-01-01.txt",
     ]
-    found = told_now(settings, ledger)
-    assert sorted(found) == names
-    assert found[names[2]] == "number\r\n\r\n"
+    findings = told_now(settings, ledger)
+    assert sorted(findings) == names
+    assert findings[names[2]] == "number\r\n\r\n"
 
 
 KILL = """
@@ -546,5 +550,5 @@ def test_a_process_that_dies_before_its_commit_has_the_numbers_twice_and_no_more
     ) == (set(), 1)
     assert len(write_tracking(settings, ledger)) == 1
     assert write_tracking(settings, ledger) == []
-    files = sorted(one.name for one in (tmp_path / "exports").glob("amazon-*.txt"))
+    files = sorted(path.name for path in (tmp_path / "exports").glob("amazon-*.txt"))
     assert files == ["amazon-2026-01-01-2.txt", "amazon-2026-01-01.txt"]

@@ -41,17 +41,19 @@ def broken_promises(sandbox: RunningSandbox, job: Job) -> list[str]:
     No run may be at work.
     """
     orders, effects = kept(job)
-    found = sql(
+    query_result = sql(
         job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders"
     )
-    snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    snapshot = [
+        dict(zip(query_result.columns, row, strict=True)) for row in query_result.rows
+    ]
     broken = violations(
         sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True
     )
     faults = verify(_url_of(job)).faults
     return [
-        *(str(one) for one in broken),
-        *(f"ledger: {one.table} {one.row} {one.words}" for one in faults),
+        *(str(violation) for violation in broken),
+        *(f"ledger: {item.table} {item.row} {item.words}" for item in faults),
     ]
 
 

@@ -84,9 +84,9 @@ class Shop:
 
     def effects(self, order_ref: str, kind: type[EffectKind]) -> list[EffectRecord]:
         return [
-            one
-            for one in kept(self._any)[1]
-            if one.order_ref == order_ref and kind_of(one) is kind
+            effect
+            for effect in kept(self._any)[1]
+            if effect.order_ref == order_ref and kind_of(effect) is kind
         ]
 
     def shown(self, table: str, order_ref: str) -> list[dict[str, Any]]:
@@ -108,8 +108,10 @@ class Shop:
 
     def broken_promises(self) -> list[str]:
         return [
-            str(one)
-            for one in violations(self.sandbox.books(), *kept(self._any), at_rest=True)
+            str(violation)
+            for violation in violations(
+                self.sandbox.books(), *kept(self._any), at_rest=True
+            )
         ]
 
     @property

@@ -30,7 +30,7 @@ CLOSES_IN_S = 6
 
 Case = tuple[type[EffectKind], str, str]
 EVERY: list[list[Case]] = [
-    [(kind, place, point) for place in LEADS[kind].at for point in EFFECT_POINTS]
+    [(kind, location, point) for location in LEADS[kind].at for point in EFFECT_POINTS]
     for kind in KINDS
 ]
 IN_TURN = 11
@@ -48,7 +48,7 @@ def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:
     assert [*LEADS] == [*KINDS]
     assert {kind for kind, _, _ in CASES} == {*LEADS}
     assert {point for _, _, point in CASES} == set(EFFECT_POINTS)
-    assert {place for _, place, _ in CASES} == {"taobao", "1688"}
+    assert {location for _, location, _ in CASES} == {"taobao", "1688"}
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +58,18 @@ def shops(
     """The shop of a case, made when it is asked for, and the order that is the case's
     own.
     """
-    made: dict[tuple[Case, ...], Shop] = {}
+    built: dict[tuple[Case, ...], Shop] = {}
     with ExitStack() as stack:
 
         def shop_of(case: Case) -> tuple[Shop, str]:
             cases = together(case)
-            if cases not in made:
+            if cases not in built:
                 folder = tmp_path_factory.mktemp(LEADS[case[0]].before.__name__)
-                made[cases] = shop = opened(
+                built[cases] = shop = opened(
                     stack.enter_context(own_sandbox()), folder, cases
                 )
                 LEADS[case[0]].before(shop)
-            return made[cases], f"{case[1]}-{cases.index(case) + 1:03d}"
+            return built[cases], f"{case[1]}-{cases.index(case) + 1:03d}"
 
         yield shop_of
 
@@ -78,13 +78,15 @@ def together(case: Case) -> tuple[Case, ...]:
     """The cases whose orders are brought on together."""
     if LEADS[case[0]].for_all:
         return (case,)
-    return tuple(one for one in CASES if LEADS[one[0]].before is LEADS[case[0]].before)
+    return tuple(
+        item for item in CASES if LEADS[item[0]].before is LEADS[case[0]].before
+    )
 
 
 def opened(sandbox: RunningSandbox, folder: Path, cases: Sequence[Case]) -> Shop:
     """One order more a marketplace, which is no case's."""
     rows = single_line_orders(
-        sandbox, dict.fromkeys([place for _, place, _ in cases], len(cases) + 1)
+        sandbox, dict.fromkeys([location for _, location, _ in cases], len(cases) + 1)
     )
     return Shop(sandbox, folder, {str(row["order_ref"]): row for row in rows})
 
@@ -107,7 +109,7 @@ def test_whatever_died_it_happens_once(
     """Done by the next run, or the one after the settle time; a booking that may have
     left is asked about for ever.
     """
-    kind, place, point = case
+    kind, location, point = case
     shop, ref = shops(case)
     lead = LEADS[kind]
     job = lead.sends(shop, ref)
@@ -131,18 +133,18 @@ def test_whatever_died_it_happens_once(
     if point == IN_DOUBT and not kind.repeatable:
         assert again() == in_doubt
         [effect] = shop.effects(ref, kind)
-        words = (
+        message = (
             ": it may still arrive until "
             if kind.absence_proves
             else f". {kind.asked(shop.order(ref), effect)['question']}"
         )
-        assert str(effect.reason).startswith(f"no answer to {kind.action}{words}")
+        assert str(effect.reason).startswith(f"no answer to {kind.action}{message}")
         done = done if kind.absence_proves else in_doubt
         clock = LATER
         assert again(clock) == done
     assert again(clock) == done
-    said = run(replace(job, clock=clock)).get("troubles", [])
-    assert len(said) == (place in lead.already)
-    assert all(lead.already[place] in trouble for trouble in said)
+    output = run(replace(job, clock=clock)).get("troubles", [])
+    assert len(output) == (location in lead.already)
+    assert all(lead.already[location] in trouble for trouble in output)
     assert found() == done
     assert shop.broken_promises() == []

@@ -23,7 +23,7 @@ def job(
     file = write_csv(
         tmp_path / "requests.csv", single_line_orders(sandbox, {"taobao": 2, "1688": 1})
     )
-    asked = {
+    calls = {
         "requests": Requests(file=str(file)),
         "dry_run": False,
         "yes": True,
@@ -34,7 +34,7 @@ def job(
         folder=tmp_path,
         does="buy",
         file=file,
-        arguments=asked,
+        arguments=calls,
         settings=ledger_settings,
     )
 
@@ -76,9 +76,9 @@ def test_sweeps_and_a_run_in_the_same_instant_buy_once(
 ) -> None:
     killed(job, "after-record:create")
     barrier = context().Barrier(3)
-    again = replace(job, clock=AFTER_SETTLE_TIME)
-    runs = [start(one, barrier=barrier) for one in (sweep(job), sweep(job), again)]
-    assert [one.ends() for one in runs] == [0, 0, 0]
+    repeated = replace(job, clock=AFTER_SETTLE_TIME)
+    runs = [start(item, barrier=barrier) for item in (sweep(job), sweep(job), repeated)]
+    assert [item.ends() for item in runs] == [0, 0, 0]
     run(sweep(job))
     assert counted(sandbox) == EACH_ONCE
     assert_books_are_exact(sandbox, job)
@@ -92,7 +92,8 @@ def test_a_copy_that_was_changed_is_not_planned(
     killed(job, "before-intent:create")
     with ledger_of(job) as ledger:
         ledger.put_plans(
-            [one.plan for one in ledger.each_order(ledger.refs_in("batch"))], "batch"
+            [order.plan for order in ledger.each_order(ledger.refs_in("batch"))],
+            "batch",
         )
         copy = ledger.batches.open("batch")[0].file
     assert copy
@@ -111,7 +112,8 @@ def test_a_copy_that_is_not_here_is_waited_for(
     killed(job, "before-intent:create")
     with ledger_of(job) as ledger:
         ledger.put_plans(
-            [one.plan for one in ledger.each_order(ledger.refs_in("batch"))], "batch"
+            [order.plan for order in ledger.each_order(ledger.refs_in("batch"))],
+            "batch",
         )
         copy = ledger.batches.open("batch")[0].file
     assert copy

@@ -60,15 +60,15 @@ def follow_up(job: Job) -> Job:
 def counted(sandbox: RunningSandbox) -> list[int]:
     """How often something was ordered, paid and booked for the batch."""
     books = sandbox.books()
-    ours = {
+    own = {
         order["order_id"]
         for order in books["orders"]
         if not order["reference"].startswith("before-")
     }
-    shipped = [one for one in books["shipments"] if one["tmall_order_id"] in ours]
+    shipped = [book for book in books["shipments"] if book["tmall_order_id"] in own]
     return [
-        len(ours),
-        sum(1 for one in books["payments"] if one["order_id"] in ours),
+        len(own),
+        sum(1 for book in books["payments"] if book["order_id"] in own),
         len(shipped),
     ]
 
@@ -114,14 +114,14 @@ def test_looks_and_a_run_in_the_same_instant_buy_once(
     killed(job, "after-record:create")
     barrier = context().Barrier(3)
     runs = [
-        start(one, barrier=barrier)
-        for one in (
+        start(item, barrier=barrier)
+        for item in (
             follow_up(job),
             follow_up(job),
             replace(job, clock=AFTER_SETTLE_TIME),
         )
     ]
-    assert [one.ends() for one in runs] == [0, 0, 0]
+    assert [item.ends() for item in runs] == [0, 0, 0]
     assert set(states(run(follow_up(job))).values()) == {"booked"}
     assert counted(sandbox) == EACH_ONCE
     assert_books_are_exact(sandbox, job)
@@ -154,13 +154,13 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(
     killed(job, "before-intent:create")
     with ledger_of(job) as ledger:
         with ledger.transaction() as connection:
-            words = {
+            text = {
                 "name": RESTORED,
                 "at": ledger.clock(),
                 "by": "ann",
                 "words": "was put back",
             }
-            connection.execute(marks.insert().values(words))
+            connection.execute(marks.insert().values(text))
         (trouble,) = run(follow_up(job))["troubles"]
         assert (
             "was put back. It has forgotten what was bought after that backup."
@@ -178,8 +178,8 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(
         put_approved(ledger, plans["taobao-001"], batch_id="later")
         poor = BatchOptions(budget=Money(1))
         ledger.batches.begin("batch", "", poor, file="", digest="", flow_run="")
-    left = {"taobao-000": "planned", "1688-000": "held"}
-    assert states(run(follow_up(job))) == left
+    remaining = {"taobao-000": "planned", "1688-000": "held"}
+    assert states(run(follow_up(job))) == remaining
     assert counted(sandbox) == [0, 0, 0]
     with ledger_of(job) as ledger:
         ledger.start_batch("emptied", "by a later file")

@@ -34,20 +34,20 @@ def goods(sandbox: RunningSandbox, marketplace: str, count: int) -> list[Cells]:
     return [
         {
             "marketplace": marketplace,
-            "item": str(one["item"]),
-            "sku": str(one["sku"]),
-            "pieces": str(one["quantity"]),
+            "item": str(single_line_order["item"]),
+            "sku": str(single_line_order["sku"]),
+            "pieces": str(single_line_order["quantity"]),
         }
-        for one in single_line_orders(sandbox, {marketplace: count})
+        for single_line_order in single_line_orders(sandbox, {marketplace: count})
     ]
 
 
 def write(job: Job, orders: Mapping[str, Sequence[str]], book: Sequence[Cells]) -> None:
     """A request file of own SKUs, and their book."""
     rows = [
-        RECEIVER | {"order_ref": ref, "own_sku": one, "quantity": "1"}
+        RECEIVER | {"order_ref": ref, "own_sku": text, "quantity": "1"}
         for ref, skus in orders.items()
-        for one in skus
+        for text in skus
     ]
     assert job.file
     with job.file.open("w", newline="", encoding="utf-8") as file:
@@ -100,8 +100,8 @@ class Shop:
             for n, cup in enumerate(cups)
         ]
         rows += [
-            {"own_sku": f"PLATE-{n}", "group": dice.choice(["", "b"]), **one}
-            for n, one in enumerate(plates)
+            {"own_sku": f"PLATE-{n}", "group": dice.choice(["", "b"]), **plate}
+            for n, plate in enumerate(plates)
         ]
         return dice.sample(rows, len(rows) - 3)
 
@@ -112,8 +112,8 @@ class Shop:
 
 def bought_once(sandbox: RunningSandbox, refs: set[str]) -> None:
     books: dict[str, Any] = sandbox.books()
-    assert Counter(one["reference"] for one in books["orders"]) == Counter(refs)
-    assert {one["paid_times"] for one in books["orders"]} == {1}
+    assert Counter(book["reference"] for book in books["orders"]) == Counter(refs)
+    assert {book["paid_times"] for book in books["orders"]} == {1}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -160,33 +160,33 @@ def test_what_the_book_lacks_is_bought_once_it_is_filled_in(
 ) -> None:
     """Of 200 orders 8 have an unknown own SKU: 192 are bought, then all, each once."""
     orders = 200
-    lacking = 8
+    missing = 8
     job = job_in(tmp_path, sandbox)
     cups = goods(sandbox, "taobao", orders)
     book = [{"own_sku": f"CUP-{n}", **cup} for n, cup in enumerate(cups)]
-    asked = {f"S-{n}": [f"CUP-{n}"] for n in range(orders)}
-    write(job, asked, book[lacking:])
+    calls = {f"S-{n}": [f"CUP-{n}"] for n in range(orders)}
+    write(job, calls, book[missing:])
     report = run(job)
     assert Counter(states(report).values()) == {
-        "booked": orders - lacking,
-        "held": lacking,
+        "booked": orders - missing,
+        "held": missing,
     }
-    held = {ref: one for ref, one in kept(job)[0].items() if one.state == "held"}
+    held = {ref: order for ref, order in kept(job)[0].items() if order.state == "held"}
     rows = missing_entries(
-        (ref, one.why.facts["own_skus"]) for ref, one in held.items() if one.why
+        (ref, order.why.facts["own_skus"]) for ref, order in held.items() if order.why
     )
-    assert {row["own_sku"] for row in rows} == {f"CUP-{n}" for n in range(lacking)}
+    assert {row["own_sku"] for row in rows} == {f"CUP-{n}" for n in range(missing)}
     for _ in range(2):
         write(
             job,
-            asked,
+            calls,
             [
-                *book[lacking:],
+                *book[missing:],
                 *({**row, **cups[int(row["own_sku"][4:])]} for row in rows),
             ],
         )
         report = run(job)
     assert Counter(states(report).values()) == {"booked": orders}
     assert report["bought_this_run"] == 0
-    bought_once(sandbox, set(asked))
+    bought_once(sandbox, set(calls))
     assert_books_are_exact(sandbox, job)

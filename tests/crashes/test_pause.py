@@ -58,19 +58,19 @@ def test_nothing_is_bought_after_pause_has_returned(
     why; resume finishes, once.
     """
     sandbox.faults(SLOW)
-    said: list[str] = []
+    output: list[str] = []
     with switch_of(job) as ledger:
         runs = [start(job) for _ in range(2)]
-        pids = [one.pid for one in runs]
+        pids = [item.pid for item in runs]
         while counts(sandbox)[1] < 2:
             time.sleep(0.02)
         settings = SourcingSettings(data_dir=job.folder / "data")
-        paused = pause(ledger, settings, by="mei", why="prices", notify=said.append)
+        paused = pause(ledger, settings, by="mei", why="prices", notify=output.append)
         bought = counts(sandbox)
-        assert [one.ends() for one in runs] == [0, 0]
+        assert [item.ends() for item in runs] == [0, 0]
         assert counts(sandbox) == bought
         assert paused
-        assert (effects_leaving(ledger, settings), said[0]) == ([], paused.words)
+        assert (effects_leaving(ledger, settings), output[0]) == ([], paused.words)
         for report in map(job.told, pids):
             waiting = [line for line in report["orders"] if line["state"] != "booked"]
             assert report["paused"]["why"] == "prices"

@@ -68,8 +68,8 @@ def test_three_runs_in_the_same_instant_buy_once(
     """
     barrier = context().Barrier(3)
     runs = [start(job, barrier=barrier) for _ in range(3)]
-    pids = [one.pid for one in runs]
-    assert [one.ends() for one in runs] == [0, 0, 0]
+    pids = [item.pid for item in runs]
+    assert [item.ends() for item in runs] == [0, 0, 0]
     reports = [job.told(pid) for pid in pids]
     orders, _ = kept(job)
     for report in reports:
@@ -109,7 +109,7 @@ def test_a_run_that_slept_through_its_lease_may_not_send(
     sleeper = start(replace(one_order, crash_at=f"stop@before-send:{action}"))
     sleeper.stands_still()
     one_order.clock.move(LEASE_S + LISTS_BEHIND.total_seconds() + 1)
-    other = run(one_order)
+    second = run(one_order)
     sleeper.goes_on()
     pid = sleeper.pid
     assert sleeper.ends() == 0
@@ -117,12 +117,12 @@ def test_a_run_that_slept_through_its_lease_may_not_send(
     if action == "book":
         # while the sleeper lived nobody could know; once it had ended, its send log
         # proved that nothing left
-        assert states(other) == {"1688-000": "unknown"}
-        assert other["orders"][0]["reason"].endswith(
+        assert states(second) == {"1688-000": "unknown"}
+        assert second["orders"][0]["reason"].endswith(
             "booked SHIPMENT_ORDER_ID --tracking NUMBER, or not-booked"
         )
     else:
-        assert states(other) == states(one_order.told(pid)) == {"1688-000": "booked"}
+        assert states(second) == states(one_order.told(pid)) == {"1688-000": "booked"}
     books = sandbox.books()
     assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [
         2,

@@ -98,9 +98,9 @@ def _installation(folder: Path) -> Iterator[Served]:
 
 
 @contextmanager
-def _client_settings(one: Served) -> Iterator[None]:
+def _client_settings(served: Served) -> Iterator[None]:
     """For one test: others in this process talk to a server of their own."""
-    with temporary_settings({PREFECT_API_URL: one.api}):
+    with temporary_settings({PREFECT_API_URL: served.api}):
         yield
 
 
@@ -141,10 +141,10 @@ def serve(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
-        parts = descendants_of(process.pid)
+        descendants = descendants_of(process.pid)
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 0
-        assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
+        assert [pid for pid in descendants if Path(f"/proc/{pid}").exists()] == []
 
 
 def _python_path() -> str:

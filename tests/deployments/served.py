@@ -29,8 +29,8 @@ class Served:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        kept: dict[str, Any] = json.loads((self.folder / "settings.json").read_text())
-        return kept
+        stored: dict[str, Any] = json.loads((self.folder / "settings.json").read_text())
+        return stored
 
     @property
     def api(self) -> str:
@@ -51,13 +51,13 @@ class Served:
     @property
     def environment(self) -> dict[str, str]:
         """The settings of this merchant and nobody else's."""
-        others = {
+        neighbours = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("XPORTCN_", "SOURCING_", "PREFECT_"))
         }
         return {
-            **others,
+            **neighbours,
             "XPORTCN_BASE_URL": self.sandbox.url,
             "SOURCING_DATA_DIR": str(self.data_dir),
             "SOURCING_TIMEZONE": "Asia/Shanghai",
@@ -93,20 +93,20 @@ class Served:
         return asked(self.api, path, body, method=method)
 
     def deployment(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(f"deployments/name/{name}")
-        return found
+        findings: dict[str, Any] = self.ask(f"deployments/name/{name}")
+        return findings
 
     def start(self, name: str, **parameters: object) -> str:
         """Press Run; answers the id of the flow run."""
-        made = self.ask(
+        built = self.ask(
             f"deployments/{self.deployment(name)['id']}/create_flow_run",
             {"parameters": parameters},
         )
-        return str(made["id"])
+        return str(built["id"])
 
     def run(self, run_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
-        return found
+        findings: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
+        return findings
 
     def await_state(
         self, run_id: str, *states: str, seconds: float = PATIENCE_S
@@ -131,8 +131,8 @@ class Served:
             return next(
                 (
                     pid
-                    for pid, words in commands.items()
-                    if module.encode() in words[:4]
+                    for pid, command in commands.items()
+                    if module.encode() in command[:4]
                 ),
                 0,
             )
@@ -159,9 +159,9 @@ class Served:
         def arrived() -> dict[str, str] | None:
             return next(
                 (
-                    one
-                    for one in self.alerts()
-                    if all(word in json.dumps(one) for word in words)
+                    alert
+                    for alert in self.alerts()
+                    if all(text in json.dumps(alert) for text in words)
                 ),
                 None,
             )
@@ -180,10 +180,10 @@ class Served:
 def wait_for(answer: Callable[[], T | None], *, seconds: float = PATIENCE_S) -> T:
     """The answer, once there is one."""
     deadline = time.monotonic() + seconds
-    while not (found := answer()):
+    while not (result := answer()):
         assert time.monotonic() < deadline, f"nothing in {seconds} seconds"
         time.sleep(0.2)
-    return found
+    return result
 
 
 def environment_of(pid: int) -> bytes:

@@ -141,7 +141,7 @@ def test_the_secret_shows_in_no_text_of_the_block() -> None:
 def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> (
     None
 ):
-    known = {
+    expected = {
         "pay_is",
         "units",
         "freight_ids",
@@ -153,8 +153,8 @@ def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_setti
         "access_key",
         "access_secret",
         "user_id",
-    } | known
-    for name in known:
+    } | expected
+    for name in expected:
         block = XportcnCredentials.model_fields[name]
         setting = XportcnSettings.model_fields[name]
         assert (block.annotation, block.default) == (

@@ -42,16 +42,16 @@ def test_settings_of_another_prefect_server_are_not_inherited(
     """With its database this server would migrate it, and delete the history of runs
     after 90 days.
     """
-    kept = {
+    stored = {
         "PREFECT_API_AUTH_STRING": "me:word",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7200",
     }
-    for name, value in {**FOREIGN, **kept}.items():
+    for name, value in {**FOREIGN, **stored}.items():
         monkeypatch.setenv(name, value)
-    given = environment_of_server(tmp_path, COMPLETE_SERVER)
+    environment = environment_of_server(tmp_path, COMPLETE_SERVER)
     for name in FOREIGN:
         monkeypatch.delenv(name)
-    for name, value in given.items():
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
     server = Settings().server
     url = server.database.connection_url
@@ -61,8 +61,8 @@ def test_settings_of_another_prefect_server_are_not_inherited(
     assert (server.database.driver, server.database.migrate_on_start) == (None, True)
     assert (server.docket.url, server.ui.api_url) == ("memory://", "/api")
     assert vacuum.retention_period.total_seconds() == 7200
-    assert given["PREFECT_API_AUTH_STRING"] == "me:word"
-    assert "PREFECT_PROFILES_PATH" not in given
+    assert environment["PREFECT_API_AUTH_STRING"] == "me:word"
+    assert "PREFECT_PROFILES_PATH" not in environment
 
 
 class Healthy(BaseHTTPRequestHandler):

@@ -83,8 +83,8 @@ async def test_a_wrong_token_is_answered_like_an_unknown_path(
 ) -> None:
     """In nothing do they differ, and nothing is kept."""
     unknown = await sender.request(method, "/anything", content=posted("7"))
-    for place in ("/callbacks/wrong", "/callbacks/wrong/", "/health/", f"{path}/"):
-        wrong = await sender.request(method, place, content=posted("7"))
+    for location in ("/callbacks/wrong", "/callbacks/wrong/", "/health/", f"{path}/"):
+        wrong = await sender.request(method, location, content=posted("7"))
         assert (wrong.status_code, wrong.content, wrong.headers) == (
             404,
             unknown.content,
@@ -116,7 +116,9 @@ async def test_what_is_too_large_is_refused(
         await sender.post(path, content=body)
         for body in (b" " * (MAX_BODY_BYTES + 1), in_parts())
     ]
-    assert [(one.status_code, one.headers["connection"]) for one in refused] == [
+    assert [
+        (response.status_code, response.headers["connection"]) for response in refused
+    ] == [
         (413, "close"),
         (413, "close"),
     ]
@@ -329,14 +331,14 @@ def test_a_thousand_silent_connections_keep_nobody_out(
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM)
     finally:
-        for one in silent:
-            one.close()
+        for item in silent:
+            item.close()
 
 
 def test_a_taken_port_is_told_with_its_remedy() -> None:
     """In one sentence, before anything else."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as result:
+        port = result.getsockname()[1]
         with pytest.raises(
             ServerFailed,
             match=f"port {port} on 127.0.0.1 can't be used .* with --port or SOURCING",

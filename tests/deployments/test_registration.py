@@ -25,13 +25,15 @@ async def test_everything_is_registered_once_a_version(
     deploy = registration.deploy
 
     async def deploy_noting(client: Any, ledger: Any, file: Any) -> None:
-        deployed.append([one["name"] for one in file["deployments"]])
+        deployed.append([item["name"] for item in file["deployments"]])
         await deploy(client, ledger, file)
 
     monkeypatch.setattr(registration, "deploy", deploy_noting)
     with temporary_settings({PREFECT_API_URL: prefect_url}):
         for version in ("1.0.0-a", "1.0.0-a", "1.0.0-b"):
-            monkeypatch.setattr(registration, "program", lambda now=version: now)
+            monkeypatch.setattr(
+                registration, "program", lambda instant=version: instant
+            )
             await registration.register()
         assert deployed == [list(DEPLOYMENTS)] * 2
         async with get_client() as client:

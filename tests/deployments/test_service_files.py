@@ -21,12 +21,16 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(
     served: Served,
 ) -> None:
     values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
-    made: ProcessJobConfiguration = (
+    process_job_configuration: ProcessJobConfiguration = (
         await ProcessJobConfiguration.from_template_and_values(
             ProcessWorker.get_default_base_job_template(), values
         )
     )
-    assert (str(made.working_dir), made.env, made.command) == (
+    assert (
+        str(process_job_configuration.working_dir),
+        process_job_configuration.env,
+        process_job_configuration.command,
+    ) == (
         "/tmp",
         {"SOURCING_DAY_LIMIT_CNY": "100"},
         None,
@@ -38,13 +42,13 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
         leave_out("systemd-analyze", "apt-get install systemd")
     units = sorted((FOLDER / "systemd").glob("*.service"))
     assert [unit.stem for unit in units] == ["sourcing"]
-    there = [tmp_path / unit.name for unit in units]
-    for unit, copy in zip(units, there, strict=True):
+    paths = [tmp_path / unit.name for unit in units]
+    for unit, copy in zip(units, paths, strict=True):
         copy.write_text(
             unit.read_text().replace("/opt/sourcing/.venv/bin/", "/usr/bin/env ")
         )
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *map(str, there)],
+        ["systemd-analyze", "verify", "--man=no", *map(str, paths)],
         capture_output=True,
         text=True,
         check=False,
@@ -69,16 +73,16 @@ def test_commands_have_the_account_settings_and_ledger_of_the_units(
         text=True,
     )
     unit = (FOLDER / "systemd" / "sourcing.service").read_text().splitlines()
-    given = done.stdout.splitlines()
+    inputs = done.stdout.splitlines()
     for line in unit:
         name, _, value = line.partition("=")
         if name == "Environment":
-            assert f"--setenv={value}" in given
+            assert f"--setenv={value}" in inputs
         if name in ("User", "Group"):
-            assert f"--{name[0].lower()}id={value}" in given
+            assert f"--{name[0].lower()}id={value}" in inputs
         if name in ("EnvironmentFile", "UMask"):
-            assert f"--property={line}" in given
-    assert given[-3:] == ["/opt/sourcing/.venv/bin/sourcing", "run", "a file.csv"]
+            assert f"--property={line}" in inputs
+    assert inputs[-3:] == ["/opt/sourcing/.venv/bin/sourcing", "run", "a file.csv"]
 
 
 def test_each_unit_keeps_compiled_modules_where_it_may_write() -> None:
@@ -97,9 +101,9 @@ def test_each_unit_keeps_compiled_modules_where_it_may_write() -> None:
 
 def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> None:
     text = (FOLDER / "container" / "compose.yaml").read_text()
-    variables = [part.split("}")[0] for part in text.split("${")[1:]]
+    variables = [piece.split("}")[0] for piece in text.split("${")[1:]]
     assert variables
-    assert all(":-" in one or one.endswith(":?") for one in variables)
+    assert all(":-" in variable or variable.endswith(":?") for variable in variables)
 
 
 def test_the_container_runs_serve_on_the_prefect_that_is_tested() -> None:

@@ -48,9 +48,9 @@ def test_a_key_starts_one_run_for_good(market: Served) -> None:
     if shutil.which("curl") is None:
         leave_out("curl", "apt-get install curl")
     run = posted(market)
-    again = posted(market)
-    other = posted(market, ('"budget_cny": "500"', '"budget_cny": "1"'))
-    assert [again["id"], other["id"], other["parameters"]["limits"]] == [
+    repeated = posted(market)
+    second = posted(market, ('"budget_cny": "500"', '"budget_cny": "1"'))
+    assert [repeated["id"], second["id"], second["parameters"]["limits"]] == [
         run["id"]
     ] * 2 + [{"budget_cny": "500"}]
     ended = market.await_state(run["id"], "Completed", "Failed", "Crashed")

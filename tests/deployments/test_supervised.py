@@ -32,8 +32,8 @@ def test_one_that_ends_by_itself_is_started_again(tmp_path: Path) -> None:
     sandbox = part(tmp_path)
     sandbox.process.wait()
     first = sandbox.process
-    words = f"sandbox had ended and was started again; see {tmp_path}/sandbox.log"
-    assert sandbox.keep_running() == words
+    message = f"sandbox had ended and was started again; see {tmp_path}/sandbox.log"
+    assert sandbox.keep_running() == message
     assert sandbox.process is not first
     sandbox.process.wait()
 
@@ -60,7 +60,7 @@ def test_one_that_can_not_be_started_again_now_is_tried_until_it_can(
     with monkeypatch.context() as full:
         full.setattr("deployments.local_server.start", start)
         for _ in range(2):
-            words = "sandbox can't be started again now: Cannot allocate memory"
-            assert sandbox.keep_running() == words
+            message = "sandbox can't be started again now: Cannot allocate memory"
+            assert sandbox.keep_running() == message
     assert "was started again" in sandbox.keep_running()
     sandbox.process.wait()

@@ -61,12 +61,12 @@ def shown(order_id: str = "1", reference: str = "", own_id: str = "") -> Service
 
 
 def reading(*orders: ServiceOrder, **values: Any) -> Reading:
-    found: dict[str, list[ServiceOrder]] = {}
+    findings: dict[str, list[ServiceOrder]] = {}
     for order in orders:
         for name in order.names:
-            found.setdefault(name, []).append(order)
+            findings.setdefault(name, []).append(order)
     read: dict[str, Any] = {"covers": EVER, "unbroken": True, "ended": True, **values}
-    return Reading(found=found, listed=orders, **read)
+    return Reading(found=findings, listed=orders, **read)
 
 
 def verdict(
@@ -171,14 +171,14 @@ def test_without_a_younger_witness_the_first_page_must_reach_back(
     youngest.
     """
     orders = (shown("1", "C-1"), shown("2", "C-2"))
-    given = {"controls": (OLDER, YOUNGER), **values}
-    assert lack(verdict(*orders, covers=None, **given)) is Lack.YOUNGER_ORDER
+    inputs = {"controls": (OLDER, YOUNGER), **values}
+    assert lack(verdict(*orders, covers=None, **inputs)) is Lack.YOUNGER_ORDER
     assert (
-        lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **given))
+        lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **inputs))
         is Lack.YOUNGER_ORDER
     )
     assert isinstance(
-        verdict(*orders, covers=NOON - timedelta(minutes=10), **given), Between
+        verdict(*orders, covers=NOON - timedelta(minutes=10), **inputs), Between
     )
 
 
@@ -270,10 +270,10 @@ def test_a_reference_that_is_written_otherwise_may_be_its_own(
     read = reading(shown("1", "C-1"), shown("8", name))
     judged = judge_absence(sent, read, Account(controls=(OLDER,)), LATER)
     assert isinstance(judged, Contradicted) is is_meant
-    known = judge_absence(
+    expected = judge_absence(
         sent, read, Account(controls=(OLDER,), accounted={"8"}), LATER
     )
-    assert isinstance(known, Between)
+    assert isinstance(expected, Between)
 
 
 @pytest.mark.parametrize(
@@ -327,12 +327,12 @@ def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
     """Known ones, those of which a person said so, and those with somebody's reference
     are not.
     """
-    known = shown("1")
+    service_order = shown("1")
     foreign = shown("2")
     theirs = shown("3", reference="X")
     bare = shown("4")
     assert could_be_ours(
-        [known, foreign, theirs, bare], Account(accounted={"1", "2"})
+        [service_order, foreign, theirs, bare], Account(accounted={"1", "2"})
     ) == [bare]
 
 

@@ -85,7 +85,7 @@ def test_what_passes_never_exceeds_the_budget(
     """Whatever the amounts, the accepted orders and what was spent stay within the
     budget, or nothing was accepted.
     """
-    orders = [(str(place), Money(fen)) for place, fen in enumerate(fens)]
+    orders = [(str(index), Money(fen)) for index, fen in enumerate(fens)]
     rejected = over_budget(orders, limits(batch=budget, spent=spent))
     accepted = total_of([money for ref, money in orders if ref not in rejected])
     assert accepted.minor == 0 or accepted.minor + spent <= budget
@@ -119,12 +119,12 @@ def test_a_tolerance_never_grants_more_than_it_says(
     """Exact at any size: not below what was approved, not a fen above the
     percentage.
     """
-    most = payable(Money(approved), tolerance).minor
-    assert approved <= most
+    minor = payable(Money(approved), tolerance).minor
+    assert approved <= minor
     assert (
-        most * 10_000
+        minor * 10_000
         <= approved * (10_000 + int(tolerance * 100))
-        < (most + 1) * 10_000
+        < (minor + 1) * 10_000
     )
 
 
@@ -132,9 +132,9 @@ def test_budgets_count_the_most_that_an_order_may_come_to() -> None:
     """1.00 with a tolerance of 10 percent needs room for 1.10."""
     tight = BudgetLimits(batch=Money(209), tolerance=Decimal(10))
     assert over_budget([("A", Money(100)), ("B", Money(90))], tight) == {}
-    words = "1.00 CNY with the price tolerance does not fit the budget: 1.10 CNY of 2.09 CNY is taken"
+    message = "1.00 CNY with the price tolerance does not fit the budget: 1.10 CNY of 2.09 CNY is taken"
     over = over_budget([("A", Money(100)), ("B", Money(91))], tight)
-    assert in_words(over) == {"B": held(in_these_words(words))}
+    assert in_words(over) == {"B": held(in_these_words(message))}
     assert set(
         over_budget(
             [("A", Money(100))], BudgetLimits(order=Money(109), tolerance=Decimal(10))
@@ -150,13 +150,13 @@ def test_no_rise_within_the_tolerance_breaks_the_budget(
     budget.
     """
     rejected = over_budget(
-        [(str(place), Money(fen)) for place, fen in enumerate(fens)],
+        [(str(index), Money(fen)) for index, fen in enumerate(fens)],
         BudgetLimits(batch=Money(budget), tolerance=tolerance),
     )
     accepted = [
         payable(Money(fen), tolerance)
-        for place, fen in enumerate(fens)
-        if str(place) not in rejected
+        for index, fen in enumerate(fens)
+        if str(index) not in rejected
     ]
     assert total_of(accepted).minor <= budget
 

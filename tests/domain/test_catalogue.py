@@ -15,11 +15,11 @@ ALIBABA = Marketplace.ALIBABA_1688
 
 def test_each_list_is_a_source_once() -> None:
     """Blanks around a keyword make no second source."""
-    wanted = [
+    selections = [
         Selection(marketplace=TAOBAO, keywords=("bag", " bag "), shops=("7",)),
         Selection(marketplace=ALIBABA, everything=True),
     ]
-    assert [str(source) for source in sources_of(wanted)] == [
+    assert [str(source) for source in sources_of(selections)] == [
         "taobao words bag",
         "taobao shop 7",
         "1688 everything",
@@ -57,7 +57,7 @@ def test_items_are_read_from_ids_and_links() -> None:
 def test_what_a_list_would_show_is_what_it_is_of() -> None:
     """A search for words may rank an offer away."""
     keys = {"seller_id": "7", "category_id": "21"}
-    shown = [
+    listing = [
         str(source)
         for source in (
             Listing(marketplace=TAOBAO, way=Way.EVERYTHING),
@@ -69,7 +69,7 @@ def test_what_a_list_would_show_is_what_it_is_of() -> None:
         )
         if source.would_show(TAOBAO, **keys)
     ]
-    assert shown == ["taobao everything", "taobao shop 7", "taobao category 21"]
+    assert listing == ["taobao everything", "taobao shop 7", "taobao category 21"]
 
 
 def sku(fen: int, *steps: VolumePrice) -> Sku:

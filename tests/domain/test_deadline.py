@@ -27,15 +27,15 @@ def test_a_time_of_day_is_the_next_one_where_the_merchant_is(
     """Berlin is an hour ahead of UTC in winter; in the night of 25 October 02:30 comes
     twice.
     """
-    found = moment_of(text, datetime.fromisoformat(begun), "Europe/Berlin")
-    assert found is not None
-    again = moment_of(
-        as_text(found, "Europe/Berlin"),
+    findings = moment_of(text, datetime.fromisoformat(begun), "Europe/Berlin")
+    assert findings is not None
+    repeated = moment_of(
+        as_text(findings, "Europe/Berlin"),
         datetime(2030, 1, 1, tzinfo=UTC),
         "Europe/Berlin",
     )
-    assert again is not None
-    assert [one.astimezone(UTC) for one in (found, again)] == [
+    assert repeated is not None
+    assert [moment.astimezone(UTC) for moment in (findings, repeated)] == [
         datetime.fromisoformat(moment)
     ] * 2
 

@@ -139,11 +139,11 @@ def test_several_skus_without_a_wish_are_held_with_the_choices() -> None:
 
 def test_a_named_sku_that_is_off_sale_is_none_that_there_is() -> None:
     """In a state that is not understood it waits."""
-    shown = offer(RED, replace(BLUE, active=False))
-    assert in_words(match_sku(shown, "22")) == refused(
+    listing = offer(RED, replace(BLUE, active=False))
+    assert in_words(match_sku(listing, "22")) == refused(
         in_these_words("77 has no SKU 22; it has 11 (红)")
     )
-    waits = match_sku(replace(shown, unknown_state="paused"), "22")
+    waits = match_sku(replace(listing, unknown_state="paused"), "22")
     assert isinstance(waits, Verdict)
     assert waits.state is OrderState.HELD
 
@@ -232,8 +232,8 @@ def test_minimum_and_stock_are_told_in_numbers(
 def test_variants_of_one_offer_count_together_for_the_minimum() -> None:
     """Five red and five blue make ten of the offer."""
     line = RequestLine(row=2, item="77", sku="", quantity=5, max_unit_price=None)
-    both = replace(offer(RED, BLUE), min_quantity=10)
-    assert judge_availability([(line, both, RED), (line, both, BLUE)]) == FINE
+    pair = replace(offer(RED, BLUE), min_quantity=10)
+    assert judge_availability([(line, pair, RED), (line, pair, BLUE)]) == FINE
 
 
 def test_an_incomplete_address_is_held() -> None:
@@ -262,28 +262,28 @@ def test_a_limit_is_compared_with_the_exact_price_of_all_pieces() -> None:
     """Half a fen a piece is 99.00 of 20,000 stickers; the price of one is rounded for
     display alone.
     """
-    wanted = replace(
+    order_request = replace(
         request(),
         lines=(replace(request().lines[0], quantity=20_000, max_unit_price=Money(5)),),
     )
-    told = quote(5)
+    notices = quote(5)
     at, above = (
         replace(
-            told,
+            notices,
             goods=Money(fen),
             total=Money(fen),
-            lines=(replace(told.lines[0], amount=Money(fen)),),
+            lines=(replace(notices.lines[0], amount=Money(fen)),),
         )
         for fen in (100_000, 109_900)
     )
     line = replace(LINE, quantity=20_000, unit_price=Money(5))
-    assert judge_quote(wanted, (line,), at) == FINE
-    assert in_words(judge_quote(wanted, (line,), above)) == held(
+    assert judge_quote(order_request, (line,), at) == FINE
+    assert in_words(judge_quote(order_request, (line,), above)) == held(
         in_these_words(
             "杯子 costs 0.05 CNY each (1,099.00 CNY in all), limit 0.05 CNY: raise max_unit_price or drop the line"
         )
     )
-    assert [above_limits(wanted, one) for one in (at, above)] == [[], [1]]
+    assert [above_limits(order_request, quote) for quote in (at, above)] == [[], [1]]
 
 
 def test_a_problem_is_refused_in_words() -> None:
@@ -307,8 +307,8 @@ def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
             "Run again; if it lasts, change the lines or sourcing drop"
         )
     )
-    for known in (Problem.OUT_OF_STOCK, Problem.RULED_OUT):
-        problem = LineProblem(problem=known, message="no", line_no=1)
+    for expected in (Problem.OUT_OF_STOCK, Problem.RULED_OUT):
+        problem = LineProblem(problem=expected, message="no", line_no=1)
         assert (
             judge_quote(request(), (LINE,), quote(problems=(unknown, problem))).state
             == "refused"
@@ -617,9 +617,9 @@ def test_a_total_below_its_parts_is_a_discount(
     """Within a third nothing is held; what is not explained by a told discount is shown
     with the plan.
     """
-    told = replace(quote(), **changed)
-    assert judge_quote(request(), (LINE,), told) == FINE
-    assert told.less_than_parts == Money(less)
+    notices = replace(quote(), **changed)
+    assert judge_quote(request(), (LINE,), notices) == FINE
+    assert notices.less_than_parts == Money(less)
 
 
 def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
@@ -642,14 +642,14 @@ def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
 
 def test_lines_that_cost_less_than_the_goods_are_held() -> None:
     """Else a limit on a line would be kept by a price that nobody pays."""
-    whole = quote()
+    total = quote()
     cheap = tuple(
-        replace(line, unit_price=Money(1), amount=Money(1)) for line in whole.lines
+        replace(line, unit_price=Money(1), amount=Money(1)) for line in total.lines
     )
-    verdict = judge_quote(request(), (LINE,), replace(whole, lines=cheap))
+    verdict = judge_quote(request(), (LINE,), replace(total, lines=cheap))
     assert verdict.state == "held"
     assert "its lines cost 0.01 CNY" in str(verdict.why)
     assert (
-        judge_quote(request(), (LINE,), replace(whole, total=whole.total + Money(500)))
+        judge_quote(request(), (LINE,), replace(total, total=total.total + Money(500)))
         == FINE
     )

@@ -13,14 +13,14 @@ MINUTE = timedelta(minutes=1)
 
 
 def follow_up(**values: object) -> FollowUp:
-    made: dict[str, object] = {
+    built: dict[str, object] = {
         "orders": 3,
         "batches": ("b",),
         "number": 1,
         "at": NOON + 17 * MINUTE,
         **values,
     }
-    return FollowUp(**made)  # type: ignore[arg-type]
+    return FollowUp(**built)  # type: ignore[arg-type]
 
 
 def test_it_waits_until_all_that_may_still_arrive_has_arrived() -> None:
@@ -44,7 +44,7 @@ def test_pauses_grow(number: int, minutes: int) -> None:
 
 def test_two_runs_that_end_together_agree_on_one_look() -> None:
     ends = [
-        due([], now=NOON + timedelta(seconds=one), number=1) for one in (1, 100, 299)
+        due([], now=NOON + timedelta(seconds=item), number=1) for item in (1, 100, 299)
     ]
     assert set(ends) == {NOON + 15 * MINUTE}
 
@@ -92,11 +92,11 @@ def test_it_says_what_happens_next(one: FollowUp, words: str) -> None:
 
 
 def test_looks_at_several_batches_are_told_as_one() -> None:
-    both = merged(
+    pair = merged(
         [
             follow_up(),
             follow_up(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2),
         ]
     )
-    assert both == follow_up(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
+    assert pair == follow_up(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
     assert merged([]) is None

@@ -69,7 +69,7 @@ def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
 @given(st.text(min_size=3, max_size=12), st.text(max_size=8), st.text(max_size=8))
 def test_no_telling_part_survives(name: str, before: str, after: str) -> None:
     mentions = Mentions.of({"name": name})
-    for told in mentions.identifying:
-        assert told not in mentions.erased(f"{before}{told}{after}").replace(
+    for text in mentions.identifying:
+        assert text not in mentions.erased(f"{before}{text}{after}").replace(
             FORGOTTEN, "\0"
         )

@@ -72,11 +72,13 @@ def test_of_two_equally_fast_the_cheaper_goes() -> None:
 
 
 def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
-    one = service("1", 5000, 4, 6)
+    freight_service = service("1", 5000, 4, 6)
     two = service("2", 5000, 4, 6)
     for wish in ("cheapest", "fastest"):
         assert (
-            choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
+            choose_freight((two, freight_service), wish)
+            == choose_freight((freight_service, two), wish)
+            == freight_service
         )
 
 

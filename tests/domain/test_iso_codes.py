@@ -16,16 +16,18 @@ NAMES = ("alpha_3", "name", "common_name", "official_name")
 
 def told() -> str:
     countries = {
-        one.alpha_2: [dict(one)[name] for name in NAMES if name in dict(one)]
-        for one in pycountry.countries
+        country.alpha_2: [
+            dict(country)[name] for name in NAMES if name in dict(country)
+        ]
+        for country in pycountry.countries
     }
     document = {
         "countries": {
             code: [code, *names] for code, names in sorted(countries.items())
         },
         "currencies": {
-            one.alpha_3: [one.name]
-            for one in sorted(pycountry.currencies, key=lambda one: one.alpha_3)
+            currency.alpha_3: [currency.name]
+            for currency in sorted(pycountry.currencies, key=lambda item: item.alpha_3)
         },
     }
     return json.dumps(document, ensure_ascii=False, indent=0)

@@ -60,15 +60,15 @@ def test_shares_add_up_and_are_next_to_the_exact_ones(
     total: int, weights: list[int]
 ) -> None:
     whole = sum(weights) or len(weights)
-    parts = allocate(total, weights)
+    pieces = allocate(total, weights)
 
-    assert sum(parts) == total
+    assert sum(pieces) == total
     exact = [
         Fraction(total * (weight if any(weights) else 1), whole) for weight in weights
     ]
     assert all(
-        abs(part - one) < 1 and part >= 0
-        for part, one in zip(parts, exact, strict=True)
+        abs(piece - fraction) < 1 and piece >= 0
+        for piece, fraction in zip(pieces, exact, strict=True)
     )
 
 
@@ -87,13 +87,13 @@ def bills(draw: st.DrawFn, ref: str = "A") -> Bill:
     )
     paid = draw(st.integers(1, 2 * sum(goods)))
     refunds = []
-    left = paid
-    for part in draw(
+    remaining = paid
+    for piece in draw(
         st.lists(st.sampled_from(["all", "1", "1+3", "2", "9"]), max_size=3)
     ):
-        amount = draw(st.integers(0, left))
-        refunds.append((part, amount))
-        left -= amount
+        amount = draw(st.integers(0, remaining))
+        refunds.append((piece, amount))
+        remaining -= amount
     fee = Money(draw(st.integers(0, 10**6)), "USD")
     return Bill(
         order_ref=ref,
@@ -101,7 +101,7 @@ def bills(draw: st.DrawFn, ref: str = "A") -> Bill:
         paid=paid,
         paid_on=DAY,
         lines=tuple(
-            BillLine(line_no=at, goods=one) for at, one in enumerate(goods, start=1)
+            BillLine(line_no=at, goods=item) for at, item in enumerate(goods, start=1)
         ),
         quoted=draw(st.sampled_from([quoted, None])),
         refunds=tuple(refunds),
@@ -161,19 +161,19 @@ def test_converted_lines_add_up_to_the_order_and_parts_to_the_line(
     )
     for bill in (one, other):
         own = [line for line in lines if line.order_ref == bill.order_ref]
-        kept = bill.paid - sum(amount for _, amount in bill.refunds)
+        stored = bill.paid - sum(amount for _, amount in bill.refunds)
         sums = [
             {name: line.converted[name] for name in OF_THE_GOODS}
             for line in own
             if line.converted
         ]
-        assert abs(sum(map(net, sums)) - kept * factor) <= Fraction(1, 2)
-        for line, parts in zip(own, sums, strict=True):
+        assert abs(sum(map(net, sums)) - stored * factor) <= Fraction(1, 2)
+        for line, pieces in zip(own, sums, strict=True):
             paid = {name: line.paid[name] for name in OF_THE_GOODS}
-            assert net(parts) >= 0
-            assert abs(net(parts) - net(paid) * factor) < 1
+            assert net(pieces) >= 0
+            assert abs(net(pieces) - net(paid) * factor) < 1
             assert all(
-                parts[name] >= 0 and abs(parts[name] - paid[name] * factor) < 1
+                pieces[name] >= 0 and abs(pieces[name] - paid[name] * factor) < 1
                 for name in OF_THE_GOODS
             )
 

@@ -113,7 +113,7 @@ def test_nothing_found_says_so() -> None:
 def test_five_candidates_are_kept() -> None:
     """In the order of the marketplace, with what a person chooses by."""
     match = chosen("bag", *(hit(f"60000{number}", "bag") for number in range(7)))
-    assert [one.item_id for one in match.candidates] == [
+    assert [candidate.item_id for candidate in match.candidates] == [
         "600000",
         "600001",
         "600002",
@@ -173,6 +173,8 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
 def test_another_choice_than_before_says_so() -> None:
     """A dry run that searches anew must not change its mind in silence."""
     before = chosen("bag", hit("600001", "bag"))
-    now = chosen("bag", hit("600002", "bag"))
-    assert now.in_place_of(before).note.endswith("; an earlier run had taken 600001")
+    instant = chosen("bag", hit("600002", "bag"))
+    assert instant.in_place_of(before).note.endswith(
+        "; an earlier run had taken 600001"
+    )
     assert before.in_place_of(before) == before

@@ -61,13 +61,13 @@ def test_a_clock_that_was_set_back_stops_no_call() -> None:
 @pytest.mark.parametrize("per_second", [0.3, 7.0, 5000.0])
 def test_a_call_that_waits_as_told_gets_its_permit(per_second: float) -> None:
     """Rounding makes no call wait again."""
-    now = NOW
-    bucket = full_bucket(per_second, now)
+    instant = NOW
+    bucket = full_bucket(per_second, instant)
     for _ in range(2000):
-        bucket, block = take_block(bucket, 1, per_second, now)
+        bucket, block = take_block(bucket, 1, per_second, instant)
         if not block.permits:
-            now += block.wait_s
-            bucket, block = take_block(bucket, 1, per_second, now)
+            instant += block.wait_s
+            bucket, block = take_block(bucket, 1, per_second, instant)
         assert block.permits == 1
 
 
@@ -79,12 +79,12 @@ def test_all_blocks_together_never_exceed_the_rate(
     per_second: float, steps: list[tuple[float, int]]
 ) -> None:
     """Beyond a second's worth, or the one permit that gathers at a slow rate."""
-    now = NOW
-    bucket = full_bucket(per_second, now)
-    taken = 0
-    for pause_s, wanted in steps:
-        now += pause_s
-        bucket, block = take_block(bucket, wanted, per_second, now)
-        taken += block.permits
-        assert block.permits <= wanted
-        assert taken <= max(1.0, per_second) + per_second * (now - NOW) + 0.01
+    instant = NOW
+    bucket = full_bucket(per_second, instant)
+    result = 0
+    for pause_s, expected in steps:
+        instant += pause_s
+        bucket, block = take_block(bucket, expected, per_second, instant)
+        result += block.permits
+        assert block.permits <= expected
+        assert result <= max(1.0, per_second) + per_second * (instant - NOW) + 0.01

@@ -43,11 +43,11 @@ def test_a_picture_is_shown_by_https_from_a_host_on_the_list(
 
 def test_a_sandbox_serves_its_pictures_itself() -> None:
     """No browser calls a marketplace in a try-out."""
-    there = Pictures(("alicdn.com",), "http://127.0.0.1:8790")
-    assert there.address("https://img.alicdn.com/a.jpg") == (
+    pictures = Pictures(("alicdn.com",), "http://127.0.0.1:8790")
+    assert pictures.address("https://img.alicdn.com/a.jpg") == (
         "http://127.0.0.1:8790/_sandbox/picture?of=https%3A%2F%2Fimg.alicdn.com%2Fa.jpg"
     )
-    assert (there.address("https://evil.example/a.jpg"), there.sources) == (
+    assert (pictures.address("https://evil.example/a.jpg"), pictures.sources) == (
         "",
         "http://127.0.0.1:8790",
     )

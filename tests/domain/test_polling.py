@@ -74,36 +74,36 @@ def polled(
     """
     hourly = [NOW + H / 6 + hours * H for hours in range(24 * 30)]
     reads = 0
-    known = 0
-    told = list[tuple[timedelta, timedelta]]()
+    expected = 0
+    notices = list[tuple[timedelta, timedelta]]()
     last: datetime | None = None
-    due = NOW
+    moment = NOW
     for at in hourly:
-        if known < len(scans) and at >= due:
-            new = [scan for scan in scans[known:] if scan <= at]
-            told += [
-                (scan - (scans[known - 1] if known else NEVER), at - scan)
+        if expected < len(scans) and at >= moment:
+            new = [scan for scan in scans[expected:] if scan <= at]
+            notices += [
+                (scan - (scans[expected - 1] if expected else NEVER), at - scan)
                 for scan in new[:1]
             ]
             last = at if new else last
-            due = next_poll(at, NOW, last)
+            moment = next_poll(at, NOW, last)
             reads = reads + 1
-            known = known + len(new)
-    return reads, told
+            expected = expected + len(new)
+    return reads, notices
 
 
 def test_a_day_s_calls_are_a_third_of_reading_each_every_hour() -> None:
     """Of 100 parcels, as many at each marketplace."""
-    ways = [scans_of(number) for number in range(100)]
-    then = sum((scans[-1] - NOW) / H for scans in ways) * sum(CALLS_THEN)
-    reads = sum(polled(scans)[0] for scans in ways)
+    methods = [scans_of(number) for number in range(100)]
+    then = sum((scans[-1] - NOW) / H for scans in methods) * sum(CALLS_THEN)
+    reads = sum(polled(scans)[0] for scans in methods)
     assert 0.2 < reads * sum(CALLS_NOW) / then <= 1 / 3
 
 
 def test_a_scan_is_told_within_two_hours_after_another_and_within_twelve_in_any_case() -> (
     None
 ):
-    told = [one for number in range(100) for one in polled(scans_of(number))[1]]
-    assert len(told) > 1000
-    assert max(late for silence, late in told if silence < 48 * H) <= 2 * H
-    assert 2 * H < max(late for _, late in told) <= 12 * H
+    notices = [item for number in range(100) for item in polled(scans_of(number))[1]]
+    assert len(notices) > 1000
+    assert max(duration for silence, duration in notices if silence < 48 * H) <= 2 * H
+    assert 2 * H < max(duration for _, duration in notices) <= 12 * H

@@ -45,7 +45,7 @@ facts = st.dictionaries(
         st.lists(st.text(min_size=1), min_size=1),
     ),
 )
-reasons = st.builds(lambda code, given: because(code, **given), codes, facts)
+reasons = st.builds(lambda code, inputs: because(code, **inputs), codes, facts)
 
 
 def kept(reason: Reason | None) -> Reason | None:
@@ -95,11 +95,11 @@ def test_of_two_reasons_the_one_of_the_higher_class_stands() -> None:
         ],
         repeat=2,
     ):
-        stands = outranking([first, second])
-        assert stands.code.words.kind == max(
+        reason = outranking([first, second])
+        assert reason.code.words.kind == max(
             first.code.words.kind, second.code.words.kind
         )
-        assert stands is (
+        assert reason is (
             second if second.code.words.kind > first.code.words.kind else first
         )
 
@@ -109,12 +109,12 @@ def test_a_doubt_stands_before_a_pause_and_money_before_a_doubt() -> None:
     doubt = because(ReasonCode.UNKNOWN_STATE)
     limit = because(ReasonCode.OVER_BUDGET)
     fell = because(ReasonCode.PRICE_FELL)
-    taken = because(ReasonCode.TAKEN_ABOVE_APPROVED)
+    reason = because(ReasonCode.TAKEN_ABOVE_APPROVED)
     assert (
         outranking([pause, doubt]),
         outranking([fell, limit]),
-        outranking([doubt, taken]),
-    ) == (doubt, limit, taken)
+        outranking([doubt, reason]),
+    ) == (doubt, limit, reason)
 
 
 def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
@@ -172,14 +172,14 @@ def test_a_remedy_that_is_answered_with_resolve_says_of_which_order_and_with_wha
     None
 ):
     """A command that fails as it is printed is none."""
-    told = {code: f"{code.words.sentence} {code.words.remedy}" for code in ReasonCode}
+    record = {code: f"{code.words.sentence} {code.words.remedy}" for code in ReasonCode}
     assert [
-        code for code, words in told.items() if "sourcing resolve --" in words
+        code for code, text in record.items() if "sourcing resolve --" in text
     ] == []
     assert [
         code
-        for code, words in told.items()
-        if re.search(r"came-back(?! AMOUNT_CNY)", words)
+        for code, text in record.items()
+        if re.search(r"came-back(?! AMOUNT_CNY)", text)
     ] == []
 
 
@@ -193,12 +193,15 @@ def test_orders_of_one_code_are_told_together_with_what_to_do() -> None:
         line(str(fen), because(ReasonCode.PRICE_ABOVE_LIMIT, lines=[f"{fen} fen"]))
         for fen in (1, 2)
     ]
-    others = [
+    report_lines = [
         line("A", in_these_words("sold out")),
         line("B", in_these_words("sold out")),
         line("C", because(ReasonCode.FORGOTTEN_UNORDERED)),
     ]
-    assert [(len(some), words) for some, words in grouped([*over, *others])] == [
+    assert [
+        (len(report_lines), message)
+        for report_lines, message in grouped([*over, *report_lines])
+    ] == [
         (2, "price above limit. Raise max_unit_price or drop the line"),
         (2, "sold out"),
         (1, str(because(ReasonCode.FORGOTTEN_UNORDERED))),

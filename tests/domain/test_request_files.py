@@ -32,13 +32,13 @@ def parse_requests(
     """Check rows that are mappings from the columns, as they are spelled there, to
     cells. The first is row 2.
     """
-    found = [
+    result = [
         Row(number, [row.get(column) for column in columns])
         for number, row in enumerate(rows, start=2)
     ]
-    if columns or found:
-        found.insert(0, Row(1, columns))
-    return request_files.parse_requests(found, require_limit=require_limit)
+    if columns or result:
+        result.insert(0, Row(1, columns))
+    return request_files.parse_requests(result, require_limit=require_limit)
 
 
 def faults_of(*changes: dict[str, object], columns: list[str] = NAMES) -> list[str]:
@@ -92,7 +92,7 @@ def test_rows_become_orders_in_file_order() -> None:
             note="gift",
         )
 
-    words = RequestLine(
+    request_line = RequestLine(
         row=4, item="红色 杯子", sku="", quantity=1, max_unit_price=None
     )
 
@@ -102,7 +102,7 @@ def test_rows_become_orders_in_file_order() -> None:
             marketplace=Marketplace.TAOBAO,
             receiver=receiver,
             freight="fastest",
-            lines=(line(2), words),
+            lines=(line(2), request_line),
         ),
         OrderRequest(
             order_ref="A-1",
@@ -416,12 +416,12 @@ def test_an_input_method_and_a_web_page_change_no_id_phone_or_postcode(
     machines.
     """
     order = order_of(**{column: cell})
-    kept = {
+    stored = {
         "sku": order.lines[0].sku,
         "zip": order.receiver.zip,
         "freight": order.freight,
     }
-    assert kept.get(column, order.receiver.phone) == read
+    assert stored.get(column, order.receiver.phone) == read
 
 
 @pytest.mark.parametrize(
@@ -687,10 +687,10 @@ def test_an_id_whose_digits_after_the_15th_are_zeros_is_told(
     is_told: bool,  # noqa: FBT001
 ) -> None:
     """As a spreadsheet leaves a longer one when it saves a CSV."""
-    told = "this id ends in zeros as one does that a spreadsheet rounded; compare it with the shop's"
+    message = "this id ends in zeros as one does that a spreadsheet rounded; compare it with the shop's"
     warnings = parse_requests([GOOD | {column: cell}], NAMES).warnings
-    assert [str(one) for one in warnings] == [
-        f"row 2, column {column}: {told}"
+    assert [str(warning) for warning in warnings] == [
+        f"row 2, column {column}: {message}"
     ] * is_told
 
 
@@ -698,7 +698,9 @@ def test_references_that_differ_in_case_alone_are_told() -> None:
     parsed = parse_requests(
         [GOOD | {"order_ref": ref} for ref in ("R-1", "r-1", "R-2")], NAMES
     )
-    assert [str(one) for one in parsed.warnings if one.column == "order_ref"] == [
+    assert [
+        str(warning) for warning in parsed.warnings if warning.column == "order_ref"
+    ] == [
         "row 3, column order_ref: it differs from R-1 in upper and lower case alone, which a service may not keep "
         "apart; give one of them another name"
     ]

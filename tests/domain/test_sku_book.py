@@ -96,7 +96,9 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
 def test_the_variant_of_a_link_is_that_of_its_row() -> None:
     link = f"https://detail.1688.com/offer/{FERN}.html?skuId=5736673805656"
     entry = book(row("FERN-1", link)).entries["FERN-1"]
-    assert [(one.item, one.sku) for one in entry.ranks[0]] == [(FERN, "5736673805656")]
+    assert [(rank.item, rank.sku) for rank in entry.ranks[0]] == [
+        (FERN, "5736673805656")
+    ]
     assert faults(row("FERN-1", link, sku="5736673805657"), row("MOSS-1", link)) == [
         "row 2, column item: this link names SKU 5736673805656, and column sku 5736673805657; leave the one that is "
         "meant"
@@ -162,8 +164,8 @@ def test_an_own_sku_becomes_the_bundle_of_its_first_rank() -> None:
 def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
     of = book(row("FERN-1", FERN))
     assert [
-        str(one)
-        for one in parsed(
+        str(item)
+        for item in parsed(
             [{"own_sku": "FERN-1", "item": FERN, "max_unit_price": "3"}], of
         ).faults
     ] == [
@@ -175,7 +177,7 @@ def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
     assert str(fault).startswith(
         "row 2, column own_sku: SOURCING_BOOK names no SKU book to look this up in"
     )
-    assert [one.column for one in parsed([{}], of).faults] == ["marketplace", "item"]
+    assert [item.column for item in parsed([{}], of).faults] == ["marketplace", "item"]
     (fault,) = parsed([{"own_sku": "FERN-1"}, {"own_sku": "FERN-1"}], of).faults
     assert str(fault).startswith(
         "row 3, column item: the same item and sku as row 2 of order A-1"
@@ -186,7 +188,7 @@ def test_a_file_with_own_skus_alone_needs_no_column_of_the_book() -> None:
     names = [*(name for name in GOOD if name not in IN_THE_BOOK), "own_sku"]
     rows = [GOOD | {"own_sku": "FERN-1"}, GOOD | {"own_sku": "", "order_ref": "A-2"}]
     parsed = parse_requests(table_of(rows, names), book=book(row("FERN-1", FERN)))
-    assert [(one.row, one.column) for one in parsed.faults] == [
+    assert [(item.row, item.column) for item in parsed.faults] == [
         (3, "marketplace"),
         (3, "item"),
         (3, "max_unit_price"),
@@ -200,12 +202,16 @@ def test_each_group_becomes_an_order_and_what_has_none_keeps_the_name() -> None:
         row("IVY-1", "610000000003", marketplace="taobao"),
     )
     orders = by_seller(request("MOSS-1", "FERN-1", "IVY-1", of=of), {})
-    assert {one.order_ref: (str(one.marketplace), bought(one)) for one in orders} == {
+    assert {
+        order.order_ref: (str(order.marketplace), bought(order)) for order in orders
+    } == {
         "A-1-b": ("1688", [(MOSS, 3)]),
         "A-1": ("1688", [(FERN, 3)]),
         "A-1-taobao": ("taobao", [("610000000003", 3)]),
     }
-    assert [one.order_ref for one in by_seller(request("MOSS-1", of=of), {})] == ["A-1"]
+    assert [item.order_ref for item in by_seller(request("MOSS-1", of=of), {})] == [
+        "A-1"
+    ]
 
 
 def test_a_changed_book_moves_nothing_to_another_order() -> None:
@@ -214,12 +220,17 @@ def test_a_changed_book_moves_nothing_to_another_order() -> None:
     """
     before = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group="b"))
     first = by_seller(request("FERN-1", "MOSS-1", of=before), {})
-    stands = {"FERN-1": "A-1", "MOSS-1": "A-1-b"}
+    sku_book = {"FERN-1": "A-1", "MOSS-1": "A-1-b"}
     after = book(row("FERN-1", MOSS, group="c"), row("IVY-1", FERN, group="d"))
-    again = by_seller(request("FERN-1", "MOSS-1", of=after), stands)
-    assert [one.fingerprint for one in again] == [one.fingerprint for one in first]
-    more = by_seller(request("FERN-1", "MOSS-1", "IVY-1", of=after), stands)
-    assert {one.order_ref: [line.wanted for line in one.lines] for one in more} == {
+    repeated = by_seller(request("FERN-1", "MOSS-1", of=after), sku_book)
+    assert [run_case.fingerprint for run_case in repeated] == [
+        item.fingerprint for item in first
+    ]
+    requests = by_seller(request("FERN-1", "MOSS-1", "IVY-1", of=after), sku_book)
+    assert {
+        request.order_ref: [line.wanted for line in request.lines]
+        for request in requests
+    } == {
         "A-1": ["FERN-1", "IVY-1"],
         "A-1-b": ["MOSS-1"],
     }
@@ -235,7 +246,9 @@ def test_what_is_new_in_a_request_changes_the_order_that_was_begun() -> None:
         {"FERN-1": "A-1", "MOSS-1": "A-1-b"},
         {"A-1-b"},
     )
-    assert {one.order_ref: [line.wanted for line in one.lines] for one in orders} == {
+    assert {
+        order.order_ref: [line.wanted for line in order.lines] for order in orders
+    } == {
         "A-1": ["FERN-1"],
         "A-1-b": ["MOSS-2"],
     }

@@ -39,5 +39,5 @@ def test_other_moves_raise(old: OrderState, new: OrderState) -> None:
 
 def test_nothing_moves_backward_on_the_road() -> None:
     """No road state leads to an earlier one."""
-    for place, state in enumerate(ROAD):
-        assert not MOVES[state] & set(ROAD[:place])
+    for index, state in enumerate(ROAD):
+        assert not MOVES[state] & set(ROAD[:index])

@@ -116,6 +116,8 @@ def test_goods_stay_in_the_parcel_whose_number_is_still_shown(
     booked = Shipment(
         shipment_order_id="S-1", tracking_numbers=("FAR1", "FAR2"), items=tuple(items)
     )
-    now = booked.renumbered([Shipment(shipment_order_id="S-1", tracking_numbers=shown)])
-    assert now is not None
-    assert [item.tracking_number for item in now.items] == told
+    shipment = booked.renumbered(
+        [Shipment(shipment_order_id="S-1", tracking_numbers=shown)]
+    )
+    assert shipment is not None
+    assert [item.tracking_number for item in shipment.items] == told

@@ -22,9 +22,9 @@ def test_each_witness_is_a_field_without_a_default(
     kind: type, witnesses: set[str]
 ) -> None:
     demanded = {
-        one.name
-        for one in fields(kind)
-        if one.default is MISSING and one.default_factory is MISSING
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
     }
     assert demanded == witnesses
     with pytest.raises(TypeError):
@@ -35,6 +35,6 @@ def test_each_witness_is_a_field_without_a_default(
 def test_two_statements_of_one_source_are_one_witness(
     kind: type, witnesses: set[str]
 ) -> None:
-    said = Statement(source=Source.ANSWER, value="no stock")
+    statement = Statement(source=Source.ANSWER, value="no stock")
     with pytest.raises(ValueError, match="the answer to the call is one witness"):
-        kind(**dict.fromkeys(witnesses, said))
+        kind(**dict.fromkeys(witnesses, statement))

@@ -258,24 +258,28 @@ def _pauses(database: str, options: argparse.Namespace) -> bool:
 
 
 def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
-    wanted = [
-        part
-        for part in PARTS
-        if part in options.parts or part.partition("-")[0] in options.parts
+    expected = [
+        piece
+        for piece in PARTS
+        if piece in options.parts or piece.partition("-")[0] in options.parts
     ]
     right = [
         callbacks_outlive_kills(name, options.orders)
         for name in databases
-        if "callbacks-killed" in wanted
+        if "callbacks-killed" in expected
     ]
-    right += [odd_posts_are_borne(options.orders)] if "callbacks-odd" in wanted else []
+    right += (
+        [odd_posts_are_borne(options.orders)] if "callbacks-odd" in expected else []
+    )
     right += (
         [mixed_messages_end_as_polling(options.orders)]
-        if "callbacks-mixed" in wanted
+        if "callbacks-mixed" in expected
         else []
     )
     right += (
-        [callbacks_start_few_runs(options.orders)] if "callbacks-runs" in wanted else []
+        [callbacks_start_few_runs(options.orders)]
+        if "callbacks-runs" in expected
+        else []
     )
     return right
 
@@ -319,7 +323,7 @@ def _commands(database: str, options: argparse.Namespace) -> bool:
 
 
 def _repeated(
-    what: str,
+    label: str,
     database: str,
     options: argparse.Namespace,
     times: int,
@@ -331,10 +335,10 @@ def _repeated(
     right = 0
     with own_sandbox() as sandbox, _server(database) as server:
         for seed in range(options.seed, options.seed + times):
-            folder = Path(tempfile.mkdtemp(prefix=f"endurance-{what}-{seed}-"))
+            folder = Path(tempfile.mkdtemp(prefix=f"endurance-{label}-{seed}-"))
             done = once(sandbox, server, folder, seed)
             print(
-                f"{what:10} {database:10} {_line(done)}{_ending(done.end, done.failed)}",
+                f"{label:10} {database:10} {_line(done)}{_ending(done.end, done.failed)}",
                 flush=True,
             )
             if done.end.is_right and not done.failed:
@@ -342,7 +346,7 @@ def _repeated(
                 shutil.rmtree(folder)
             else:
                 print(f"  kept for a look: {folder}", flush=True)
-    print(f"{what} on {database}: {right} of {times} repetitions exact", flush=True)
+    print(f"{label} on {database}: {right} of {times} repetitions exact", flush=True)
     return right == times
 
 
@@ -355,12 +359,12 @@ def _server(database: str) -> Iterator[Postgres | None]:
         yield server
 
 
-def _line(one: Done) -> str:
-    if isinstance(one, Repetition):
-        return f"{one.seed:5} {one.kills:5} {one.stops:5} {one.seconds:7.1f} {one.runs:5} {one.end.asked:5}"
+def _line(done: Done) -> str:
+    if isinstance(done, Repetition):
+        return f"{done.seed:5} {done.kills:5} {done.stops:5} {done.seconds:7.1f} {done.runs:5} {done.end.asked:5}"
     return (
-        f"{one.seed:5} {one.restarts:8} {one.crashes:7} {one.seconds:7.1f} {one.by_itself:9} {one.runs:4} "
-        f"{one.end.asked:5}"
+        f"{done.seed:5} {done.restarts:8} {done.crashes:7} {done.seconds:7.1f} {done.by_itself:9} {done.runs:4} "
+        f"{done.end.asked:5}"
     )
 
 

@@ -51,14 +51,14 @@ def callbacks_start_few_runs(orders: int) -> bool:
             "alerts": alerts,
         }
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = LostPlace(
+        lost_place = LostPlace(
             Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())}
         )
         try:
-            place.start()
-            is_right = _few_runs(place, sandbox, orders)
+            lost_place.start()
+            is_right = _few_runs(lost_place, sandbox, orders)
         finally:
-            place.kill()
+            lost_place.kill()
     if is_right:
         shutil.rmtree(folder)
     return is_right
@@ -89,49 +89,49 @@ class Heard:
         arrived = self.store.rows(
             select(func.min(callbacks.c.received_at).label("at"))
         )[0]["at"]
-        begun = self.store.rows(select(func.min(callbacks.c.read_at).label("at")))[0][
+        rows = self.store.rows(select(func.min(callbacks.c.read_at).label("at")))[0][
             "at"
         ]
-        return float((begun - arrived).total_seconds())
+        return float((rows - arrived).total_seconds())
 
     def until_quiet(self, seconds: float) -> int:
         """How many messages still wait in the end."""
         deadline = time.monotonic() + seconds
-        while (left := waiting(self.store)) and time.monotonic() < deadline:
+        while (remaining := waiting(self.store)) and time.monotonic() < deadline:
             self.runs()
             time.sleep(0.5)
-        return left
+        return remaining
 
 
-def _few_runs(place: LostPlace, sandbox: RunningSandbox, orders: int) -> bool:
-    merchant = Merchant(sandbox, place.shop.folder, {})
+def _few_runs(lost_place: LostPlace, sandbox: RunningSandbox, orders: int) -> bool:
+    merchant = Merchant(sandbox, lost_place.shop.folder, {})
     bought = merchant.start(
-        "run", new_batch(sandbox, place.shop.folder, orders), "--yes", "--json"
+        "run", new_batch(sandbox, lost_place.shop.folder, orders), "--yes", "--json"
     )
     _, errors = bought.communicate(timeout=1800)
     assert bought.returncode in (0, 3), errors
-    ledger_url = f"sqlite:///{place.shop.data_dir / 'ledger.db'}"
+    ledger_url = f"sqlite:///{lost_place.shop.data_dir / 'ledger.db'}"
     with Ledger(ledger_url, clock=utc_now, owner="looks") as ledger:
         ids = [
             order.order_id for order in all_orders(ledger).values() if order.order_id
         ]
     with CallbackStore(ledger_url, clock=utc_now) as store:
         poster = Poster(
-            f"http://127.0.0.1:{place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{store.new_token()}"
+            f"http://127.0.0.1:{lost_place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{store.new_token()}"
         )
         heard = Heard(store)
         right = [
             _one_is_heard_soon(heard, poster, ids[0]),
             _many_of_few_orders(heard, poster, ids[:FEW_ORDERS]),
         ]
-        right.append(asyncio.run(_one_of_each(place.shop, heard, poster, ids)))
+        right.append(asyncio.run(_one_of_each(lost_place.shop, heard, poster, ids)))
     return all(right)
 
 
 def _one_is_heard_soon(heard: Heard, poster: Poster, order_id: str) -> bool:
     asyncio.run(poster.post_all([posted(order_id)], RATE))
-    left = heard.until_quiet(300)
-    is_right = not left and heard.seconds <= SOON_S
+    remaining = heard.until_quiet(300)
+    is_right = not remaining and heard.seconds <= SOON_S
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     print(
         f"runs  one message: its run began after {heard.seconds:.1f} s, load {load:.1f} a core: {verdict(is_right)}",
@@ -147,11 +147,11 @@ def _many_of_few_orders(heard: Heard, poster: Poster, ids: Sequence[str]) -> boo
             [posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE
         )
     )
-    left = heard.until_quiet(600)
+    remaining = heard.until_quiet(600)
     runs = heard.runs() - before
-    is_right = not left and runs <= FEW_RUNS and heard.are_apart
+    is_right = not remaining and runs <= FEW_RUNS and heard.are_apart
     print(
-        f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left: {verdict(is_right)}",
+        f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {remaining} left: {verdict(is_right)}",
         flush=True,
     )
     return is_right
@@ -176,10 +176,10 @@ async def _one_of_each(
         )
 
     await asyncio.gather(poster.post_all(bodies, RATE), killed_meanwhile())
-    left = await asyncio.to_thread(heard.until_quiet, 900 + len(ids) / 5)
+    thread = await asyncio.to_thread(heard.until_quiet, 900 + len(ids) / 5)
     lost = len({*bodies} - kept(heard.store))
     runs = heard.runs() - before
-    is_right = not (left or lost) and runs <= MANY_RUNS and heard.are_apart
-    words = f"{len(ids):,} messages of as many orders, the server killed: {runs} runs, {lost} lost, {left} left"
-    print(f"runs  {words}: {verdict(is_right)}", flush=True)
+    is_right = not (thread or lost) and runs <= MANY_RUNS and heard.are_apart
+    message = f"{len(ids):,} messages of as many orders, the server killed: {runs} runs, {lost} lost, {thread} left"
+    print(f"runs  {message}: {verdict(is_right)}", flush=True)
     return is_right

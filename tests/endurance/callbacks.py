@@ -226,10 +226,10 @@ def odd_posts_are_borne(orders: int) -> bool:
     """
     folder = Path(tempfile.mkdtemp(prefix="endurance-odd-"))
     bodies: list[bytes] = []
-    wanted = ODD_BODIES_AN_ORDER * orders
+    expected = ODD_BODIES_AN_ORDER * orders
 
     @settings(
-        max_examples=wanted // 10, database=None, suppress_health_check=[*HealthCheck]
+        max_examples=expected // 10, database=None, suppress_health_check=[*HealthCheck]
     )
     @given(ODD)
     def collected(value: object) -> None:
@@ -237,36 +237,36 @@ def odd_posts_are_borne(orders: int) -> bool:
 
     collected()
     with receiving(folder) as (receiver, url):
-        statuses = asyncio.run(_post_odd(url, bodies[: wanted // 4]))
+        statuses = asyncio.run(_post_odd(url, bodies[: expected // 4]))
         before = receiver.megabytes
-        statuses |= asyncio.run(_post_odd(url, bodies[wanted // 4 :]))
+        statuses |= asyncio.run(_post_odd(url, bodies[expected // 4 :]))
         statuses |= asyncio.run(_post_odd(url, [os.urandom(10 * 2**20)] * 20))
         silent = [
             socket.create_connection(("127.0.0.1", receiver.port))
             for _ in range(SILENT)
         ]
-        for one in silent[:SLOW]:
-            one.sendall(
+        for item in silent[:SLOW]:
+            item.sendall(
                 f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
             )
-        others = asyncio.run(
+        neighbours = asyncio.run(
             _post_odd(url, [posted(str(number)) for number in range(1, 101)])
         )
         growth = receiver.megabytes - before
-        late = {_status(one) for one in silent[:SLOW]}
-        for one in silent:
-            one.close()
+        delayed = {_status(item) for item in silent[:SLOW]}
+        for item in silent:
+            item.close()
     with _store(folder) as store:
         stored = len(kept(store))
     is_right = (
         statuses <= {200, 413}
-        and others == {200}
+        and neighbours == {200}
         and growth <= MOST_GROWTH_MB
-        and late <= {b"408", b""}
+        and delayed <= {b"408", b""}
     )
     print(
         f"odd   {len(bodies):,} posts, 20 of 10 MB: answers {sorted(statuses)}, {stored:,} stored; beside {SILENT:,} "
-        f"silent or slow connections 100 messages are answered {sorted(others)}, the slow ones {sorted(late)}; "
+        f"silent or slow connections 100 messages are answered {sorted(neighbours)}, the slow ones {sorted(delayed)}; "
         f"{growth} MB more: {verdict(is_right)}",
         flush=True,
     )
@@ -378,9 +378,9 @@ class Worlds:
         polled = self.histories(self.polled)
         for ref, through in polled.items():
             self.ways.add(" ".join(through))
-            seen = iter(through)
+            observed = iter(through)
             if heard[ref][-1] != through[-1] or not all(
-                state in seen for state in heard[ref]
+                state in observed for state in heard[ref]
             ):
                 self.apart.append(
                     f"{ref}: {' '.join(heard[ref])}, and by polling {' '.join(through)}"
@@ -392,22 +392,22 @@ class Worlds:
         names = act_for(self.heard, _act)
         heard = self.histories(self.heard)
         polled = self.histories(self.polled)
-        late = [ref for ref in names if heard[ref][-1] != polled[ref][-1]]
-        if late:  # something happened between the two readings
+        delayed = [ref for ref in names if heard[ref][-1] != polled[ref][-1]]
+        if delayed:  # something happened between the two readings
             self.poll()
             polled = self.histories(self.polled)
         self.named += len(names)
         self.moved += sum(heard[ref] != before[ref] for ref in names)
         self.astray += [
             f"{ref}: {heard[ref][-1]}, not {polled[ref][-1]}"
-            for ref in late
+            for ref in delayed
             if heard[ref] != polled[ref]
         ]
 
     def histories(self, merchant: Merchant) -> dict[str, list[str]]:
         with _ledger(merchant.folder / "data") as ledger:
             return {
-                ref: [str(one["new_state"]) for one in ledger.moves_of(ref)]
+                ref: [str(move["new_state"]) for move in ledger.moves_of(ref)]
                 for ref in all_orders(ledger)
             }
 
@@ -417,14 +417,14 @@ class Worlds:
 
     @property
     def words(self) -> str:
-        ends = sorted({way.split()[-1] for way in self.ways})
-        parts = [
+        ends = sorted({method.split()[-1] for method in self.ways})
+        pieces = [
             f"{self.named:,} times an order was named and it moved {self.moved:,} times by that alone",
             f"{len(self.astray)} of them not where polling had it {self.astray[:3]}",
             f"{len(self.ways)} kinds of histories, at the end {', '.join(ends)}",
             f"{len(self.apart)} histories not as by polling after three looks {self.apart[:3]}",
         ]
-        return "; ".join(parts)
+        return "; ".join(pieces)
 
 
 def act_for(
@@ -472,7 +472,7 @@ async def _act(data: Path) -> set[str]:
     """
     with _store(data) as store, patch("connectors.callbacks.READ_EVERY", timedelta(0)):
         heard = store.take_due()
-        named = {order_id for one in heard for order_id in one.order_ids}
+        named = {order_id for item in heard for order_id in item.order_ids}
         async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
             assert not await read_again(resources, named)
             store.mark_read(heard)
@@ -497,8 +497,8 @@ def _sandbox(*options: str) -> Iterator[RunningSandbox]:
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        words = process.stdout.readline().split()
+        text = process.stdout.readline().split()
         try:
-            yield RunningSandbox(words[words.index("on") + 1])
+            yield RunningSandbox(text[text.index("on") + 1])
         finally:
             process.terminate()

@@ -20,19 +20,19 @@ def random_cells(*, seed: int, cells: int = CELLS) -> bool:
     with tempfile.TemporaryDirectory(prefix="endurance-cells-") as folder:
         for suffix in MAKERS:
             done = 0
-            for one in range(seed, seed + max(1, cells // len(MAKERS) // A_ROUND)):
+            for item in range(seed, seed + max(1, cells // len(MAKERS) // A_ROUND)):
                 try:
-                    done += check_cells(Path(folder), suffix, cells=A_ROUND, seed=one)
+                    done += check_cells(Path(folder), suffix, cells=A_ROUND, seed=item)
                 except AssertionError as error:
                     right = False
-                    print(f"cells      {suffix:8} seed {one}: {error}", flush=True)
+                    print(f"cells      {suffix:8} seed {item}: {error}", flush=True)
             print(
                 f"cells      {suffix:8} {done:,} read as they are, refused or told",
                 flush=True,
             )
         for name in HEAVY:
-            mib, said = peaks(Path(folder), [name])[0]
+            mib, message = peaks(Path(folder), [name])[0]
             right = right and mib < MOST_MIB
-            print(f"cells      {mib:4} MiB for {name}: {said[-100:]}", flush=True)
+            print(f"cells      {mib:4} MiB for {name}: {message[-100:]}", flush=True)
             (Path(folder) / name).unlink()
     return right

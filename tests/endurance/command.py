@@ -54,7 +54,9 @@ def commands_under_fire(
         runs = [merchant.start(*command) for _ in range(2)]
         try:
             goal = _effects(sandbox) + luck.randint(1, max(2, orders // 2))
-            while _effects(sandbox) < goal and any(one.poll() is None for one in runs):
+            while _effects(sandbox) < goal and any(
+                item.poll() is None for item in runs
+            ):
                 time.sleep(0.02)
             victim = luck.choice(runs)
             if strike % 2:
@@ -63,10 +65,10 @@ def commands_under_fire(
                 time.sleep(luck.uniform(LEASE_S, LONGEST_STOP_S))
                 victim.send_signal(signal.SIGCONT)
         finally:
-            kills += sum(one.poll() is None for one in runs)
-            for one in runs:
-                one.kill()
-                one.communicate()
+            kills += sum(item.poll() is None for item in runs)
+            for item in runs:
+                item.kill()
+                item.communicate()
     job = Job(url=sandbox.url, folder=folder, file=file, settings=settings)
     last = [_alone(merchant, command)]
     open_until = time.monotonic() + LEASE_S + SETTLE_S

@@ -35,5 +35,5 @@ def deviations_are_borne(*, every: int) -> bool:
 
 
 def _replay(line: Line) -> str:
-    words = f"--deviation '{line.deviation}' --marketplace {line.marketplace} --world {line.setting} --seed {line.seed}"
-    return f"{words}: {line.faults[0]}"
+    message = f"--deviation '{line.deviation}' --marketplace {line.marketplace} --world {line.setting} --seed {line.seed}"
+    return f"{message}: {line.faults[0]}"

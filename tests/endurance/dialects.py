@@ -17,9 +17,9 @@ def journeys_end_right(*, first_seed: int) -> bool:
     """
     logging.disable()
     trips = [*alone(), *combined(range(first_seed, first_seed + COMBINATIONS))]
-    faulty = [one for one in results(trips, WORKERS) if one.faults]
-    for one in faulty:
-        print(f"{one.trip}: {one.faults[0]}")
+    faulty = [item for item in results(trips, WORKERS) if item.faults]
+    for item in faulty:
+        print(f"{item.trip}: {item.faults[0]}")
     print(
         f"dialects   {len(trips) - len(faulty)} of {len(trips)} journeys end right",
         flush=True,

@@ -98,20 +98,20 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
         }
         (folder / "settings.json").write_text(json.dumps(settings))
         waits = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
-        place = LostPlace(
+        lost_place = LostPlace(
             Served(folder), server.new_database() if server else None, waits
         )
         try:
-            place.start()
-            return _followed_up(case, place, sandbox)
+            lost_place.start()
+            return _followed_up(case, lost_place, sandbox)
         finally:
-            place.kill()
+            lost_place.kill()
 
 
 def _followed_up(
-    case: Case, place: LostPlace, sandbox: RunningSandbox
+    case: Case, lost_place: LostPlace, sandbox: RunningSandbox
 ) -> tuple[int, str, list[str]]:
-    shop = place.shop
+    shop = lost_place.shop
     rows = single_line_orders(sandbox, ORDERS)
     before = [
         {**row, "order_ref": f"before-{row['order_ref']}"}
@@ -119,12 +119,17 @@ def _followed_up(
         if str(row["order_ref"])[-3:] == "000"
     ]
     _buy(shop, write_csv(shop.folder / "before.csv", before), "before")
-    late = {"kind": "late_effect", "probability": 0.1, "times": None, "delay_s": LATE_S}
-    sandbox.faults(*({"path": path, **late} for path in PATHS))
+    delayed = {
+        "kind": "late_effect",
+        "probability": 0.1,
+        "times": None,
+        "delay_s": LATE_S,
+    }
+    sandbox.faults(*({"path": path, **delayed} for path in PATHS))
     _buy(shop, write_csv(shop.folder / "batch.csv", rows), BATCH)
     sandbox.faults()
     unknown = _states(shop)["unknown"]
-    _kill(case, place)
+    _kill(case, lost_place)
     booked = {"booked": sum(ORDERS.values())}
     with suppress(AssertionError):
         wait_for(lambda: _states(shop) == booked, seconds=900)
@@ -137,28 +142,30 @@ def _followed_up(
 
 
 def _buy(shop: Served, file: Path, batch: str) -> None:
-    wanted = {
+    expected = {
         "requests": {"file": str(file)},
         "dry_run": False,
         "yes": True,
         "batch": batch,
     }
     shop.await_state(
-        shop.start("buy-from-file/buy-from-file", **wanted), "Completed", seconds=600
+        shop.start("buy-from-file/buy-from-file", **expected), "Completed", seconds=600
     )
 
 
-def _kill(case: Case, place: LostPlace) -> None:
+def _kill(case: Case, lost_place: LostPlace) -> None:
     if case.kills == "worker":
-        os.kill(place.shop.part("worker"), signal.SIGKILL)
+        os.kill(lost_place.shop.part("worker"), signal.SIGKILL)
     elif case.kills == "look":
-        (run,) = wait_for(lambda: _at_work(place.shop), seconds=300)
-        for pid in wait_for(lambda: place.shop.processes_of(run["id"]), seconds=30):
+        (run,) = wait_for(lambda: _at_work(lost_place.shop), seconds=300)
+        for pid in wait_for(
+            lambda: lost_place.shop.processes_of(run["id"]), seconds=30
+        ):
             os.kill(pid, signal.SIGKILL)
     elif case.kills == "all":
-        place.kill()
+        lost_place.kill()
         time.sleep(LEASE_S + SETTLE_S)  # it comes late
-        place.start()
+        lost_place.start()
 
 
 def _at_work(shop: Served) -> list[dict[str, Any]]:
@@ -168,13 +175,13 @@ def _at_work(shop: Served) -> list[dict[str, Any]]:
     if not follow_ups:
         return []
     sweeps = {"flows": {"name": {"any_": ["finish-open"]}}, "flow_runs": running}
-    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", sweeps)
-    return found[:1]
+    findings: list[dict[str, Any]] = shop.ask("flow_runs/filter", sweeps)
+    return findings[:1]
 
 
 def _follow_ups(shop: Served) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
-    return found
+    findings: list[dict[str, Any]] = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
+    return findings
 
 
 def _ledger(shop: Served) -> Ledger:
@@ -193,8 +200,8 @@ def _broken(shop: Served, sandbox: RunningSandbox) -> list[str]:
     with _ledger(shop) as ledger:
         orders = all_orders(ledger)
         return [
-            str(one)
-            for one in violations(
+            str(violation)
+            for violation in violations(
                 sandbox.books(), orders, ledger.effects_of(orders), at_rest=True
             )
         ]

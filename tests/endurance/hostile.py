@@ -25,19 +25,19 @@ def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
     broke: defaultdict[str, list[str]] = defaultdict(list)
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers) as pool:
-        parts = [(place, every) for place in range(_slices(every))]
-        for count, found in pool.imap_unordered(_play_slice, parts):
+        pieces = [(index, every) for index in range(_slices(every))]
+        for count, findings in pool.imap_unordered(_play_slice, pieces):
             played += count
-            for case, what in found:
-                broke[_without_names(what)].append(case)
+            for case, label in findings:
+                broke[_without_names(label)].append(case)
             print(
                 f"hostile: {played} cases, {sum(map(len, broke.values()))} broken",
                 flush=True,
             )
-    for what, cases in sorted(broke.items(), key=lambda one: -len(one[1])):
-        print(f"{len(cases):6} {what}")
-        for shown in cases[:SHOWN]:
-            print(f"         {shown}")
+    for label, cases in sorted(broke.items(), key=lambda item: -len(item[1])):
+        print(f"{len(cases):6} {label}")
+        for listing in cases[:SHOWN]:
+            print(f"         {listing}")
     print(
         f"hostile: {played} cases in {time.monotonic() - began:.0f} s, {sum(map(len, broke.values()))} broken"
     )
@@ -45,25 +45,27 @@ def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
 
 
 def _slices(every: int) -> int:
-    with stage() as made:
-        return -(-len(cases_of(made)[::every]) // SLICE)
+    with stage() as open_stage:
+        return -(-len(cases_of(open_stage)[::every]) // SLICE)
 
 
-def _play_slice(wanted: tuple[int, int]) -> tuple[int, list[tuple[str, str]]]:
-    place, every = wanted
-    with stage() as made:
-        whole = cases_of(made)[::every]
+def _play_slice(expected: tuple[int, int]) -> tuple[int, list[tuple[str, str]]]:
+    index, every = expected
+    with stage() as open_stage:
+        total = cases_of(open_stage)[::every]
         # far apart in the table, so that a batch has orders of all marketplaces
-        step = -(-len(whole) // SLICE)
-        cases = whole[place::step]
+        step = -(-len(total) // SLICE)
+        cases = total[index::step]
         return len(cases), [
-            (str(case), what)
-            for broken in play(made, cases)
-            for case, what in broken.items()
+            (str(case), label)
+            for broken in play(open_stage, cases)
+            for case, label in broken.items()
         ]
 
 
-def _without_names(what: str) -> str:
+def _without_names(label: str) -> str:
     """Without what differs from order to order."""
-    shorter = re.sub(r"(taobao|1688|big_major|international|poizon)-\w+", "ORDER", what)
+    shorter = re.sub(
+        r"(taobao|1688|big_major|international|poizon)-\w+", "ORDER", label
+    )
     return re.sub(r"-?\d{3,}|'[^']*'", "…", shorter)[:200]

@@ -87,19 +87,22 @@ def lost_runs_are_taken_up(cases: Sequence[Case] = CASES) -> bool:
     """Each on a new data folder; a line each."""
     right = 0
     for case in cases:
-        seen = _one(case)
+        observed = _one(case)
         taken_up = (
-            f"{seen.taken_up_s:.0f} s" if seen.taken_up_s is not None else "never"
+            f"{observed.taken_up_s:.0f} s"
+            if observed.taken_up_s is not None
+            else "never"
         )
         paid = ", ".join(
-            f"{count} paid {times} times" for times, count in sorted(seen.paid.items())
+            f"{count} paid {times} times"
+            for times, count in sorted(observed.paid.items())
         )
         print(
-            f"lost       {case.words} {seen.paid_before:3} paid before; taken up {taken_up}, "
-            f"over after {seen.seconds:.0f} s; {paid}; {'; '.join(seen.wrong) or 'right'}",
+            f"lost       {case.words} {observed.paid_before:3} paid before; taken up {taken_up}, "
+            f"over after {observed.seconds:.0f} s; {paid}; {'; '.join(observed.wrong) or 'right'}",
             flush=True,
         )
-        right += not seen.wrong
+        right += not observed.wrong
     print(f"lost: {right} of {len(cases)} taken up and paid once", flush=True)
     return right == len(cases)
 
@@ -114,12 +117,12 @@ def _one(case: Case) -> Seen:
             "environment": {"SOURCING_CHUNK_SIZE": "2", "SOURCING_CONCURRENCY": "1"},
         }
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = LostPlace(Served(folder), url)
+        location = LostPlace(Served(folder), url)
         try:
-            place.start()
-            return _killed(case, place, sandbox)
+            location.start()
+            return _killed(case, location, sandbox)
         finally:
-            place.kill()
+            location.kill()
 
 
 @dataclass
@@ -176,9 +179,9 @@ class LostPlace:
         )
 
 
-def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
-    shop = place.shop
-    seen = Seen()
+def _killed(case: Case, lost_place: LostPlace, sandbox: RunningSandbox) -> Seen:
+    shop = lost_place.shop
+    running_sandbox = Seen()
     sandbox.faults(
         {
             "path": "*pay*",
@@ -188,7 +191,7 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
         }
     )
     file = write_csv(shop.folder / "batch.csv", single_line_orders(sandbox, ORDERS))
-    wanted = {
+    expected = {
         "requests": {"file": str(file)},
         "dry_run": False,
         "yes": not case.answers,
@@ -196,35 +199,39 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     }
     run_id = shop.start(
         "buy-from-file/buy-from-file",
-        **wanted,
+        **expected,
     )
     if case.answers:
         shop.await_state(run_id, "WaitsForApproval")
-        seen.wrong += ["bought what nobody approved"] * bool(sandbox.books()["orders"])
-        run_id = shop.start("approve-batch/approve-batch", **_answer(place))
+        running_sandbox.wrong += ["bought what nobody approved"] * bool(
+            sandbox.books()["orders"]
+        )
+        run_id = shop.start("approve-batch/approve-batch", **_answer(lost_place))
     time.sleep(case.age_s)
-    seen.paid_before = len(sandbox.books()["payments"])
-    began = _kill(case, place, run_id)
-    seen.taken_up_s = _until(
-        began, lambda: len(sandbox.books()["payments"]) > seen.paid_before
+    running_sandbox.paid_before = len(sandbox.books()["payments"])
+    began = _kill(case, lost_place, run_id)
+    running_sandbox.taken_up_s = _until(
+        began, lambda: len(sandbox.books()["payments"]) > running_sandbox.paid_before
     )
-    seen.wrong += ["not taken up"] * (seen.taken_up_s is None)
+    running_sandbox.wrong += ["not taken up"] * (running_sandbox.taken_up_s is None)
     sandbox.faults()
     with suppress(AssertionError):
-        wait_for(lambda: not _wrong_books(place, sandbox), seconds=600)
-    seen.seconds = time.monotonic() - began
-    seen.wrong += _wrong_books(place, sandbox)
-    seen.paid = Counter(order["paid_times"] for order in sandbox.books()["orders"])
-    return seen
+        wait_for(lambda: not _wrong_books(lost_place, sandbox), seconds=600)
+    running_sandbox.seconds = time.monotonic() - began
+    running_sandbox.wrong += _wrong_books(lost_place, sandbox)
+    running_sandbox.paid = Counter(
+        order["paid_times"] for order in sandbox.books()["orders"]
+    )
+    return running_sandbox
 
 
-def _kill(case: Case, place: LostPlace, run_id: str) -> float:
+def _kill(case: Case, lost_place: LostPlace, run_id: str) -> float:
     """Answers when it was done, or was being started again by hand."""
-    shop = place.shop
+    shop = lost_place.shop
     if case.kills in ("serve", "all"):
-        place.kill(parts=case.kills == "all")
+        lost_place.kill(parts=case.kills == "all")
         began = time.monotonic()
-        place.start()
+        lost_place.start()
         return began
     for pid in (
         [shop.part("worker")] if case.kills == "worker" else shop.processes_of(run_id)
@@ -241,24 +248,27 @@ def _until(began: float, came: Callable[[], object]) -> float | None:
     return None
 
 
-def _answer(place: LostPlace) -> dict[str, str]:
+def _answer(lost_place: LostPlace) -> dict[str, str]:
     """A yes to all that waits, as its link fills the form in but for that."""
-    settings = SourcingSettings(data_dir=place.shop.data_dir)
-    url = place.ledger_url or settings.ledger_url
+    settings = SourcingSettings(data_dir=lost_place.shop.data_dir)
+    url = lost_place.ledger_url or settings.ledger_url
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
         shown_hash = question_hash(ledger, "lost", settings)
     return {"batch": "lost", "plan_hash": shown_hash, "answer": "all"}
 
 
-def _wrong_books(place: LostPlace, sandbox: RunningSandbox) -> list[str]:
-    url = place.ledger_url or SourcingSettings(data_dir=place.shop.data_dir).ledger_url
+def _wrong_books(lost_place: LostPlace, sandbox: RunningSandbox) -> list[str]:
+    url = (
+        lost_place.ledger_url
+        or SourcingSettings(data_dir=lost_place.shop.data_dir).ledger_url
+    )
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
         orders = ledger.orders(ledger.refs_in("lost"))
         broken = violations(
             sandbox.books(), orders, ledger.effects_of(orders), at_rest=True
         )
         states = Counter(str(order.state) for order in orders.values())
-    wrong = [str(one) for one in broken]
+    wrong = [str(violation) for violation in broken]
     return wrong + (
         [] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))]
     )

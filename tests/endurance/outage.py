@@ -60,8 +60,8 @@ def storms_are_survived() -> bool:
         ideal, _, _ = _throttled(sandbox, share=0, retry_after="")
         return all(
             [
-                _storm(sandbox, share, told, ideal)
-                for told in ("", "2")
+                _storm(sandbox, share, notices, ideal)
+                for notices in ("", "2")
                 for share in (0.3, 0.9, 1.0)
             ]
         )
@@ -84,26 +84,26 @@ def _outage(stage: str, away_s: float) -> bool:
             took, _, report, code = _interrupted(
                 merchant, sandbox, ("track", "--json"), stage, away_s
             )
-            words = (
+            message = (
                 ""
                 if code == 0 and not report["troubles"]
                 else f"exit {code}: {report['troubles'][:3]}"
             )
-            asked = wire = 0
+            query = wire = 0
         else:
             took, wire, report, code = _interrupted(
                 merchant, sandbox, run, stage, away_s
             )
-            asked = report["counts"].get("unknown", 0)
+            query = report["counts"].get("unknown", 0)
             most_asked = (
                 wire if stage in COUNTED else 0
             )  # beside payments creates are on the wire
-            words = _broken(report, code, asked, most_asked)
+            message = _broken(report, code, query, most_asked)
     print(
-        f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {asked:6}  {words or 'as promised'}",
+        f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {query:6}  {message or 'as promised'}",
         flush=True,
     )
-    return not words
+    return not message
 
 
 def _first_of(file: Path) -> Path:
@@ -112,8 +112,8 @@ def _first_of(file: Path) -> Path:
     """
     head, *rows = file.read_text().splitlines(keepends=True)
     first = rows[:5]
-    rest = rows[5:]
-    file.write_text(head + "".join(rest))
+    remainder = rows[5:]
+    file.write_text(head + "".join(remainder))
     earlier = file.with_name("earlier.csv")
     earlier.write_text(head + "".join(first))
     return earlier
@@ -166,15 +166,15 @@ def _reached(
     return lambda: len(sandbox.books()[COUNTED[stage]]) >= before + BEGUN
 
 
-def _broken(report: dict[str, Any], code: int, asked: int, most_asked: int) -> str:
+def _broken(report: dict[str, Any], code: int, query: int, most_asked: int) -> str:
     """What is not as promised: all are booked, but for what was on the wire, of which a
     person may be asked.
     """
     counts = report["counts"]
     if (
-        counts.get("booked", 0) + asked != ORDERS
-        or asked > most_asked
-        or code != (3 if asked else 0)
+        counts.get("booked", 0) + query != ORDERS
+        or query > most_asked
+        or code != (3 if query else 0)
     ):
         return f"exit {code}, {counts}"
     return ""
@@ -186,9 +186,9 @@ def _storm(sandbox: RunningSandbox, share: float, retry_after: str, ideal: int) 
         report["counts"] == {"booked": THROTTLED_ORDERS}
         and calls <= 3 * ideal + STORM_S
     )
-    words = "as promised" if right else f"{report['counts']}"
+    message = "as promised" if right else f"{report['counts']}"
     print(
-        f"{share:9.0%} {retry_after or 'none':>12} {took:4.0f} s {calls:6} {ideal:6}  {words}",
+        f"{share:9.0%} {retry_after or 'none':>12} {took:4.0f} s {calls:6} {ideal:6}  {message}",
         flush=True,
     )
     return right

@@ -74,9 +74,10 @@ def paused_batch(
         if is_killed:
             time.sleep(LANDS_WITHIN_S)
         bought = sandbox.books()
-        codes = [one.ends(300) for one in runs]
+        codes = [item.ends(300) for item in runs]
         broken += [
-            f"pause {pauses}: {what}" for what in _differences(bought, sandbox.books())
+            f"pause {pauses}: {difference}"
+            for difference in _differences(bought, sandbox.books())
         ]
         failed += [code for code in codes if code not in (0, KILLED)]
         with ledger_of(job) as ledger:
@@ -106,7 +107,7 @@ def _wait_for(sandbox: RunningSandbox, effects: int, runs: list[Run]) -> None:
     """Until so many more effects have arrived, or nobody is at work any more."""
     at_first = sum(_counts(sandbox.books()))
     while sum(_counts(sandbox.books())) < at_first + effects and any(
-        one.process.is_alive() for one in runs
+        item.process.is_alive() for item in runs
     ):
         time.sleep(0.01)
 
@@ -119,13 +120,13 @@ def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """What was bought meanwhile. A status goes on by itself: the service confirms a
     payment a moment later.
     """
-    told = []
+    notices = []
     for kind in KINDS:
         old, new = (
             [{**row, "status": ""} for row in books[kind]] for books in (before, after)
         )
         if old != new:
-            told.append(
+            notices.append(
                 f"{kind} {len(old)} and then {len(new)}: {next(row for row in new if row not in old)}"
             )
-    return told
+    return notices

@@ -58,17 +58,17 @@ class Shop:
         """
         file = write_csv(self.merchant.folder / "requests.csv", rows)
         run = self.merchant.start("run", file, "--yes", "--json", *options, **settings)
-        told, words = run.communicate()
-        assert told or "the ledger" in words, words
+        message, text = run.communicate()
+        assert message or "the ledger" in text, text
         return {
-            "said": words,
-            **(json.loads(told) if told else {"orders": [], "spent_fen": 0}),
+            "said": text,
+            **(json.loads(message) if message else {"orders": [], "spent_fen": 0}),
         }
 
     def command(self, *words: str | Path) -> None:
         done = self.merchant.start(*words)
-        told, said = done.communicate()
-        assert done.returncode == 0, (words, told, said)
+        message, text = done.communicate()
+        assert done.returncode == 0, (words, message, text)
 
     def settle(self) -> None:
         time.sleep(LEASE_S + SETTLE_S + 1)
@@ -104,8 +104,8 @@ def seven_rows_end_right() -> bool:
 
 def _told(name: str, case: Case, sandbox: RunningSandbox, prefect: str) -> bool:
     began = time.monotonic()
-    with shop(sandbox, prefect) as made:
-        wrong = case(made) or _twice(sandbox.books())
+    with shop(sandbox, prefect) as built:
+        wrong = case(built) or _twice(sandbox.books())
     print(
         f"proxy  {name:70} {time.monotonic() - began:4.0f} s  {wrong or 'as promised'}",
         flush=True,
@@ -145,15 +145,15 @@ def _twice(books: Mapping[str, Any]) -> str:
 
 
 def _unannounced(
-    made: Shop, report: Mapping[str, Any], refs: Sequence[object], most: int = 1
+    shop: Shop, report: Mapping[str, Any], refs: Sequence[object], limit: int = 1
 ) -> str:
     """More orders than canaries that are not through, or money that the report does not
     tell.
     """
-    ordered = made.bought(refs)
+    ordered = shop.bought(refs)
     states = {order["order_ref"]: order["state"] for order in report["orders"]}
     stuck = [order for order in ordered if states.get(order["reference"]) != "booked"]
-    if len(stuck) > most:
+    if len(stuck) > limit:
         return f"{len(ordered)} ordered, {len(stuck)} of them not booked"
     paid = sum(order["paid_fen"] for order in ordered)
     return (
@@ -172,20 +172,20 @@ def old_ledger(marketplace: str, deviation: str) -> Case:
     """
 
     def case(made: Shop) -> str:
-        first, wanted = made.orders({marketplace: 2}, "old-")
+        first, expected = made.orders({marketplace: 2}, "old-")
         made.run([first])
         backup = made.merchant.folder / "backup.db"
         made.command("ledger", "backup", backup)
-        made.run([wanted])
+        made.run([expected])
         made.run(made.orders({marketplace: YOUNGER}, "young-"))
         made.command("ledger", "restore", backup, "--yes")
         made.command("confirm", "--yes")
         made.proxy.deviation = BY_NAME[deviation]
-        before = made.run([wanted])["orders"]
+        before = made.run([expected])["orders"]
         made.lists_show_all()
-        made.run([wanted])
+        made.run([expected])
         made.settle()
-        states = [order["state"] for order in made.run([wanted])["orders"]]
+        states = [order["state"] for order in made.run([expected])["orders"]]
         return (
             ""
             if (before, states) == ([], ["held"])
@@ -252,7 +252,7 @@ def paid_in_an_unknown_state(word: str) -> Case:
         made.proxy.deviation = BY_NAME[f"paid is {word}"]
         report = made.run(rows)
         wrong = _unannounced(
-            made, report, [row["order_ref"] for row in rows], most=len(rows)
+            made, report, [row["order_ref"] for row in rows], limit=len(rows)
         )
         held = [
             order["order_ref"] for order in report["orders"] if order["state"] == "held"
@@ -282,7 +282,7 @@ def refused_as_paid(marketplace: str) -> Case:
         made.proxy.deviation = None
         made.settle()
         return _unannounced(
-            made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], most=0
+            made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], limit=0
         )
 
     return case
@@ -300,16 +300,16 @@ UNPAID_WORDS: Mapping[str, Mapping[Any, Any]] = {
 }
 
 
-def _as_unpaid(told: Told) -> None:
-    if told.role in ORDERS | {Role.DETAIL}:
-        told.data = changed(told.data, _unpaid)
+def _as_unpaid(notices: Told) -> None:
+    if notices.role in ORDERS | {Role.DETAIL}:
+        notices.data = changed(notices.data, _unpaid)
 
 
 def _unpaid(name: str, value: Any) -> Any:
-    words = UNPAID_WORDS.get(name)
-    if words is None or isinstance(value, list | dict):
+    text = UNPAID_WORDS.get(name)
+    if text is None or isinstance(value, list | dict):
         return value
-    return words.get(value, value) if words else None
+    return text.get(value, value) if text else None
 
 
 UNPAID = Deviation(
@@ -338,8 +338,8 @@ CASES: Mapping[str, Case] = {
     ),
     "payments are submissions": submissions,
     **{
-        f"1688: paid is {word}": paid_in_an_unknown_state(word)
-        for word in ("waitlogisticstakein", "waitbuyersign", "signinsuccess")
+        f"1688: paid is {text}": paid_in_an_unknown_state(text)
+        for text in ("waitlogisticstakein", "waitbuyersign", "signinsuccess")
     },
     **{
         f"{marketplace}: a second payment is refused as paid": refused_as_paid(

@@ -106,12 +106,12 @@ class Play:
             for at in caller.service.arrived
             if at >= since
         )
-        most = first = 0
+        limit = first = 0
         for last, at in enumerate(moments):
             while moments[first] <= at - seconds:
                 first += 1
-            most = max(most, last - first + 1)
-        return most
+            limit = max(limit, last - first + 1)
+        return limit
 
     def longest_gap(self, since: float, until: float) -> float:
         """The longest time in which nobody's call arrived."""
@@ -138,9 +138,9 @@ def _case(
     database: str, case: Callable[[Play, float], tuple[bool, str]], seconds: float
 ) -> bool:
     with _playing(database) as play:
-        right, seen = case(play, seconds)
+        right, observed = case(play, seconds)
     name = case.__name__.strip("_")
-    print(f"{name:10}{database:12}{seen}{'' if right else ' BROKEN'}", flush=True)
+    print(f"{name:10}{database:12}{observed}{'' if right else ' BROKEN'}", flush=True)
     return right
 
 
@@ -162,12 +162,12 @@ def _kept(play: Play, seconds: float) -> tuple[bool, str]:
     play.runs()
     since, until = _after(seconds)
     used = play.within(since, until) / (LIMIT * seconds)
-    most = play.most(seconds, since=0) / (LIMIT * seconds)
+    limit = play.most(seconds, since=0) / (LIMIT * seconds)
     a_second = play.most(1, since)
-    words = f"{used:.1%} of {LIMIT}/s used over {seconds:g} s; at most {most:.1%} in so long, {a_second} in a second"
+    message = f"{used:.1%} of {LIMIT}/s used over {seconds:g} s; at most {limit:.1%} in so long, {a_second} in a second"
     return (
-        used >= 0.9 and most <= 1.05,
-        f"{words}, {play.most(1, since=0)} while they began",
+        used >= 0.9 and limit <= 1.05,
+        f"{message}, {play.most(1, since=0)} while they began",
     )
 
 
@@ -176,11 +176,11 @@ def _fair(play: Play, seconds: float) -> tuple[bool, str]:
     play.start()
     manual = play.start()
     since, until = _after(seconds / 2)
-    part = manual.within(since, until) / max(1, play.within(since, until))
+    within = manual.within(since, until) / max(1, play.within(since, until))
     used = play.within(since, until) / (LIMIT * seconds / 2)
     return (
-        part >= 1 / 3 and used <= 1.05,
-        f"{part:.1%} for the manual run beside another, {used:.1%} used",
+        within >= 1 / 3 and used <= 1.05,
+        f"{within:.1%} for the manual run beside another, {used:.1%} used",
     )
 
 
@@ -188,19 +188,19 @@ def _throttled(play: Play, _seconds: float) -> tuple[bool, str]:
     """One is told to wait; all stop within a second."""
     first, *_ = play.runs()
     since, _ = _after(5)
-    told = time.monotonic()
+    notices = time.monotonic()
     first.service.throttle(1.0, 1.0, str(RETRY_AFTER_S))
     time.sleep(RETRY_AFTER_S + 10)
-    before = play.within(since, told) / (told - since)
+    before = play.within(since, notices) / (notices - since)
     moments = sorted(at for caller in play.callers for at in caller.service.arrived)
-    heard = next(at for at in sorted(first.service.arrived) if at >= told)
+    heard = next(at for at in sorted(first.service.arrived) if at >= notices)
     last = max(at for at in moments if at < heard + RETRY_AFTER_S - 0.5) - heard
-    again = (
-        next((at for at in moments if at >= heard + RETRY_AFTER_S - 0.5), told + 99)
+    repeated = (
+        next((at for at in moments if at >= heard + RETRY_AFTER_S - 0.5), notices + 99)
         - heard
     )
-    words = f"{before:.0f}/s before; all had stopped after {last:.2f} s, and went on after {again:.1f} s"
-    return last <= 1 and RETRY_AFTER_S - 0.1 <= again <= RETRY_AFTER_S + 5, words
+    message = f"{before:.0f}/s before; all had stopped after {last:.2f} s, and went on after {repeated:.1f} s"
+    return last <= 1 and RETRY_AFTER_S - 0.1 <= repeated <= RETRY_AFTER_S + 5, message
 
 
 def _killed(play: Play, seconds: float) -> tuple[bool, str]:
@@ -213,8 +213,8 @@ def _killed(play: Play, seconds: float) -> tuple[bool, str]:
     early = play.within(died, died + 3) / (LIMIT * 3)
     later = play.within(died + 3, died + seconds / 4)
     used = later / (LIMIT * (seconds / 4 - 3))
-    words = f"{early:.1%} used in the 3 s after kill -9 of one in four, {used:.1%} afterwards"
-    return used >= 0.9 and early >= 0.6, words
+    message = f"{early:.1%} used in the 3 s after kill -9 of one in four, {used:.1%} afterwards"
+    return used >= 0.9 and early >= 0.6, message
 
 
 def _stopped(play: Play, _seconds: float) -> tuple[bool, str]:
@@ -228,10 +228,10 @@ def _stopped(play: Play, _seconds: float) -> tuple[bool, str]:
     first.process.send_signal(signal.SIGCONT)
     back = time.monotonic()
     time.sleep(10)
-    most = play.most(1, since=back)
+    limit = play.most(1, since=back)
     after = play.within(back, back + 10) / (LIMIT * 10)
-    words = f"{used:.1%} used while one stood still; {after:.1%} after that, at most {most} in a second"
-    return used >= 0.9 and 0.85 <= after <= 1.15, words
+    message = f"{used:.1%} used while one stood still; {after:.1%} after that, at most {limit} in a second"
+    return used >= 0.9 and 0.85 <= after <= 1.15, message
 
 
 def _ledger_away(play: Play, _seconds: float) -> tuple[bool, str]:

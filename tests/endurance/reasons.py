@@ -11,11 +11,11 @@ from tests.simulation.stage import stage
 def reasons_are_reached() -> bool:
     """Play each reason's scene; tell those that end without it."""
     logging.disable()
-    with stage() as made:
+    with stage() as open_stage:
         missed = {
             code: met
             for code, play in SCENES.items()
-            if code not in (met := play(made))
+            if code not in (met := play(open_stage))
         }
     for code, met in missed.items():
         print(f"{code}: met only {', '.join(sorted(met))}")

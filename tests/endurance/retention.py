@@ -94,8 +94,8 @@ class Records:
         """The file's size with all that its journal holds."""
         with self.opened() as connection:
             pages, size = (
-                connection.execute(f"PRAGMA {what}").fetchone()[0]
-                for what in ("page_count", "page_size")
+                connection.execute(f"PRAGMA {label}").fetchone()[0]
+                for label in ("page_count", "page_size")
             )
         return float(pages * size) / 1e6
 
@@ -107,8 +107,8 @@ def file_does_not_grow(
     first time.
     """
     sizes: list[float] = []
-    with tempfile.TemporaryDirectory(prefix="endurance-retention-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="endurance-retention-") as location:
+        folder = Path(location)
         with _server(folder) as records:
             example = examples(records)
         for number in range(1, times + 1):
@@ -117,14 +117,14 @@ def file_does_not_grow(
             sizes.append(records.megabytes())
             filled = time.monotonic()
             with _server(folder):
-                gone = old_records_go(records, example)
-            how = "gone" if gone else "NOT gone"
+                removed = old_records_go(records, example)
+            how = "gone" if removed else "NOT gone"
             print(
                 f"retention  {number}: {runs} runs, {events} events: {sizes[-1]:.1f} MB after {filled - began:.0f} s; "
                 f"{how} {time.monotonic() - filled:.0f} s after the start of a server",
                 flush=True,
             )
-            if not gone:
+            if not removed:
                 return False
     grown = max(sizes) / sizes[0] - 1
     print(
@@ -187,7 +187,7 @@ def examples(records: Records) -> Mapping[str, Row]:
         "flow_runs/",
         {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}},
     )
-    now = datetime.now(UTC).isoformat()
+    instant = datetime.now(UTC).isoformat()
     for kind in ("RUNNING", "COMPLETED"):
         records.ask(
             f"flow_runs/{run['id']}/set_state", {"state": {"type": kind}, "force": True}
@@ -196,7 +196,7 @@ def examples(records: Records) -> Mapping[str, Row]:
         "name": "prefect.flow_runs",
         "level": 20,
         "flow_run_id": run["id"],
-        "timestamp": now,
+        "timestamp": instant,
     }
     records.ask("logs/", [{**line, "message": "Orders 1–50 of 1,000: 50 booked"}])
     records.ask(
@@ -215,18 +215,18 @@ def examples(records: Records) -> Mapping[str, Row]:
             "event": name,
             "resource": resource,
             "related": related,
-            "occurred": now,
+            "occurred": instant,
             "id": event_id,
         }
         records.ask("events", [event])
     deadline = time.monotonic() + 60
-    wanted = [
-        (table, f"{key} = '{one}'")
-        for one in ids.values()
+    expected = [
+        (table, f"{key} = '{text}'")
+        for text in ids.values()
         for table, key in EVENT_TABLES
     ]
-    wanted.append(("log", f"flow_run_id = '{run['id']}'"))
-    while not all(records.has(table, where) for table, where in wanted):
+    expected.append(("log", f"flow_run_id = '{run['id']}'"))
+    while not all(records.has(table, where) for table, where in expected):
         assert time.monotonic() < deadline, "the examples are not written"
         time.sleep(0.2)
     where = {

@@ -40,7 +40,7 @@ def parts_buy_once(orders: int, parts: int) -> bool:
     return not wrong
 
 
-def _buy(orders: int, parts: int) -> tuple[float, dict[str, int], list[str]]:
+def _buy(orders: int, pieces: int) -> tuple[float, dict[str, int], list[str]]:
     folder = Path(tempfile.mkdtemp(prefix="endurance-scale-"))
     with (
         own_sandbox() as sandbox,
@@ -53,41 +53,44 @@ def _buy(orders: int, parts: int) -> tuple[float, dict[str, int], list[str]]:
             "alerts": alerts,
         }
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = LostPlace(Served(folder), server.new_database())
+        lost_place = LostPlace(Served(folder), server.new_database())
         try:
-            place.start()
-            return _bought(place, sandbox, orders, parts)
+            lost_place.start()
+            return _bought(lost_place, sandbox, orders, pieces)
         finally:
-            place.kill()
+            lost_place.kill()
 
 
 def _bought(
-    place: LostPlace, sandbox: RunningSandbox, orders: int, parts: int
+    lost_place: LostPlace, sandbox: RunningSandbox, orders: int, pieces: int
 ) -> tuple[float, dict[str, int], list[str]]:
     latency = {"path": "/*", "kind": "latency", "probability": 1, "delay_s": LATENCY_S}
     sandbox.faults(latency)
     rows = single_line_orders(sandbox, {"taobao": orders // 2, "1688": orders // 2})
-    file = write_csv(place.shop.folder / "batch.csv", rows)
+    file = write_csv(lost_place.shop.folder / "batch.csv", rows)
     began = time.monotonic()
-    run_id = place.shop.start(
+    run_id = lost_place.shop.start(
         "buy-from-file/buy-from-file",
         requests={"file": str(file)},
         dry_run=False,
         yes=True,
         batch=BATCH,
-        parts=parts,
+        parts=pieces,
     )
-    place.shop.await_state(run_id, "Completed", seconds=1800)
+    lost_place.shop.await_state(run_id, "Completed", seconds=1800)
     seconds = time.monotonic() - began
-    assert place.ledger_url
+    assert lost_place.ledger_url
     clock = lambda: datetime.now(UTC)  # noqa: E731
-    with Ledger(place.ledger_url, clock=clock, owner="test") as ledger:
-        known = ledger.orders(ledger.refs_in(BATCH))
+    with Ledger(lost_place.ledger_url, clock=clock, owner="test") as ledger:
+        order_records = ledger.orders(ledger.refs_in(BATCH))
         broken = violations(
-            sandbox.books(), known, ledger.effects_of(known), at_rest=True
+            sandbox.books(),
+            order_records,
+            ledger.effects_of(order_records),
+            at_rest=True,
         )
-    states = Counter(str(order.state) for order in known.values())
-    wrong = [str(one) for one in broken]
+    states = Counter(str(order.state) for order in order_records.values())
+    wrong = [str(violation) for violation in broken]
     if states != {"booked": len(rows)}:
         wrong.append(str(dict(states)))
     return seconds, dict(states), wrong

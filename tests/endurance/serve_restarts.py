@@ -57,9 +57,9 @@ def serve_outlives(blows: Sequence[Blow] = BLOWS) -> bool:
     """Each on a new data folder; a line each."""
     right = 0
     for blow in blows:
-        words, faults = _strike(blow)
+        message, faults = _strike(blow)
         print(
-            f"restarts   {blow.words} {words}; {'; '.join(faults) or 'right'}",
+            f"restarts   {blow.words} {message}; {'; '.join(faults) or 'right'}",
             flush=True,
         )
         right += not faults
@@ -81,25 +81,25 @@ def _strike(blow: Blow) -> tuple[str, list[str]]:
             },
         }
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = LostPlace(Served(folder), None)
-        place.start()
+        location = LostPlace(Served(folder), None)
+        location.start()
         try:
-            return _struck(blow, place, sandbox)
+            return _struck(blow, location, sandbox)
         finally:
-            place.kill()
+            location.kill()
 
 
 def _struck(
-    blow: Blow, place: LostPlace, sandbox: RunningSandbox
+    blow: Blow, lost_place: LostPlace, sandbox: RunningSandbox
 ) -> tuple[str, list[str]]:
-    shop = place.shop
-    assert place.process
+    shop = lost_place.shop
+    assert lost_place.process
     sandbox.faults(
         {"path": "*pay*", "kind": "latency", "probability": 1, "delay_s": PAYMENT_S}
     )
     run_id = _buy(shop, sandbox)
     wait_for(lambda: len(sandbox.books()["payments"]) > 1)
-    serve = place.process.pid
+    serve = lost_place.process.pid
     below = descendants_of(serve)
     victims = {
         "all": [serve, *below],
@@ -111,29 +111,29 @@ def _struck(
             os.kill(pid, blow.signal)
     faults: list[str] = []
     if blow.victim in ("serve", "all"):
-        code = place.process.wait(ENDS_WITHIN_S)
+        code = lost_place.process.wait(ENDS_WITHIN_S)
         clean = 0 if blow.signal is not signal.SIGKILL else -signal.SIGKILL
         faults += [f"serve ended with {code}"] if code != clean else []
         ended_s = _until(lambda: not _alive(below), began, ENDS_WITHIN_S)
-        words = f"all ended after {_seconds(ended_s)}"
+        text = f"all ended after {_seconds(ended_s)}"
         faults += [] if ended_s is not None else ["processes are left behind"]
-        place.start()
+        lost_place.start()
     else:
         again_s = _until(
             lambda: shop.part(blow.victim) != victims[0], began, AGAIN_WITHIN_S
         )
-        words = f"started again after {_seconds(again_s)}"
+        text = f"started again after {_seconds(again_s)}"
         faults += [] if again_s is not None else ["not started again"]
     answers_s = _until(lambda: bool(_state(shop, run_id)), began, AGAIN_WITHIN_S)
-    words += f", the API answers after {_seconds(answers_s)}"
+    text += f", the API answers after {_seconds(answers_s)}"
     if blow.run_goes_on:
         faults += _unbought(sandbox)
     state = wait_for(lambda: _state(shop, run_id))
     payments = len(sandbox.books()["payments"])
-    words += f", the run is {state}, {payments} of {sum(ORDERS.values())} paid"
+    text += f", the run is {state}, {payments} of {sum(ORDERS.values())} paid"
     if any(order["paid_times"] > 1 for order in sandbox.books()["orders"]):
         faults.append("paid twice")
-    return words, faults
+    return text, faults
 
 
 def _buy(shop: Served, sandbox: RunningSandbox) -> str:

@@ -47,8 +47,8 @@ def new_batch(sandbox: RunningSandbox, folder: Path, orders: int) -> Path:
     sandbox.reset()
     sandbox.control("PUT", "wallet", {"balance_fen": WALLET_FEN})
     counts = {
-        name: orders // 5 + (place < orders % 5)
-        for place, name in enumerate(MARKETPLACES)
+        name: orders // 5 + (index < orders % 5)
+        for index, name in enumerate(MARKETPLACES)
     }
     rows = single_line_orders(sandbox, counts)
     assert len(rows) == orders
@@ -68,13 +68,13 @@ def run_until_quiet(job: Job, *, past_settle_time_s: float) -> int:
     before: object = None
     for number in range(1, MOST_RUNS + 1):
         run(later)
-        now = (
+        instant = (
             [(e.key, e.status) for e in kept(job)[1]],
             {ref: o.state for ref, o in kept(job)[0].items()},
         )
-        if now == before:
+        if instant == before:
             return number
-        before = now
+        before = instant
     return MOST_RUNS
 
 
@@ -88,11 +88,13 @@ def judged(sandbox: RunningSandbox, job: Job) -> End:
         (order.ordered_at for order in orders.values() if order.ordered_at),
         default=None,
     )
-    unknown = [one for one in effects if one.status is EffectStatus.UNKNOWN]
-    asked = [
-        one.order_ref for one in unknown if _is_asked(orders[one.order_ref], one, first)
+    unknown = [effect for effect in effects if effect.status is EffectStatus.UNKNOWN]
+    calls = [
+        effect.order_ref
+        for effect in unknown
+        if _is_asked(orders[effect.order_ref], effect, first)
     ]
-    ended = set(asked) | {
+    ended = set(calls) | {
         ref for ref, order in orders.items() if order.state is OrderState.BOOKED
     }
     broken += [
@@ -100,7 +102,7 @@ def judged(sandbox: RunningSandbox, job: Job) -> End:
         for ref in orders.keys() - ended
     ]
     states: Counter[Any] = Counter(str(order.state) for order in orders.values())
-    return End(states=dict(sorted(states.items())), asked=len(asked), violations=broken)
+    return End(states=dict(sorted(states.items())), asked=len(calls), violations=broken)
 
 
 def _is_asked(order: OrderRecord, effect: EffectRecord, first: datetime | None) -> bool:

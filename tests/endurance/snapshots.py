@@ -37,7 +37,9 @@ FORKS.set_forkserver_preload([__name__])
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
     """The moments are spread over those of a process that lives."""
-    return all([_killed(what, moments) for what in ("written_again", "history_ended")])
+    return all(
+        [_killed(label, moments) for label in ("written_again", "history_ended")]
+    )
 
 
 def before(root: Path) -> None:
@@ -73,11 +75,11 @@ def _dying(last: int) -> Iterator[int]:
     counter.
     """
     steps = count()
-    for place, name in (
+    for location, name in (
         *((os, name) for name in ("replace", "fsync", "unlink")),
         (parquet.ParquetWriter, "write_table"),
     ):
-        setattr(place, name, _or_die(getattr(place, name), steps, last))
+        setattr(location, name, _or_die(getattr(location, name), steps, last))
     return steps
 
 
@@ -92,15 +94,15 @@ def _or_die(
     return act_or_die
 
 
-def _killed(what: str, moments: int) -> bool:
+def _killed(label: str, moments: int) -> bool:
     right = 0
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        template = Path(place) / "before"
-        root = Path(place) / "root"
+    started_at = time.monotonic()
+    with tempfile.TemporaryDirectory() as location:
+        template = Path(location) / "before"
+        root = Path(location) / "root"
         before(template)
         copytree(template, root)
-        steps = _played(root, what, NEVER)
+        steps = _played(root, label, NEVER)
         assert steps
         old = _told(template)
         new = _told(root)
@@ -109,39 +111,39 @@ def _killed(what: str, moments: int) -> bool:
             rmtree(root)
             copytree(template, root)
             step = steps * number // moments
-            assert _played(root, what, step) is None
+            assert _played(root, label, step) is None
             wrong = [*_wrong(root, (old, new), offers)]
-            globals()[what](root)
+            globals()[label](root)
             if _told(root) != new or [*_wrong(root, (new,), offers[1:])]:
                 wrong.append("the next write does not mend it")
             right += not wrong
             print(
-                f"snapshots  {what} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}",
+                f"snapshots  {label} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}",
                 flush=True,
             )
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started_at
     print(
-        f"snapshots: {what} was killed {moments} times in {seconds:.0f} s, {right} times all was right",
+        f"snapshots: {label} was killed {moments} times in {seconds:.0f} s, {right} times all was right",
         flush=True,
     )
     return right == moments
 
 
-def _played(root: Path, what: str, last: int) -> int | None:
+def _played(root: Path, label: str, last: int) -> int | None:
     """The number of steps of a process; None for one that is killed before its
     `last`.
     """
     steps = FORKS.Value("i", 0)
-    process = FORKS.Process(target=_play, args=(root, what, last, steps))
+    process = FORKS.Process(target=_play, args=(root, label, last, steps))
     process.start()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
     return None if process.exitcode else int(steps.value)
 
 
-def _play(root: Path, what: str, last: int, steps: Any) -> None:
+def _play(root: Path, label: str, last: int, steps: Any) -> None:
     counter = _dying(last)
-    {"written_again": written_again, "history_ended": history_ended}[what](root)
+    {"written_again": written_again, "history_ended": history_ended}[label](root)
     steps.value = next(counter)
 
 
@@ -156,14 +158,14 @@ def _offers(root: Path) -> list[tuple[str, int]]:
 
 
 def _wrong(
-    root: Path, told: Sequence[States], offers: Sequence[list[tuple[str, int]]]
+    root: Path, stateses: Sequence[States], offers: Sequence[list[tuple[str, int]]]
 ) -> Iterator[str]:
     for path in root.glob("[!_]*/**/*.parquet"):
         parquet.read_table(path, partitioning=None)
     plain = pd.read_parquet(root / "orders")
     if len(plain) != DAYS * ORDERS or plain["order_ref"].nunique() != DAYS * ORDERS:
         yield "a plain read has an order twice or not at all"
-    if _told(root) not in told:
+    if _told(root) not in stateses:
         yield "the orders of a day are neither as before nor as they are now"
     if _offers(root) not in offers:
         yield "the offers are neither as before nor as they are now"

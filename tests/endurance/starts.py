@@ -45,21 +45,21 @@ def killed_starts_lock_nobody_out(moments: Sequence[float] = MOMENTS_S) -> bool:
     killed as well.
     """
     right = 0
-    with tempfile.TemporaryDirectory() as place, own_sandbox() as sandbox:
+    with tempfile.TemporaryDirectory() as location, own_sandbox() as sandbox:
         for number, moment in enumerate(moments):
-            one = _start(
+            item = _start(
                 sandbox,
-                Path(place) / f"{moment:.1f}",
+                Path(location) / f"{moment:.1f}",
                 moment,
                 with_server=bool(number % 2),
             )
-            how = "with its server" if one.with_server else "alone"
-            words = f"killed after {moment:.1f} s {how}: next run {one.code} in {one.seconds:.1f} s"
+            how = "with its server" if item.with_server else "alone"
+            message = f"killed after {moment:.1f} s {how}: next run {item.code} in {item.seconds:.1f} s"
             print(
-                f"starts     {words}; {'; '.join(one.wrong) or '0 violations'}",
+                f"starts     {message}; {'; '.join(item.wrong) or '0 violations'}",
                 flush=True,
             )
-            right += one.code == 0 and not one.wrong
+            right += item.code == 0 and not item.wrong
     print(
         f"starts: after {right} of {len(moments)} the very next run worked", flush=True
     )

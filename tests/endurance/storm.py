@@ -71,9 +71,9 @@ class Storm:
             self._ended(target)
 
     def _weather(self, target: _Target) -> None:
-        now = time.monotonic()
+        instant = time.monotonic()
         if target.continues_at is not None:
-            if now >= target.continues_at:
+            if instant >= target.continues_at:
                 target.run.goes_on()
                 target.continues_at = None
         elif target.run.process.exitcode is not None:
@@ -82,9 +82,9 @@ class Storm:
             if not self._is_over():
                 self.targets.append(self._started())
         elif self._sent(target) >= target.strike_at:
-            self._strike(target, now)
+            self._strike(target, instant)
 
-    def _strike(self, target: _Target, now: float) -> None:
+    def _strike(self, target: _Target, instant: float) -> None:
         if self.luck.random() < 0.6:
             self.kills += 1
             os.kill(target.run.pid, signal.SIGKILL)
@@ -94,7 +94,7 @@ class Storm:
             return
         self.stops += 1
         os.kill(target.run.pid, signal.SIGSTOP)
-        target.continues_at = now + self.luck.uniform(0.1, LONGEST_STOP_S)
+        target.continues_at = instant + self.luck.uniform(0.1, LONGEST_STOP_S)
         target.strike_at = self._sent(target) + self.luck.randint(FEW, MANY)
 
     def _started(self) -> _Target:

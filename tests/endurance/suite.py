@@ -27,7 +27,7 @@ def _search(seed: int) -> tuple[str, ...]:
     return "--hypothesis-profile=search", f"--hypothesis-seed={seed}"
 
 
-def _passes(what: str, mark: str, *options: str) -> bool:
+def _passes(label: str, mark: str, *options: str) -> bool:
     command = [
         sys.executable,
         "-m",
@@ -44,6 +44,8 @@ def _passes(what: str, mark: str, *options: str) -> bool:
         command, cwd=ROOT, capture_output=True, text=True, check=False
     )
     lines = done.stdout.splitlines()
-    told = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:]
-    print(f"{what:10} {'; '.join(told)}", flush=True)
+    notices = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[
+        -1:
+    ]
+    print(f"{label:10} {'; '.join(notices)}", flush=True)
     return done.returncode == 0

@@ -42,8 +42,8 @@ def wheel_works(python: str, *, prefect: str = "") -> bool:
     """Print what is wrong with an installation for this Python, of this Prefect or the
     newest; whether nothing is.
     """
-    with tempfile.TemporaryDirectory() as place:
-        wrong = list(_faults(Path(place), python, prefect))
+    with tempfile.TemporaryDirectory() as location:
+        wrong = list(_faults(Path(location), python, prefect))
     print(f"wheel      {'; '.join(wrong) or '0 violations'}", flush=True)
     return not wrong
 
@@ -52,10 +52,10 @@ def prefect_versions_work() -> bool:
     """The same with the oldest and the newest Prefect that `pyproject.toml` allows, on
     each Python that is here.
     """
-    wanted, oldest = ALLOWED.findall(
+    expected, oldest = ALLOWED.findall(
         (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     )[0]
-    asked = (
+    calls = (
         "-m",
         "pip",
         "install",
@@ -65,25 +65,25 @@ def prefect_versions_work() -> bool:
         "--ignore-installed",
         "--report",
         "-",
-        wanted,
+        expected,
     )
-    newest = json.loads(_do(ROOT, sys.executable, *asked))["install"][0]["metadata"][
+    newest = json.loads(_do(ROOT, sys.executable, *calls))["install"][0]["metadata"][
         "version"
     ]
-    found = {
+    findings = {
         name: python
         for name in PYTHONS
         if (python := next(filter(_answers, _called(name)), ""))
     }
     print(
-        f"wheel      {wanted}: {oldest}, {newest}; without {', '.join({*PYTHONS} - {*found}) or 'none'}",
+        f"wheel      {expected}: {oldest}, {newest}; without {', '.join({*PYTHONS} - {*findings}) or 'none'}",
         flush=True,
     )
     return all(
         [
-            wheel_works(python, prefect=one)
-            for python in found.values()
-            for one in sorted({oldest, newest})
+            wheel_works(python, prefect=item)
+            for python in findings.values()
+            for item in sorted({oldest, newest})
         ]
     )
 
@@ -227,8 +227,8 @@ def is_registered(api: str) -> bool:
 
 
 def start(api: str, deployment: str, parameters: object) -> str:
-    found = asked(api, f"deployments/name/{deployment}")
-    path = f"deployments/{found['id']}/create_flow_run"
+    result = asked(api, f"deployments/name/{deployment}")
+    path = f"deployments/{result['id']}/create_flow_run"
     return str(asked(api, path, {"parameters": parameters})["id"])
 
 
@@ -256,9 +256,9 @@ def _sandbox(work: Path, bin_: Path) -> Iterator[str]:
         command, cwd=work, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        words = process.stdout.readline().split()
+        text = process.stdout.readline().split()
         try:
-            yield words[words.index("on") + 1]
+            yield text[text.index("on") + 1]
         finally:
             process.terminate()
 
@@ -282,9 +282,9 @@ def _do(folder: Path, *command: str | Path) -> str:
 
 
 def _clean() -> dict[str, str]:
-    ours = ("PREFECT_", "SOURCING_", "XPORTCN_", "PYTHON", "VIRTUAL_ENV")
+    own = ("PREFECT_", "SOURCING_", "XPORTCN_", "PYTHON", "VIRTUAL_ENV")
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(ours)
+        name: value for name, value in os.environ.items() if not name.startswith(own)
     }
 
 

@@ -88,8 +88,9 @@ def put_approved(ledger: Ledger, *plans: PlannedOrder, batch_id: str = "batch") 
     put_rows(
         ledger,
         [
-            ledger_row(one, batch_id) | approval_columns(approval_of(one), NO_TOLERANCE)
-            for one in plans
+            ledger_row(plan, batch_id)
+            | approval_columns(approval_of(plan), NO_TOLERANCE)
+            for plan in plans
         ],
     )
 

@@ -56,19 +56,19 @@ def written(
     for rows in tables.values():
         for row in rows:
             row.update(snapshot_at=moment, snapshot_id=name)
-    kept = {
-        one: {_key(one, row): row for row in Snapshots(root).arrow(one).to_pylist()}
-        for one, table in TABLES.items()
+    stored = {
+        text: {_key(text, row): row for row in Snapshots(root).arrow(text).to_pylist()}
+        for text, table in TABLES.items()
         if table.is_by_day
     }
     for table, rows in tables.items():
-        kept.setdefault(table, {}).update({_key(table, row): row for row in rows})
-    all_rows = {table: [*rows.values()] for table, rows in kept.items()}
+        stored.setdefault(table, {}).update({_key(table, row): row for row in rows})
+    all_rows = {table: [*rows.values()] for table, rows in stored.items()}
     write(root, name, PAID.date(), moment, **all_rows)
 
 
 def _key(table: str, row: dict[str, Any]) -> tuple[object, ...]:
-    return tuple(row[one] for one in TABLES[table].key)
+    return tuple(row[text] for text in TABLES[table].key)
 
 
 def csv_rows(report: CostReport) -> list[dict[str, str]]:
@@ -85,10 +85,10 @@ async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(
 ) -> None:
     report = await costed(books_run)
 
-    assert {one.order_ref: one.landed for one in report.orders} == {
+    assert {order.order_ref: order.landed for order in report.orders} == {
         ref: Money(minor, "EUR") for ref, minor in ORDER_SUMS.items()
     }
-    assert [one.to_json() for one in report.sums] == [
+    assert [item.to_json() for item in report.sums] == [
         {
             "batch_id": "autumn",
             "orders": 3,
@@ -129,7 +129,7 @@ async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(
 
     report = await costed(books_run, since="2026-11-03")
 
-    assert [one.order_ref for one in report.orders] == ["A-2", "B-1"]
+    assert [order.order_ref for order in report.orders] == ["A-2", "B-1"]
     assert report.summary == "2 paid orders: 11.17 EUR, 1 order without a sum"
     assert (
         len(Snapshots(books_run.settings.snapshot_root).table("landed_costs")) == 6
@@ -139,8 +139,8 @@ async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(
 async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources) -> None:
     report = await costed(books_run, Books("EUR", Rates(RATES[:1])))
 
-    why = "there is no rate from USD to EUR; add one of 2026-11-03 or of the 7 days before it to SOURCING_RATES"
-    assert report.problems == {why: ["A-1", "A-2", "B-1"]}
+    reason = "there is no rate from USD to EUR; add one of 2026-11-03 or of the 7 days before it to SOURCING_RATES"
+    assert report.problems == {reason: ["A-1", "A-2", "B-1"]}
     assert not report.all_fine
     assert report.to_json()["orders"][0] == {
         "order_ref": "A-1",
@@ -151,9 +151,9 @@ async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources) -> 
         "freight_minor": 667,
         "freight_currency": "USD",
         "landed_minor": None,
-        "problem": why,
+        "problem": reason,
     }
-    assert f"- A-1, A-2, B-1: {why}" in markdown(report)
+    assert f"- A-1, A-2, B-1: {reason}" in markdown(report)
 
 
 async def test_without_any_snapshot_the_files_are_empty(resources: Resources) -> None:
@@ -192,7 +192,11 @@ async def test_a_second_computation_writes_only_what_is_other_than_before(
     third = await costed(books_run)
 
     ids = [report.snapshot_id for report in (first, second, third)]
-    assert [one and one[:13] for one in ids] == ["landed-costs-", None, "landed-costs-"]
+    assert [item and item[:13] for item in ids] == [
+        "landed-costs-",
+        None,
+        "landed-costs-",
+    ]
     table = Snapshots(books_run.settings.snapshot_root).table("landed_costs")
     keys = [*zip(table["order_ref"], table["line_no"], strict=True)]
     assert sorted(keys) == [("A-2", 1), ("B-1", 1), ("B-1", 2)]

@@ -12,17 +12,17 @@ from tests.simulation.stage import stage
 
 
 def main(words: str) -> int:
-    with stage() as made:
+    with stage() as open_stage:
         chosen = [
             replace(case, marketplace="taobao") if case.marketplace == SHARED else case
-            for case in cases_of(made)
+            for case in cases_of(open_stage)
         ]
         chosen = [case for case in chosen if words in str(case)]
         broken = 0
         for alone in (False, True):
-            for case, what in culprits(made, chosen, alone=alone):
+            for case, label in culprits(open_stage, chosen, alone=alone):
                 broken += 1
-                print(f"{case}{' (alone)' if alone else ''}: {what}")
+                print(f"{case}{' (alone)' if alone else ''}: {label}")
         print(f"{len(chosen)} cases, {broken} broken")
     return 1 if broken else 0
 

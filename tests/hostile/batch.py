@@ -80,19 +80,19 @@ def batch_of(
 ) -> Batch:
     """Honest orders first, then one order a case, each of an item of its own."""
     counts = dict.fromkeys(Marketplace, 0)
-    wanted: list[tuple[str, Marketplace, Case | None]] = []
+    expected: list[tuple[str, Marketplace, Case | None]] = []
     if not alone:
-        wanted += [
+        expected += [
             (witness(name, n), name, None)
             for name in Marketplace
             for n in range(witnesses)
         ]
     for number, case in enumerate(cases):
         marketplace = Marketplace(case.marketplace)
-        wanted.append((f"{marketplace}-{number:03d}", marketplace, case))
+        expected.append((f"{marketplace}-{number:03d}", marketplace, case))
     batch = Batch(cases={}, requests=(), goods={}, honest={}, total_fen=0, alone=alone)
     requests = []
-    for ref, marketplace, odd in wanted:
+    for ref, marketplace, odd in expected:
         item = made.on_sale[marketplace][counts[marketplace]]
         counts[marketplace] += 1
         request, keys, fen = _order(
@@ -112,7 +112,7 @@ def batch_of(
 def _order(
     ref: str, marketplace: Marketplace, item: Item, *, by_words: bool
 ) -> tuple[OrderRequest, frozenset[str], int]:
-    sku: Sku = max(item.skus, key=lambda one: one.stock)
+    sku: Sku = max(item.skus, key=lambda sku: sku.stock)
     quantity = item.min_quantity
     unit_fen = item.unit_fen(sku, quantity)
     line = RequestLine(
@@ -130,7 +130,7 @@ def _order(
         lines=(line,),
     )
     keys = {item.id, item.mp_id, item.title, item.title_en} | {
-        id_ for one in item.skus for id_ in _sku_ids(one)
+        id_ for sku in item.skus for id_ in _sku_ids(sku)
     }
     return (
         request,
@@ -207,19 +207,19 @@ class HostileEpisode(Episode):
             self.trouble(error)
 
     def trouble(self, error: Exception) -> None:
-        words = str(error)
-        self._check_order("the error", words)
+        text = str(error)
+        self._check_order("the error", text)
         if not (
             self.asked.alone
             and type(error).__module__.startswith("connectors.xportcn.errors")
         ):
-            self.say("", f"the run ended with {type(error).__name__}: {words[:300]!r}")
+            self.say("", f"the run ended with {type(error).__name__}: {text[:300]!r}")
 
     def hears(self, record: logging.LogRecord) -> None:
-        words = record.getMessage()
-        self._check_order("the log", words)
+        text = record.getMessage()
+        self._check_order("the log", text)
         if record.exc_info and record.exc_info[0]:
-            self.say("", f"a traceback in the log: {words[:200]!r}")
+            self.say("", f"a traceback in the log: {text[:200]!r}")
 
     def say(self, ref: str, what: str) -> None:
         self.broken_things.append(Broken(ref, what))
@@ -230,8 +230,8 @@ class HostileEpisode(Episode):
         tracking = any(case.when is When.TRACKING for case in self.asked.cases.values())
         with heard(self.hears):
             self.run(self._tracked() if tracking else self._bought())
-        for words in self.found:
-            self.say("", words)
+        for hostile_episode in self.found:
+            self.say("", hostile_episode)
         return self
 
     async def _bought(self) -> None:
@@ -260,8 +260,8 @@ class HostileEpisode(Episode):
             if not list(self._unfinished()):
                 break
         self._judge("the runs against a sane service", at_rest=True)
-        for ref, what in self._unfinished():
-            self.say(ref, what)
+        for ref, label in self._unfinished():
+            self.say(ref, label)
 
     async def _tracked(self) -> None:
         self.service.on = False
@@ -280,20 +280,21 @@ class HostileEpisode(Episode):
 
     def _judge(self, after: str, *, at_rest: bool = False) -> None:
         orders, effects = self._ledger_now()
-        told = books(self.sandbox, NO_QUERY, b"")
+        notices = books(self.sandbox, NO_QUERY, b"")
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
-        for one in violations(
-            told,
+        for violation in violations(
+            notices,
             orders,
             effects,
             limits=self.limits,
             at_rest=at_rest,
             snapshot=snapshot,
         ):
-            ref = one.what.partition(":")[0]
-            if not self._is_plausible(one.rule, orders.get(ref), at_rest=at_rest):
+            ref = violation.what.partition(":")[0]
+            if not self._is_plausible(violation.rule, orders.get(ref), at_rest=at_rest):
                 self.say(
-                    ref if ref in self.asked.cases else "", f"{one} (after {after})"
+                    ref if ref in self.asked.cases else "",
+                    f"{violation} (after {after})",
                 )
         for table in metadata.sorted_tables:
             for row in self.database.rows(f"SELECT * FROM {table.name}"):
@@ -326,17 +327,17 @@ class HostileEpisode(Episode):
         return False
 
     def _is_shared(self, column: str, order: Any) -> bool:
-        others = [
-            one
-            for one in self.database.orders().values()
-            if one.order_ref != order.order_ref
+        neighbours = [
+            item
+            for item in self.database.orders().values()
+            if item.order_ref != order.order_ref
         ]
-        return getattr(order, column) in [getattr(one, column) for one in others]
+        return getattr(order, column) in [getattr(item, column) for item in neighbours]
 
     def _check_order(self, where: str, value: Any) -> None:
         ref = str(value.get("order_ref", "")) if isinstance(value, dict) else ""
-        for what in oddities(value):
-            self.say(ref, f"{where}: {what}")
+        for oddity in oddities(value):
+            self.say(ref, f"{where}: {oddity}")
 
     def _unfinished(self) -> Iterator[tuple[str, str]]:
         orders = self.database.orders()

@@ -22,18 +22,18 @@ def oddities(value: Any, name: str = "") -> Iterator[str]:
     nothing or beyond all measure.
     """
     if isinstance(value, dict):
-        for key, one in value.items():
-            yield from oddities(one, f"{name}.{key}" if name else str(key))
+        for key, item in value.items():
+            yield from oddities(item, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
         if len(value) > 1_000:
             yield f"{name} has {len(value)} entries"
-        for one in value[:1_000]:
-            yield from oddities(one, name)
+        for item in value[:1_000]:
+            yield from oddities(item, name)
     elif isinstance(value, str):
         if SECRET in value:
             yield f"{name} holds the secret"
-        if found := ODD_TEXT.search(value):
-            yield f"{name} holds {found.group()!a}"
+        if match := ODD_TEXT.search(value):
+            yield f"{name} holds {match.group()!a}"
         if len(value) > LONGEST_TEXT:
             yield f"{name} is {len(value)} characters long"
     elif isinstance(value, int) and (

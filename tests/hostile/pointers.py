@@ -38,7 +38,7 @@ def places(answer: Any, is_row: Callable[[Any], bool]) -> Iterator[tuple[Pointer
     if isinstance(answer, Mapping):
         inner: Sequence[str | int] = list(answer)
     elif isinstance(answer, list) and answer:
-        inner = [next((place for place, row in enumerate(answer) if is_row(row)), 0)]
+        inner = [next((index for index, row in enumerate(answer) if is_row(row)), 0)]
     else:
         return
     for step in inner:
@@ -76,7 +76,7 @@ def located(
     """The place in this very answer, and whether it lies in a row of the order; None
     when it is not there.
     """
-    found: list[str | int] = []
+    findings: list[str | int] = []
     in_row = False
     here = answer
     for step in pointer:
@@ -84,14 +84,14 @@ def located(
             if not isinstance(here, Mapping) or step not in here:
                 return None
         elif isinstance(here, list) and here:
-            own = next((place for place, row in enumerate(here) if is_row(row)), None)
+            own = next((index for index, row in enumerate(here) if is_row(row)), None)
             in_row = in_row or own is not None
             step = own or 0  # noqa: PLW2901
         else:
             return None
-        found.append(step)
+        findings.append(step)
         here = here[step]
-    return tuple(found), in_row
+    return tuple(findings), in_row
 
 
 def at(answer: Any, pointer: Pointer) -> Any:
@@ -103,11 +103,11 @@ def at(answer: Any, pointer: Pointer) -> Any:
 def scalars(value: Any) -> Iterator[str]:
     """Every text and number in it, as text; JSON inside a text is looked into."""
     if isinstance(value, Mapping):
-        for one in value.values():
-            yield from scalars(one)
+        for item in value.values():
+            yield from scalars(item)
     elif isinstance(value, list):
-        for one in value:
-            yield from scalars(one)
+        for item in value:
+            yield from scalars(item)
     elif isinstance(value, str) and value[:1] in ("[", "{"):
         with suppress(ValueError):
             yield from scalars(json.loads(value))

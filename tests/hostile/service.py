@@ -99,12 +99,12 @@ class OddService:
         if not concerned and not loses:
             return body
         self.learn()
-        asked = self.asked(incoming)
-        if loses and self._loses(call, asked):
+        calls = self.asked(incoming)
+        if loses and self._loses(call, calls):
             incoming.abort()
             return body
         return (
-            self._rewritten(incoming.path, asked, concerned, body)
+            self._rewritten(incoming.path, calls, concerned, body)
             if concerned
             else body
         )
@@ -122,36 +122,36 @@ class OddService:
         named = {*scalars(body), *incoming.query.values()}
         return {self._owner[key] for key in named & self._owner.keys()}
 
-    def _loses(self, call: Call, asked: set[str]) -> bool:
+    def _loses(self, call: Call, calls: set[str]) -> bool:
         losing = {
             ref
-            for ref in asked - self._lost
+            for ref in calls - self._lost
             if (case := self.cases.get(ref)) and LOSES.get(case.when) is call
         }
         self._lost |= losing
         return bool(losing)
 
     def _rewritten(
-        self, path: str, asked: set[str], concerned: list[str], body: bytes
+        self, path: str, calls: set[str], concerned: list[str], body: bytes
     ) -> bytes:
         answer = json.loads(body)
         changes: dict[Pointer, Any] = {}
         for ref in concerned:
             case = self.cases[ref]
-            if asked and ref not in asked:
+            if calls and ref not in calls:
                 continue
-            place = located(answer, case.pointer, partial(self.is_of, ref))
-            if place is None or not (
-                place[1] or asked == {ref} or (self.alone and not asked)
+            index = located(answer, case.pointer, partial(self.is_of, ref))
+            if index is None or not (
+                index[1] or calls == {ref} or (self.alone and not calls)
             ):
                 continue
-            real = at(answer, place[0])
+            real = at(answer, index[0])
             value = self._odd(case, ref, real)
             self._seen[path, case.pointer][ref] = real
             if self.on:
-                changes[place[0]] = value
+                changes[index[0]] = value
                 self.told.add(ref)
-        self._remember(path, asked, concerned, answer)
+        self._remember(path, calls, concerned, answer)
         if not changes:
             return body
         for pointer, value in changes.items():
@@ -159,16 +159,16 @@ class OddService:
         return as_json(answer)
 
     def _remember(
-        self, path: str, asked: set[str], concerned: list[str], answer: Any
+        self, path: str, calls: set[str], concerned: list[str], answer: Any
     ) -> None:
         """What the answers about orders without a case say, for those that are told
         another order's.
         """
-        for ref in asked - self.cases.keys():
-            for pointer in {self.cases[one].pointer for one in concerned}:
-                place = located(answer, pointer, partial(self.is_of, ref))
-                if place is not None:
-                    self._seen[path, pointer][ref] = at(answer, place[0])
+        for ref in calls - self.cases.keys():
+            for pointer in {self.cases[text].pointer for text in concerned}:
+                index = located(answer, pointer, partial(self.is_of, ref))
+                if index is not None:
+                    self._seen[path, pointer][ref] = at(answer, index[0])
 
     def is_of(self, ref: str, row: Any) -> bool:
         return any(self._owner.get(text) == ref for text in scalars(row))
@@ -176,36 +176,37 @@ class OddService:
     def _odd(self, case: Case, ref: str, real: Any) -> Any:
         if not isinstance(case.value, Special):
             return case.value
-        other = self._other(ref)
+        second = self._other(ref)
         order_id = next(
-            (key for key, owner in self._ids.items() if owner == other), "9" * 19
+            (key for key, owner in self._ids.items() if owner == second), "9" * 19
         )
-        seen = self._seen[case.operation, case.pointer]
+        observed = self._seen[case.operation, case.pointer]
         swapped = next(
-            (value for one, value in reversed(seen.items()) if one != ref), order_id
+            (value for text, value in reversed(observed.items()) if text != ref),
+            order_id,
         )
         match case.value:
             case Special.OTHER_ORDER_ID:
                 return order_id
             case Special.OTHER_REFERENCE:
-                return other
+                return second
             case Special.OTHER_ITEM:
-                return min(self.goods.get(other, ()), default="1")
+                return min(self.goods.get(second, ()), default="1")
         return changed(case.value, real, swapped)
 
     def _other(self, ref: str) -> str:
         """Another order, of the same marketplace and already bought where there is
         one.
         """
-        mine = self.cases[ref].marketplace
+        marketplace = self.cases[ref].marketplace
         bought = [
-            one
-            for key, one in self._ids.items()
-            if one != ref and self.world.books.orders[key].reference
+            text
+            for key, text in self._ids.items()
+            if text != ref and self.world.books.orders[key].reference
         ]
-        same = [one for one in bought if one.startswith(mine)]
+        same = [text for text in bought if text.startswith(marketplace)]
         return next(iter(same or bought), "") or next(
-            (one for one in self.goods if one != ref), "nobody"
+            (text for text in self.goods if text != ref), "nobody"
         )
 
 

@@ -64,11 +64,15 @@ class _Listening(HostileEpisode):
 
 def cases_of(made: Stage) -> list[Case]:
     """Every case, in an order of its own that never changes."""
-    found: dict[tuple[str, str, Pointer, When], Any] = {}
+    findings: dict[tuple[str, str, Pointer, When], Any] = {}
     for when in When:
-        for place, real in _places_when(made, when).items():
-            found.setdefault((*place, when), real)
-    return [case for place, real in found.items() for case in _cases_at(*place, real)]
+        for location, real in _places_when(made, when).items():
+            findings.setdefault((*location, when), real)
+    return [
+        case
+        for location, real in findings.items()
+        for case in _cases_at(*location, real)
+    ]
 
 
 def _cases_at(
@@ -87,14 +91,14 @@ def _cases_at(
         yield replace(blank, name=name, value=value)
 
 
-def _places_when(made: Stage, when: When) -> dict[Place, Any]:
+def _places_when(built: Stage, when: When) -> dict[Place, Any]:
     """The places of all answers; after a lost answer only of those in which an order is
     looked for.
     """
-    found: dict[Place, Any] = {}
+    findings: dict[Place, Any] = {}
     freight: set[tuple[str, Pointer]] = set()
-    for each in (1, 3) if when is When.BUYING else (1,):
-        for operation, asked, marketplace, pointer, real in _heard(made, when, each):
+    for item in (1, 3) if when is When.BUYING else (1,):
+        for operation, calls, marketplace, pointer, real in _heard(built, when, item):
             reading = (
                 operation.rpartition("/")[2].startswith(READING)
                 and "product" not in operation
@@ -110,34 +114,34 @@ def _places_when(made: Stage, when: When) -> dict[Place, Any]:
                     continue
                 freight.add((operation, pointer))
             elif (
-                not asked
+                not calls
                 and not reading
                 and "preview" not in operation
                 and "product" not in operation
             ):
                 owner = SHARED
-            found.setdefault((owner, operation, pointer), real)
-    return found
+            findings.setdefault((owner, operation, pointer), real)
+    return findings
 
 
 def _heard(
-    made: Stage, when: When, each: int
+    built: Stage, when: When, item: int
 ) -> Iterator[tuple[str, set[str], str, Pointer, Any]]:
     blank = [
         replace(NOTHING, marketplace=name, operation="" if n else "search", when=when)
         for name in Marketplace
-        for n in range(each)
+        for n in range(item)
     ]
-    episode = _Listening(made, batch_of(made, blank, alone=each == 1))
+    episode = _Listening(built, batch_of(built, blank, alone=item == 1))
     episode.play_it()
     assert not episode.broken_things, episode.broken_things
-    for operation, asked, answer in episode.heard:
-        marketplace = _marketplace(operation, asked, episode)
+    for operation, calls, answer in episode.heard:
+        marketplace = _marketplace(operation, calls, episode)
         if marketplace is None:
             continue
 
         def is_row(
-            row: Any, asked: set[str] = asked, marketplace: str = marketplace
+            row: Any, asked: set[str] = calls, marketplace: str = marketplace
         ) -> bool:
             rows = asked or {
                 ref for ref in episode.asked.goods if ref.startswith(marketplace)
@@ -145,7 +149,7 @@ def _heard(
             return any(episode.service.is_of(ref, row) for ref in rows)
 
         for pointer, real in places(answer, is_row):
-            yield operation, asked, marketplace, general(pointer), real
+            yield operation, calls, marketplace, general(pointer), real
 
 
 MARKETPLACE_OF = {
@@ -155,10 +159,10 @@ MARKETPLACE_OF = {
 }
 
 
-def _marketplace(operation: str, asked: set[str], episode: _Listening) -> str | None:
+def _marketplace(operation: str, calls: set[str], episode: _Listening) -> str | None:
     """Whose answer it is; answers that concern all marketplaces stand for Taobao."""
-    if asked:
-        return min(asked).rpartition("-")[0]
+    if calls:
+        return min(calls).rpartition("-")[0]
     for start, name in MARKETPLACE_OF.items():
         if operation.startswith(start):
             return name
@@ -180,12 +184,14 @@ def seeded(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
         for group in groups.values()
         if group[0].sort in (Sort.AMOUNT, Sort.ID)
     ]
-    rest = [
+    remainder = [
         dice.choice(group)
         for group in groups.values()
         if group[0].sort not in (Sort.AMOUNT, Sort.ID)
     ]
-    return drawn + dice.sample(rest, max(0, min(len(rest), count - len(drawn))))
+    return drawn + dice.sample(
+        remainder, max(0, min(len(remainder), count - len(drawn)))
+    )
 
 
 def play(made: Stage, cases: Sequence[Case]) -> Iterator[dict[Case, str]]:
@@ -195,8 +201,8 @@ def play(made: Stage, cases: Sequence[Case]) -> Iterator[dict[Case, str]]:
     Cases that concern all orders of a marketplace are played with one order each.
     """
     tracking = [case for case in cases if case.when is When.TRACKING]
-    others = [case for case in cases if case.when is not When.TRACKING]
-    for kind in (others, tracking):
+    neighbours = [case for case in cases if case.when is not When.TRACKING]
+    for kind in (neighbours, tracking):
         shared = [
             replace(case, marketplace="taobao")
             for case in kind
@@ -217,22 +223,22 @@ def play(made: Stage, cases: Sequence[Case]) -> Iterator[dict[Case, str]]:
             )
 
 
-def _blamed(made: Stage, episode: HostileEpisode) -> dict[Case, str]:
+def _blamed(built: Stage, episode: HostileEpisode) -> dict[Case, str]:
     """Which case broke what; when something befell the whole run, each is played by
     itself to see.
     """
     cases = episode.asked.cases
-    if any(one.ref not in cases for one in episode.broken_things):
+    if any(fault.ref not in cases for fault in episode.broken_things):
         by_itself = dict(
-            culprits(made, list(cases.values()), alone=episode.asked.alone)
+            culprits(built, list(cases.values()), alone=episode.asked.alone)
         )
         return by_itself or {
             NOTHING: f"{episode.broken_things[0].what}, by {len(cases)} cases together"
         }
     broken: dict[Case, str] = {}
-    for one in episode.broken_things:
-        case = cases[one.ref]
-        broken[case] = f"{broken[case]}; {one.what}" if case in broken else one.what
+    for fault in episode.broken_things:
+        case = cases[fault.ref]
+        broken[case] = f"{broken[case]}; {fault.what}" if case in broken else fault.what
     return broken
 
 
@@ -268,5 +274,5 @@ def culprits(
         if episode.broken_things:
             yield (
                 case,
-                "; ".join(dict.fromkeys(one.what for one in episode.broken_things)),
+                "; ".join(dict.fromkeys(fault.what for fault in episode.broken_things)),
             )

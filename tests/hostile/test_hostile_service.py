@@ -20,8 +20,8 @@ EACH = 3
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def require_all_of_the_main_job(table: list[Case]) -> None:
@@ -30,8 +30,8 @@ def require_all_of_the_main_job(table: list[Case]) -> None:
     """
     values: dict[tuple[object, ...], int] = {}
     for case in table:
-        place = case.marketplace, case.operation, case.pointer, case.when
-        values[place] = values.get(place, 0) + 1
+        marketplace = case.marketplace, case.operation, case.pointer, case.when
+        values[marketplace] = values.get(marketplace, 0) + 1
     assert min(values.values()) >= 20
     played = seeded(table, COUNT, SEED)
     assert sum(case.sort is Sort.AMOUNT for case in played) >= 3
@@ -45,5 +45,7 @@ def test_no_odd_answer_costs_money_or_stops_a_run(made: Stage) -> None:
     table = cases_of(made)  # it takes ten seconds
     require_all_of_the_main_job(table)
     # `make endurance PART=hostile` plays all
-    told = play(made, seeded(table, COUNT, SEED)[::EACH])
-    assert {str(case): what for broken in told for case, what in broken.items()} == {}
+    notices = play(made, seeded(table, COUNT, SEED)[::EACH])
+    assert {
+        str(case): label for broken in notices for case, label in broken.items()
+    } == {}

@@ -142,7 +142,7 @@ def changed(special: Special, real: Any, swapped: Any) -> Any:
     """The value that is made of the real one, or of another order's at the same
     place.
     """
-    made: Mapping[Special, Callable[[], Any]] = {
+    built: Mapping[Special, Callable[[], Any]] = {
         Special.NEGATED: lambda: times(real, -1),
         Special.TENFOLD: lambda: times(real, 10),
         Special.A_TENTH: lambda: times(real, 0.1),
@@ -160,19 +160,19 @@ def changed(special: Special, real: Any, swapped: Any) -> Any:
         ),
         Special.MANY: lambda: real[:1] * 3_000,
     }
-    return made[special]() if special in made else special
+    return built[special]() if special in built else special
 
 
 def times(real: Any, factor: float, plus: int = 0) -> Any:
     """A number, or its text, changed; of anything else a number."""
     number = float(real) if is_number(real) else 1.0
     changed = number * factor + plus
-    whole = (
+    total = (
         int(real) * int(factor) + plus
         if isinstance(real, int) and factor == int(factor)
         else changed
     )
-    return str(whole) if isinstance(real, str) else whole
+    return str(total) if isinstance(real, str) else total
 
 
 def as_json(answer: Any) -> bytes:
@@ -185,6 +185,6 @@ def as_json(answer: Any) -> bytes:
         return RAW
 
     text = json.dumps(answer, default=literal, ensure_ascii=False)
-    first, *others = text.split(f'"{RAW}"')
-    pairs = zip(literals, others, strict=True)
-    return (first + "".join(raw + rest for raw, rest in pairs)).encode()
+    first, *neighbours = text.split(f'"{RAW}"')
+    pairs = zip(literals, neighbours, strict=True)
+    return (first + "".join(raw + remainder for raw, remainder in pairs)).encode()

@@ -15,11 +15,11 @@ class Line:
     """Forwards bytes until it is cut; afterwards nobody answers at its address."""
 
     def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
+        pieces = urlsplit(target)
         self._host, self._port, self._path = (
-            str(parts.hostname),
-            int(parts.port or 80),
-            parts.path,
+            str(pieces.hostname),
+            int(pieces.port or 80),
+            pieces.path,
         )
         self._loop = asyncio.new_event_loop()
         self._writers: list[asyncio.StreamWriter] = []
@@ -72,8 +72,8 @@ class Line:
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
-        while part := await reader.read(65_536):
-            writer.write(part)
+        while piece := await reader.read(65_536):
+            writer.write(piece)
             await writer.drain()
         writer.close()
     except OSError:

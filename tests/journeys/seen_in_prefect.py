@@ -55,7 +55,10 @@ def newest_run(url: str) -> SeenRun:
                 name=run.name,
                 state=run.state.name or "",
                 message=run.state.message or "",
-                artifacts={str(one.key): str(one.description) for one in artifacts},
+                artifacts={
+                    str(artifact.key): str(artifact.description)
+                    for artifact in artifacts
+                },
                 logs=[log.message for log in logs],
             )
 
@@ -66,7 +69,7 @@ def events_of(url: str, run: SeenRun, count: int) -> list[str]:
     """What it told, such as `sourcing.order.paid spring`, sorted; the server writes its
     `count` events down in time.
     """
-    asked = {
+    calls = {
         "filter": {
             "event": {"prefix": ["sourcing."]},
             "related": {"id": [f"prefect.flow-run.{run.run_id}"]},
@@ -76,13 +79,13 @@ def events_of(url: str, run: SeenRun, count: int) -> list[str]:
     async def told() -> list[dict[str, Any]]:
         async with PrefectClient(url) as client:
             for _ in range(600):
-                found: list[dict[str, Any]] = (
-                    await client.request("POST", "/events/filter", json=asked)
+                json: list[dict[str, Any]] = (
+                    await client.request("POST", "/events/filter", json=calls)
                 ).json()["events"]
-                if len(found) >= count:
+                if len(json) >= count:
                     break
                 await asyncio.sleep(0.2)
-            return found
+            return json
 
     return sorted(
         f"{event['event']} {event['resource']['prefect.resource.name']}"

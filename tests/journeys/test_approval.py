@@ -88,13 +88,13 @@ def test_a_second_ledger_buys_nothing_again(merchant: Merchant) -> None:
     file = requests(merchant, "requests.csv", 2)
     assert merchant.report("run", file, "--yes")["counts"] == {"booked": 4}
     books = merchant.sandbox.books()
-    again = merchant.report(
+    report = merchant.report(
         "run", file, "--yes", SOURCING_DATA_DIR=str(merchant.folder / "other")
     )
-    assert again["counts"] == {"booked": 2, "held": 2}
+    assert report["counts"] == {"booked": 2, "held": 2}
     assert all(
         "the service already has order" in o["reason"]
-        for o in again["orders"]
+        for o in report["orders"]
         if o["state"] == "held"
     )
     assert merchant.sandbox.books() == books
@@ -115,8 +115,8 @@ def test_a_batch_of_two_files_keeps_both_and_one_budget(merchant: Merchant) -> N
     rows = single_line_orders(merchant.sandbox, {"taobao": 4})
     first = write_csv(merchant.folder / "first.csv", rows[:2])
     second = write_csv(merchant.folder / "second.csv", rows[2:])
-    one = merchant.report("run", first, "--yes", "--batch", "both")
-    budget = str(one["spent_fen"] / 100)
+    report = merchant.report("run", first, "--yes", "--batch", "both")
+    budget = str(report["spent_fen"] / 100)
     two = merchant.report(
         "run", second, "--yes", "--batch", "both", "--budget-cny", budget
     )

@@ -55,25 +55,31 @@ class Deployed:
 
     async def plan(self, file: Path, **given: Any) -> State[Any]:
         await self.run(approve_batch, batch="none-yet", plan_hash="")
-        wanted = {"requests": {"file": str(file)}, "dry_run": False, "batch": "b"}
-        return await self.run(buy_from_file, **wanted, **given)
+        expected = {"requests": {"file": str(file)}, "dry_run": False, "batch": "b"}
+        return await self.run(buy_from_file, **expected, **given)
 
     async def answer(self, link: str, **given: Any) -> State[Any]:
         """The form as the link fills it in, and as a person changes it."""
         return await self.run(approve_batch, **filled_in(link), **given)
 
     async def newest(self, key: str) -> ArtifactCollection:
-        wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[key]))
-        [artifact] = await self.client.read_latest_artifacts(artifact_filter=wanted)
+        artifact_collection_filter = ArtifactCollectionFilter(
+            key=ArtifactCollectionFilterKey(any_=[key])
+        )
+        [artifact] = await self.client.read_latest_artifacts(
+            artifact_filter=artifact_collection_filter
+        )
         return artifact
 
 
 def filled_in(link: str) -> dict[str, Any]:
     """The parameters of a link to a form."""
     parameters = parse_qs(urlsplit(link).query)["parameters"][0]
-    given: dict[str, Any] = TypeAdapter(dict[str, Any]).validate_json(parameters)
-    assert given.pop("answer") == "none"
-    return given
+    validate_json: dict[str, Any] = TypeAdapter(dict[str, Any]).validate_json(
+        parameters
+    )
+    assert validate_json.pop("answer") == "none"
+    return validate_json
 
 
 @pytest.fixture(autouse=True)
@@ -166,8 +172,8 @@ async def test_the_link_as_it_is_buys_nothing(merchant: Merchant) -> None:
         link = (await planned.aresult()).approval
         refused = await deployed.answer(link, approved_by="Mei Chen")
         assert refused.name == "Held"
-        late = await deployed.answer(link, answer="all")
-        report = await late.aresult()
+        answer = await deployed.answer(link, answer="all")
+        report = await answer.aresult()
     assert {line.reason for line in report.orders} == {"not approved by Mei Chen"}
     assert merchant.sandbox.books()["orders"] == []
 

@@ -66,13 +66,13 @@ class Breaking:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        asked = (
+        calls = (
             head[:-2]
             + b"Connection: close\r\n\r\n"
             + await reader.readexactly(body_length(head))
         )
         path = head.split(b" ", 2)[1].decode().partition("?")[0]
-        answer = await self._answered(asked)
+        answer = await self._answered(calls)
         if self.left[path] > 0 and (broken := next(self.answers, None)):
             self.left[path] -= 1
             self.spoilt[path] += 1
@@ -82,10 +82,10 @@ class Breaking:
         writer.write(answer)
         await writer.drain()
 
-    async def _answered(self, asked: bytes) -> bytes:
+    async def _answered(self, calls: bytes) -> bytes:
         to = urlsplit(self.behind)
         reader, writer = await asyncio.open_connection(to.hostname, to.port)
-        writer.write(asked)
+        writer.write(calls)
         answer = await reader.read()
         writer.close()
         return answer
@@ -125,20 +125,20 @@ def test_broken_answers_are_kept_nowhere(
     """
     counts = {"taobao": 16, "1688": 1, "international": 1, "poizon": 1, "big_major": 1}
     rows = single_line_orders(merchant.sandbox, counts)
-    words = [{**row, "item": f"帆布 {row['order_ref']}", "sku": ""} for row in rows[:8]]
-    file = write_csv(merchant.folder / "broken.csv", [*words, *rows[8:]])
+    text = [{**row, "item": f"帆布 {row['order_ref']}", "sku": ""} for row in rows[:8]]
+    file = write_csv(merchant.folder / "broken.csv", [*text, *rows[8:]])
     breaking = Breaking(merchant.sandbox.url)
     with running(breaking) as url, caplog.at_level(logging.DEBUG, "xportcn"):
         own = {"XPORTCN_BASE_URL": url, "XPORTCN_RETRIES": "0"}
-        said = [merchant.sourcing("run", file, "--yes", **own)]
+        results = [merchant.sourcing("run", file, "--yes", **own)]
         run = newest_run(merchant.settings["PREFECT_API_URL"])
         breaking.left.update(READING_AFTER)
-        said += [
+        results += [
             merchant.sourcing(command, "--json", **own)
             for command in ("track", "reconcile")
         ]
-    told = {
-        "output": "".join(one.stdout + one.stderr for one in said)
+    record = {
+        "output": "".join(item.stdout + item.stderr for item in results)
         + "".join(capfd.readouterr()),
         "logs": caplog.text,
         "run": str(run),
@@ -146,19 +146,19 @@ def test_broken_answers_are_kept_nowhere(
         **dict(kept_in(tmp_path_factory.getbasetemp(), "prefect.db*")),
     }
     assert {
-        place
-        for place, text in told.items()
+        location
+        for location, text in record.items()
         if any(word in text.lower() for word in PLANTED)
     } == set()
     assert breaking.spoilt.total() >= 40
     assert BUYING.keys() <= breaking.spoilt.keys()
-    assert told["logs"]
-    for place in ("output", "ledger.db", "orders", "prefect.db"):
+    assert record["logs"]
+    for location in ("output", "ledger.db", "orders", "prefect.db"):
         assert any(
             "does not fit the contract" in text
-            for name, text in told.items()
-            if place in name
-        ), place
+            for name, text in record.items()
+            if location in name
+        ), location
 
 
 def kept_in(folder: Path, names: str = "*") -> Iterator[tuple[str, str]]:

@@ -39,7 +39,7 @@ def command(sellers: list[str], *more: str) -> list[str]:
         "catalog",
         "taobao",
         *more,
-        *(part for seller in sellers for part in ("--shop", seller)),
+        *(piece for seller in sellers for piece in ("--shop", seller)),
     ]
 
 
@@ -82,9 +82,9 @@ def test_a_whole_marketplace_is_complete_and_without_repeats(
         20_990,
     )
     assert_each_is_there_once(merchant, stored(report), items=7393)
-    again = merchant.report("catalog", "taobao", "--everything")
-    assert (again["items"], again["unchanged"]) == (7393, 20_990)
-    assert again["snapshot_id"] is None
+    repeated = merchant.report("catalog", "taobao", "--everything")
+    assert (repeated["items"], repeated["unchanged"]) == (7393, 20_990)
+    assert repeated["snapshot_id"] is None
 
 
 def test_a_part_of_a_marketplace_is_complete_and_without_repeats(
@@ -102,8 +102,8 @@ def test_a_part_of_a_marketplace_is_complete_and_without_repeats(
 
 def test_lists_without_a_total_are_read_to_their_end(merchant: Merchant) -> None:
     """A shop's offers in pages of 20, and one page more that has nothing new."""
-    (seller, *_), there = shops(merchant.sandbox, 1)
-    items = len({item for item, _ in there})
+    (seller, *_), present = shops(merchant.sandbox, 1)
+    items = len({item for item, _ in present})
     merchant.sandbox.control(
         "PUT", "dialects", {"names": ["pages-of-20-without-total"]}
     )
@@ -119,8 +119,8 @@ def test_lists_without_a_total_are_read_to_their_end(merchant: Merchant) -> None
 
 
 def test_a_count_of_the_page_ends_no_list(merchant: Merchant) -> None:
-    (seller, *_), there = shops(merchant.sandbox, 1)
-    items = len({item for item, _ in there})
+    (seller, *_), present = shops(merchant.sandbox, 1)
+    items = len({item for item, _ in present})
 
     def count_the_page(data: Any) -> Any:
         return {**data, "totalRecords": len(data["data"])}
@@ -136,18 +136,18 @@ def assert_each_is_there_once(
     merchant: Merchant, frame: pd.DataFrame, *, items: int
 ) -> None:
     """Each item with all its SKUs, as the sandbox has them."""
-    found = set(frame["item_id"])
+    findings = set(frame["item_id"])
     rows = [
         row
         for row in merchant.sandbox.catalogue("taobao", 30_000)
-        if row["item_id"] in found
+        if row["item_id"] in findings
     ]
-    assert len(found) == items
+    assert len(findings) == items
     assert not frame.duplicated(["marketplace", "item_id", "sku_id"]).any()
     key = ["item_id", "sku_id", "price_minor", "stock", "seller_id", "min_quantity"]
-    shown = ["item_id", "sku_id", "price_fen", "stock", "seller_id", "min_quantity"]
+    listing = ["item_id", "sku_id", "price_fen", "stock", "seller_id", "min_quantity"]
     assert set(frame[key].itertuples(index=False, name=None)) == {
-        tuple(row[name] for name in shown) for row in rows
+        tuple(row[name] for name in listing) for row in rows
     }
     assert frame["category_name"].notna().all()
     assert frame["image_urls"].str.len().min() == 1
@@ -158,8 +158,8 @@ def test_a_killed_crawl_writes_nothing_and_the_next_begins_anew(
     merchant: Merchant,
 ) -> None:
     """`kill -9` while listing and while fetching: the tables are as they were."""
-    sellers, there = shops(merchant.sandbox, 4)
-    items = len({item for item, _ in there})
+    sellers, present = shops(merchant.sandbox, 4)
+    items = len({item for item, _ in present})
     arguments = command(sellers)
     with rewriting_proxy(merchant.sandbox.url) as proxy:
         kill_once(merchant, arguments, proxy, lambda: calls(proxy)[LIST] >= 6)
@@ -170,8 +170,10 @@ def test_a_killed_crawl_writes_nothing_and_the_next_begins_anew(
         report = merchant.report(*arguments, XPORTCN_BASE_URL=proxy.url)
     assert report["fetched"] == items
     frame = stored(report)
-    assert set(frame[["item_id", "sku_id"]].itertuples(index=False, name=None)) == there
-    assert len(frame) == len(there)
+    assert (
+        set(frame[["item_id", "sku_id"]].itertuples(index=False, name=None)) == present
+    )
+    assert len(frame) == len(present)
 
 
 @pytest.mark.endurance
@@ -179,9 +181,9 @@ def test_only_what_changed_is_written_again(merchant: Merchant) -> None:
     """A price that rose and a stock that ran out; the history shows both values, the
     view the newest.
     """
-    (seller, *_), there = shops(merchant.sandbox, 1)
+    (seller, *_), present = shops(merchant.sandbox, 1)
     first = merchant.report("catalog", "taobao", "--shop", seller)
-    assert (first["new"], first["changed"], first["unchanged"]) == (len(there), 0, 0)
+    assert (first["new"], first["changed"], first["unchanged"]) == (len(present), 0, 0)
     merchant.sandbox.faults(
         {
             "path": DETAIL,
@@ -199,14 +201,14 @@ def test_only_what_changed_is_written_again(merchant: Merchant) -> None:
         "from offers_history) where was is not null",
     )
     assert rose == [{"items": 2, "n": second["changed"], "rose": True}]
-    assert second["unchanged"] == len(there) - second["changed"]
+    assert second["unchanged"] == len(present) - second["changed"]
     assert merchant.report("sql", "select count(*) as n from offers") == [
-        {"n": len(there)}
+        {"n": len(present)}
     ]
     third = merchant.report("catalog", "taobao", "--shop", seller)
     assert (third["changed"], third["snapshot_id"]) == (0, None)
     full = merchant.report("catalog", "taobao", "--shop", seller, "--full")
-    assert (full["unchanged"], full["snapshot_id"] is not None) == (len(there), True)
+    assert (full["unchanged"], full["snapshot_id"] is not None) == (len(present), True)
 
 
 def test_several_sources_and_marketplaces_make_one_snapshot(merchant: Merchant) -> None:
@@ -245,8 +247,8 @@ def test_one_broken_product_does_not_stop_the_others(merchant: Merchant) -> None
     """It is named with the reason, the exit code says that somebody should look, and
     the next run asks again.
     """
-    (seller, *_), there = shops(merchant.sandbox, 1)
-    victim = sorted(there)[0][0]
+    (seller, *_), present = shops(merchant.sandbox, 1)
+    victim = sorted(present)[0][0]
 
     def break_one(product: Any) -> Any:
         return (
@@ -265,7 +267,7 @@ def test_one_broken_product_does_not_stop_the_others(merchant: Merchant) -> None
     )
     report = merchant.report("catalog", "taobao", "--shop", seller)
     assert report["trouble_count"] == 0
-    assert report["new"] == sum(item == victim for item, _ in there)
+    assert report["new"] == sum(item == victim for item, _ in present)
 
 
 def test_bad_usage_is_told_before_anything_is_asked(merchant: Merchant) -> None:

@@ -63,7 +63,7 @@ def told_to_prefect(url: str) -> str:
     async def asked() -> str:
         async with PrefectClient(url) as client:
             runs = (await client.request("POST", "/flow_runs/filter", json={})).json()
-            others = [
+            neighbours = [
                 (await client.request("POST", path, json={})).text
                 for path in (
                     "/logs/filter",
@@ -72,7 +72,9 @@ def told_to_prefect(url: str) -> str:
                     "/task_runs/filter",
                 )
             ]
-            return "".join([str([{**run, "parameters": {}} for run in runs]), *others])
+            return "".join(
+                [str([{**run, "parameters": {}} for run in runs]), *neighbours]
+            )
 
     return asyncio.run(asked())
 
@@ -82,10 +84,10 @@ def test_a_sheet_is_bought_from_once(private: Merchant, prefect_url: str) -> Non
     with sheet_of(private) as (address, batch):
         done = private.report("run", address, "--yes")
         assert (done["batch_id"], done["counts"]) == (batch, {"booked": 2})
-        again = private.report("run", address, "--yes")
+        report = private.report("run", address, "--yes")
         assert (
-            again["batch_id"],
-            again["counts"],
+            report["batch_id"],
+            report["counts"],
             len(private.sandbox.books()["orders"]),
         ) == (batch, {"booked": 2}, 2)
     assert TOKEN not in told_to_prefect(prefect_url)

@@ -74,14 +74,14 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
         database.execute(
             "UPDATE marks SET ended_at = at WHERE name = 'restored'"
         )  # as if that time had passed
-    again = merchant.report("run", file, "--yes")
-    assert again["counts"] == {
+    repeated = merchant.report("run", file, "--yes")
+    assert repeated["counts"] == {
         "booked": 2,
         "held": 2,
     }  # Taobao knows its orders by their reference
     assert merchant.sandbox.books() == books
     by_reference = {order["reference"]: order for order in books["orders"]}
-    for order in again["orders"]:
+    for order in repeated["orders"]:
         if order["state"] == "held":
             theirs = by_reference[order["order_ref"]]
             answer = [
@@ -114,8 +114,8 @@ def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
     books = merchant.sandbox.books()
     for lost in data.glob("ledger.db*"):
         lost.unlink()
-    for words in ("run --yes", "run --dry-run"):
-        done = merchant.sourcing(*words.split(), file)
+    for text in ("run --yes", "run --dry-run"):
+        done = merchant.sourcing(*text.split(), file)
         assert done.exit_code == 1
         assert "ledger.db knows no order, but the tables in " in done.stderr
     assert merchant.sandbox.books() == books

@@ -51,11 +51,11 @@ def test_a_batch_is_bought_once_and_every_record_agrees(merchant: Merchant) -> N
     )
     assert totals == [{"n": 24, "fen": spent}]
 
-    again = merchant.report("run", file, "--yes")
+    repeated = merchant.report("run", file, "--yes")
     assert (
-        again["bought_this_run"],
-        again["spent_this_run_fen"],
-        again["spent_fen"],
+        repeated["bought_this_run"],
+        repeated["spent_this_run_fen"],
+        repeated["spent_fen"],
     ) == (0, 0, spent)
     assert merchant.sandbox.books() == books
     assert len(pd.read_parquet(Path(report["snapshot_root"]) / "orders")) == 24
@@ -117,23 +117,23 @@ def test_the_status_of_an_order_is_for_people(merchant: Merchant) -> None:
     without rows are left out.
     """
     merchant.report("run", requests(merchant, 1), "--yes")
-    words = merchant.sourcing(
+    message = merchant.sourcing(
         "status", "taobao-000", SOURCING_TIMEZONE="Pacific/Kiritimati"
     ).stdout
     moved = merchant.report(
         "sql",
         "select strftime(paid_at + interval 14 hour, '%Y-%m-%d %H:%M') as at from orders",
     )
-    assert "at (Pacific/Kiritimati)" in words
-    assert "since (Pacific/Kiritimati)" in words
-    assert moved[0]["at"] in words
+    assert "at (Pacific/Kiritimati)" in message
+    assert "since (Pacific/Kiritimati)" in message
+    assert moved[0]["at"] in message
     assert [
         line.split("│")[-2].strip()
-        for line in words.splitlines()
+        for line in message.splitlines()
         if "│ booked " in line
     ][1:] == ["run"]
-    assert "Answers" not in words
-    assert "Tracking" not in words
+    assert "Answers" not in message
+    assert "Tracking" not in message
 
 
 def test_a_dry_run_buys_nothing(merchant: Merchant) -> None:
@@ -156,10 +156,10 @@ def test_a_dry_run_shows_what_it_would_cost(merchant: Merchant) -> None:
         [
             {
                 **row,
-                "order_ref": f"A-{place}",
-                "max_unit_price": "" if place == 0 else "0.01",
+                "order_ref": f"A-{index}",
+                "max_unit_price": "" if index == 0 else "0.01",
             }
-            for place, row in enumerate(
+            for index, row in enumerate(
                 single_line_orders(merchant.sandbox, {"taobao": 2})
             )
         ],
@@ -172,14 +172,14 @@ def test_a_dry_run_shows_what_it_would_cost(merchant: Merchant) -> None:
     )
     goods = f"{fine['quoted_fen'] / 100:,.2f} CNY"
     freight = f"{fine['freight_minor'] / 100:,.2f} USD"
-    shown = merchant.sourcing("run", file, "--dry-run").stdout
-    (row,) = [line for line in shown.splitlines() if line.startswith(" A-0 ")]
+    stdout = merchant.sourcing("run", file, "--dry-run").stdout
+    (row,) = [line for line in stdout.splitlines() if line.startswith(" A-0 ")]
     assert row.split()[-4:] == [*goods.split(), *freight.split()]
-    assert f"{held['quoted_fen'] / 100:,.2f} CNY" in shown
-    assert " A-1 " in shown.split("What waits for you")[1].split("Orders by state")[0]
+    assert f"{held['quoted_fen'] / 100:,.2f} CNY" in stdout
+    assert " A-1 " in stdout.split("What waits for you")[1].split("Orders by state")[0]
     assert (
         f"A run would buy 1 order for {goods} and ship 1 order for freight of {freight}."
-        in shown
+        in stdout
     )
 
 
@@ -202,22 +202,22 @@ def test_the_budget_holds_what_does_not_fit(merchant: Merchant) -> None:
     assert all("does not fit the budget" in order["reason"] for order in held.values())
     assert {order["reason_code"] for order in held.values()} == {"over_budget"}
     assert_books_are_exact(merchant.sandbox.books(), report)
-    shown = merchant.sourcing("status", "--reason", "over_budget").stdout
+    stdout = merchant.sourcing("status", "--reason", "over_budget").stdout
     assert {
         ref
         for ref in (order["order_ref"] for order in report["orders"])
-        if f"│ {ref} " in shown
+        if f"│ {ref} " in stdout
     } == {*held}
-    assert "What to do: Raise the budget, and run the same file again" in shown
-    asked = (
+    assert "What to do: Raise the budget, and run the same file again" in stdout
+    query = (
         "select order_ref, reason_code from orders where reason_code = 'over_budget'"
     )
-    assert {row["order_ref"] for row in merchant.report("sql", asked)} == {*held}
+    assert {row["order_ref"] for row in merchant.report("sql", query)} == {*held}
     waits = json.loads(merchant.sourcing("todo", "--json").stdout)
     assert {
-        one["order_ref"]
-        for one in waits
-        if one["reason_code"] == "over_budget" and one["remedy"]
+        item["order_ref"]
+        for item in waits
+        if item["reason_code"] == "over_budget" and item["remedy"]
     } == {*held}
 
 

@@ -24,7 +24,7 @@ def single_sku_offers(sandbox: RunningSandbox) -> list[Mapping[str, Any]]:
     several = {
         row["item_id"]
         for row in rows
-        if sum(other["item_id"] == row["item_id"] for other in rows) > 1
+        if sum(second["item_id"] == row["item_id"] for second in rows) > 1
     }
     return [
         row
@@ -144,13 +144,13 @@ def test_the_real_run_buys_what_the_dry_run_showed(merchant: Merchant) -> None:
         assert bought(merchant) == [
             {"item_id": first["item_id"], "sku_id": first["sku_id"]}
         ]
-        again = merchant.report(
+        repeated = merchant.report(
             "run",
             request(merchant, "other", order_ref="W-2"),
             "--dry-run",
             XPORTCN_BASE_URL=proxy.url,
         )
-    assert again["matches"][0]["item_id"] == second["item_id"]
+    assert repeated["matches"][0]["item_id"] == second["item_id"]
 
 
 @pytest.mark.endurance

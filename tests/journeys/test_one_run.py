@@ -60,11 +60,11 @@ def test_a_batch_is_seen_told_approved_and_reported(
     poor = merchant.report(*buy, "--budget-cny", "0.01")
     assert (poor["counts"], poor["spent_this_run_fen"]) == ({"held": 2}, 0)
     assert all("does not fit the budget" in order["reason"] for order in poor["orders"])
-    seen = newest_run(prefect_url)
-    assert (seen.name, seen.state) == (f"{name}: 2 held", "Held")
-    told = ("batch.finished", "budget.used-up", "order.held")
-    assert events_of(prefect_url, seen, 3) == [
-        f"sourcing.{what} {name}" for what in told
+    seen_run = newest_run(prefect_url)
+    assert (seen_run.name, seen_run.state) == (f"{name}: 2 held", "Held")
+    notices = ("batch.finished", "budget.used-up", "order.held")
+    assert events_of(prefect_url, seen_run, 3) == [
+        f"sourcing.{label} {name}" for label in notices
     ]
     assert merchant.sandbox.books()["orders"] == []
 
@@ -81,16 +81,16 @@ def test_a_batch_is_seen_told_approved_and_reported(
         == sum(order["paid_fen"] for order in rich["orders"])
     )
     assert rich.keys() == planned.keys()
-    seen = newest_run(prefect_url)
-    assert (seen.name, seen.state) == (f"{name}: 2 booked", "Completed")
-    assert {f"{stage}: 2 of 2" for stage in ("preview", *STAGES)} <= set(seen.logs)
-    assert set(seen.artifacts) == {f"outcome-{name}", f"report-{name}"}
-    told = ("batch.finished", "order.booked", "order.paid")
-    assert events_of(prefect_url, seen, 3) == [
-        f"sourcing.{what} {name}" for what in told
+    seen_run = newest_run(prefect_url)
+    assert (seen_run.name, seen_run.state) == (f"{name}: 2 booked", "Completed")
+    assert {f"{stage}: 2 of 2" for stage in ("preview", *STAGES)} <= set(seen_run.logs)
+    assert set(seen_run.artifacts) == {f"outcome-{name}", f"report-{name}"}
+    notices = ("batch.finished", "order.booked", "order.paid")
+    assert events_of(prefect_url, seen_run, 3) == [
+        f"sourcing.{label} {name}" for label in notices
     ]
-    assert f"Batch {name}: 2 orders to buy" in seen.logs
-    assert "2 of 2 orders approved by a yes given beforehand" in seen.logs
+    assert f"Batch {name}: 2 orders to buy" in seen_run.logs
+    assert "2 of 2 orders approved by a yes given beforehand" in seen_run.logs
 
     with Ledger(
         f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}",
@@ -107,8 +107,8 @@ def test_a_batch_is_seen_told_approved_and_reported(
             assert (
                 f" UTC: {order.approved}, plan {str(order.plan_hash)[:12]}" in approval
             )
-    again = merchant.report(*buy)
-    assert (again["counts"], again["bought_this_run"]) == ({"booked": 2}, 0)
+    report = merchant.report(*buy)
+    assert (report["counts"], report["bought_this_run"]) == ({"booked": 2}, 0)
     books = merchant.sandbox.books()
     assert events_of(prefect_url, look, 0) == []
     assert [order["paid_times"] for order in books["orders"]] == [1, 1]

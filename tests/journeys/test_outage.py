@@ -58,8 +58,8 @@ def weather(
     """
     for name, value in SHORT.items():
         monkeypatch.setattr(name, value)
-    with weather_over(sandbox.url) as made:
-        yield made
+    with weather_over(sandbox.url) as weather:
+        yield weather
 
 
 @pytest.fixture
@@ -89,14 +89,14 @@ def states_of(url: str, run_ids: list[str]) -> dict[str, list[str]]:
                 for run in (
                     await client.request("POST", "/task_runs/filter", json=of_runs)
                 ).json():
-                    told = await client.request(
+                    response = await client.request(
                         "GET", "/task_run_states/", params={"task_run_id": run["id"]}
                     )
                     step = run["name"].removesuffix(" 1–1 of 1")
                     assert step not in states, "two task runs of one step"
-                    states[step] = [state["name"] for state in told.json()]
+                    states[step] = [state["name"] for state in response.json()]
                 if states.keys() >= STEPS.keys() and all(
-                    each[-1] == "Completed" for each in states.values()
+                    state[-1] == "Completed" for state in states.values()
                 ):
                     return states
                 await asyncio.sleep(0.2)
@@ -131,9 +131,10 @@ def test_each_step_waits_for_the_service_and_goes_on(
             "Retrying",
         ], (step, states[step])
         assert states[step][-1] == "Completed"
-    told = events_of(prefect_url, bought, 14)
+    events = events_of(prefect_url, bought, 14)
     assert [
-        told.count(f"sourcing.service.{name} the service") for name in ("away", "back")
+        events.count(f"sourcing.service.{name} the service")
+        for name in ("away", "back")
     ] == [6, 6]
 
 

@@ -98,8 +98,8 @@ def test_the_way_from_the_try_out_to_orders_taken_back(tried_out: Merchant) -> N
     """One order is cancelled while the seller still has it, the goods of a delivered
     one are sent back.
     """
-    for words in typed("Taking orders back"):
-        type_in(tried_out, words)
+    for text in typed("Taking orders back"):
+        type_in(tried_out, text)
     refunds = tried_out.report(
         "sql", "select order_ref, state from refunds order by order_ref"
     )

@@ -59,8 +59,8 @@ class Bought:
         with Ledger(url, clock=never, owner="test") as ledger:
             orders = all_orders(ledger)
             return sorted(
-                (one.key, one.status, orders[one.order_ref].state)
-                for one in ledger.effects_of(orders)
+                (effect.key, effect.status, orders[effect.order_ref].state)
+                for effect in ledger.effects_of(orders)
             )
 
 
@@ -92,14 +92,14 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     form and by the command alike.
     """
     before = bought.sent(), bought.written()
-    listed, asked, cancelled, question = run(
+    listed, calls, cancelled, question = run(
         request_refund.fn(bought.booked[0]),
         request_refund.fn(bought.booked[0], reason="101"),
         cancel_orders.fn([*bought.booked, bought.unknown, "NOPE-1"]),
         resolve_order.fn(bought.unknown),
     )
     assert (bought.sent(), bought.written()) == before
-    assert (listed.troubles, asked.troubles) == ([], [])
+    assert (listed.troubles, calls.troubles) == ([], [])
     assert (cancelled.name, cancelled.is_completed()) == (NEEDS_ATTENTION, True)
     assert "NOPE-1: no such order in the ledger" in cancelled.message
     assert question == "1 to answer"
@@ -112,10 +112,10 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     )
     assert isinstance(state.data, ResolutionRefused)
     assert state.message.startswith("the service shows the opposite: shipment ")
-    told = bought.merchant.sourcing(
+    notices = bought.merchant.sourcing(
         "resolve", bought.unknown, "booked", "9", "--tracking", "T1"
     )
-    assert (told.exit_code, told.stderr) == (1, f"sourcing: {state.message}\n")
+    assert (notices.exit_code, notices.stderr) == (1, f"sourcing: {state.message}\n")
     assert bought.written() == before[1]
 
 

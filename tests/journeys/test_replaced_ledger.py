@@ -57,12 +57,12 @@ def test_a_run_stops_and_says_what_it_did(
     assert "Traceback" not in err
     books = merchant.sandbox.books()
     assert 0 < len(books["orders"]) < ORDERS
-    told = dict(re.findall(r"  (\S+): (ordered as \d+.*)", err))
-    assert {order["reference"] for order in books["orders"]} == set(told)
+    record = dict(re.findall(r"  (\S+): (ordered as \d+.*)", err))
+    assert {order["reference"] for order in books["orders"]} == set(record)
     for order in books["orders"]:
-        words = told[order["reference"]]
-        assert f"ordered as {order['order_id']}" in words
-        assert ("paid " in words) == (order["paid_times"] == 1)
+        text = record[order["reference"]]
+        assert f"ordered as {order['order_id']}" in text
+        assert ("paid " in text) == (order["paid_times"] == 1)
     assert not (data / "ledger.db").exists()
     for rescued in re.findall(r"kept in (\S+?\.db)\.", err):
         assert Path(rescued).exists()

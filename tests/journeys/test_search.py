@@ -9,7 +9,7 @@ from tests.running import Merchant
 
 def test_words_with_filters(merchant: Merchant) -> None:
     """Prices in yuan in, minor units out, sorted, with the count of all pages."""
-    found = merchant.report(
+    report = merchant.report(
         *(
             "search",
             "taobao",
@@ -22,20 +22,20 @@ def test_words_with_filters(merchant: Merchant) -> None:
             "6",
         )
     )
-    prices = [offer["price_minor"] for offer in found["offers"]]
-    assert (found["marketplace"], found["page"]) == ("taobao", 1)
+    prices = [offer["price_minor"] for offer in report["offers"]]
+    assert (report["marketplace"], report["page"]) == ("taobao", 1)
     assert 5 <= len(prices) <= 20
     assert prices == sorted(prices)
     assert 500 <= prices[0] <= prices[-1] <= 600
-    assert found["total"] >= 5
+    assert report["total"] >= 5
 
 
 def test_a_link_shows_the_product(merchant: Merchant) -> None:
     """One row for each of its SKUs, as the table `offers` has them."""
-    found = merchant.report(
+    report = merchant.report(
         "search", "taobao", "https://item.taobao.com/item.htm?id=600745400708"
     )
-    (row,) = found["offer"]
+    (row,) = report["offer"]
     assert (row["item_id"], row["sku_id"], row["price_minor"], row["currency"]) == (
         "600745400708",
         "3407678668867",

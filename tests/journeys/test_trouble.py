@@ -125,9 +125,9 @@ def test_a_payment_that_lands_late_is_not_paid_twice(merchant: Merchant) -> None
     """The service answers an error and takes the money ten minutes later: the next run
     finds it.
     """
-    late = {"kind": "late_effect", "probability": 1, "times": None, "delay_s": 600}
+    delayed = {"kind": "late_effect", "probability": 1, "times": None, "delay_s": 600}
     paths = ("/open/purchase/pay", "/alibaba/order/batch/submit/to/pay")
-    merchant.sandbox.faults(*({"path": path, **late} for path in paths))
+    merchant.sandbox.faults(*({"path": path, **delayed} for path in paths))
     file = requests(merchant, 3)
     for _ in range(2):
         assert merchant.report("run", file, "--yes")["counts"] == {"unknown": 6}
@@ -145,8 +145,8 @@ def test_an_order_that_lands_late_is_not_created_twice(merchant: Merchant) -> No
     """1688 knows no idempotency: only reading keeps the second order away. The first
     one's fate holds the others.
     """
-    late = {"kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
-    merchant.sandbox.faults({"path": "/alibaba/order/create", **late})
+    delayed = {"kind": "late_effect", "probability": 1, "times": 1, "delay_s": 600}
+    merchant.sandbox.faults({"path": "/alibaba/order/create", **delayed})
     file = requests(merchant, 3)
     assert merchant.report("run", file, "--yes")["counts"] == {
         "booked": 3,
@@ -284,10 +284,10 @@ def test_an_answer_is_told_to_who_listens(merchant: Merchant) -> None:
 def events(merchant: Merchant, name: str, order_ref: str) -> list[str]:
     """The effects that the Prefect server was told of under this name."""
     about = {"name": [name]}, {"id": [f"sourcing.order.{order_ref}"]}
-    asked = {"filter": {"event": about[0], "related": about[1]}}
+    calls = {"filter": {"event": about[0], "related": about[1]}}
     request = Request(
         f"{merchant.settings['PREFECT_API_URL']}/events/filter",
-        data=json.dumps(asked).encode(),
+        data=json.dumps(calls).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urlopen(request) as answer:

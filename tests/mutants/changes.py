@@ -33,14 +33,14 @@ class Change:
         """Change the file below `root`. `ValueError` unless it finds one node."""
         path = root / self.file
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        place: ast.AST = tree
+        location: ast.AST = tree
         for name in self.at.partition("::")[2].split("."):
-            places = [node for node in ast.walk(place) if name in _declared(node)]
-            if not places:
+            locations = [node for node in ast.walk(location) if name in _declared(node)]
+            if not locations:
                 raise ValueError(f"{self.at}: there is no {name}")
-            place = places[0]
+            location = locations[0]
         names = {*self.names.split()}
-        nodes = [node for node in self.kind(place) if names <= _mentions(node)]
+        nodes = [node for node in self.kind(location) if names <= _mentions(node)]
         nodes = [node for node in nodes if {*nodes} & {*ast.walk(node)} == {node}]
         if len(nodes) != 1:
             matches = "; ".join(map(ast.unparse, nodes)) or "nothing"
@@ -72,8 +72,8 @@ def rewrite(at: str, names: str, code: str) -> Change:
     return Change(at, names, code, _statements)
 
 
-def _conditions(place: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.walk(place):
+def _conditions(location: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.walk(location):
         match node:
             case ast.If() | ast.While() | ast.IfExp():
                 yield node.test
@@ -83,8 +83,8 @@ def _conditions(place: ast.AST) -> Iterator[ast.AST]:
                 yield from node.ifs
 
 
-def _expressions(place: ast.AST) -> Iterator[ast.AST]:
-    nodes = [node for node in _code(place) if isinstance(node, ast.expr)]
+def _expressions(location: ast.AST) -> Iterator[ast.AST]:
+    nodes = [node for node in _code(location) if isinstance(node, ast.expr)]
     awaited = [node.value for node in nodes if isinstance(node, ast.Await)]
     for node in nodes:
         is_bound = isinstance(getattr(node, "ctx", None), ast.Store)
@@ -92,19 +92,19 @@ def _expressions(place: ast.AST) -> Iterator[ast.AST]:
             yield node
 
 
-def _statements(place: ast.AST) -> Iterator[ast.AST]:
-    for node in _code(place):
+def _statements(location: ast.AST) -> Iterator[ast.AST]:
+    for node in _code(location):
         if isinstance(node, ast.stmt) and not hasattr(node, "body"):
             yield node
 
 
-def _code(place: ast.AST) -> list[ast.AST]:
+def _code(location: ast.AST) -> list[ast.AST]:
     """Return the nodes of a place but those of its docstrings."""
     prose = set[ast.AST]()
-    for node in ast.walk(place):
+    for node in ast.walk(location):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             prose |= {node, node.value}
-    return [node for node in ast.walk(place) if node not in prose]
+    return [node for node in ast.walk(location) if node not in prose]
 
 
 def _declared(node: ast.AST) -> set[str]:
@@ -118,8 +118,8 @@ def _declared(node: ast.AST) -> set[str]:
 
 def _mentions(node: ast.AST) -> set[str]:
     names = set[str]()
-    for part in ast.walk(node):
-        match part:
+    for piece in ast.walk(node):
+        match piece:
             case ast.Name(id=name):
                 names.add(name)
             case ast.Attribute(attr=name):

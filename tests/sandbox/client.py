@@ -139,14 +139,14 @@ class Caller:
         self, marketplace: str, limit: int = 10_000, offset: int = 0
     ) -> list[dict[str, Any]]:
         """Catalogue rows; the first thousands can all be bought."""
-        found = await self.control(
+        control = await self.control(
             "GET",
             "catalogue",
             marketplace=marketplace,
             limit=str(limit),
             offset=str(offset),
         )
-        items: list[dict[str, Any]] = found["items"]
+        items: list[dict[str, Any]] = control["items"]
         return items
 
 

@@ -28,9 +28,9 @@ class SandboxProcess:
         self._process = start(*arguments)
         assert self._process.stdout is not None
         self.ready = self._process.stdout.readline().strip()
-        found = re.search(r"http://[^ ]+:(\d+)", self.ready)
-        assert found is not None, self._process.communicate()[1]
-        self.origin, self.port = found.group(0), int(found.group(1))
+        match = re.search(r"http://[^ ]+:(\d+)", self.ready)
+        assert match is not None, self._process.communicate()[1]
+        self.origin, self.port = match.group(0), int(match.group(1))
 
     def kill(self) -> None:
         """As `kill -9` does."""

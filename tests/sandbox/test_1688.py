@@ -25,14 +25,14 @@ async def row(caller: Caller) -> dict[str, Any]:
 async def test_keyword_query(caller: Caller) -> None:
     """Every word must occur; prices are yuan as text."""
     body = {"keyword": "公仔 A10001", "beginPage": 1, "pageSize": 10, "country": "en"}
-    found = (await caller.post("/alibaba/product/keywords/query", body)).data
+    result = (await caller.post("/alibaba/product/keywords/query", body)).data
     assert (
-        found["totalRecords"],
-        found["totalPage"],
-        found["pageSize"],
-        found["currentPage"],
+        result["totalRecords"],
+        result["totalPage"],
+        result["pageSize"],
+        result["currentPage"],
     ) == (1, 1, 10, 1)
-    offer = found["data"][0]
+    offer = result["data"][0]
     assert (offer["offerId"], offer["subject"]) == (
         810123033546,
         "可折叠 磁力 公仔 儿童 A10001",
@@ -54,13 +54,13 @@ async def test_keyword_query_bounds_are_yuan(caller: Caller) -> None:
         "country": "en",
         "sort": '{"price":"desc"}',
     }
-    found = (
+    result = (
         await caller.post(
             "/alibaba/product/keywords/query",
             {**body, "priceStart": "1.50", "priceEnd": 3},
         )
     ).data
-    prices = [float(offer["priceInfo"]["price"]) for offer in found["data"]]
+    prices = [float(offer["priceInfo"]["price"]) for offer in result["data"]]
     assert prices == sorted(prices, reverse=True)
     assert prices[0] <= 3
     assert prices[-1] >= 1.5
@@ -176,10 +176,13 @@ async def test_refusals(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> No
     ordered.
     """
     rows = await caller.rows("1688")
-    other = next(row_ for row_ in rows if row_["seller_id"] != row["seller_id"])
+    second = next(row_ for row_ in rows if row_["seller_id"] != row["seller_id"])
     offline = rows[4_299]
     assert await refused_with(caller, buyer.cargo(offline)) == ("500_001", "500_001")
-    assert await refused_with(caller, buyer.cargo(row, other)) == ("500_002", "500_002")
+    assert await refused_with(caller, buyer.cargo(row, second)) == (
+        "500_002",
+        "500_002",
+    )
     assert await refused_with(caller, buyer.cargo({**row, "spec_id": "0" * 32})) == (
         "500_003",
         "500_003",
@@ -269,10 +272,10 @@ async def test_create_has_no_idempotency(
     second = await buyer.create_1688(row)
     assert (first, second) == ("2612179450800013491", "2612179450801013494")
     assert int(float(first)) != int(first)
-    kept = (await caller.books())["orders"]
+    books = (await caller.books())["orders"]
     assert [
         (order["marketplace"], order["reference"], order["amount_fen"])
-        for order in kept
+        for order in books
     ] == [
         ("1688", "R-1", 1780),
         ("1688", "R-1", 1780),
@@ -289,8 +292,8 @@ async def test_pay(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
         "payUrl": None,
         "cantPayOrderList": [],
     }
-    again = await buyer.pay_1688(order_id)
-    assert (again.refusal, again.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
+    answer = await buyer.pay_1688(order_id)
+    assert (answer.refusal, answer.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
     assert (await caller.books())["wallet"]["balance_fen"] == 100_000_000 - 1780
 
 

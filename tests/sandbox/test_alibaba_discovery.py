@@ -21,8 +21,10 @@ SELLER = "BBBa94e9b1ed86be77c3df15f78"
 
 
 async def offers(caller: Caller, path: str, **asked: Any) -> list[Any]:
-    found: list[Any] = (await caller.post(path, {**FIRST_PAGE, **asked})).data["data"]
-    return found
+    findings: list[Any] = (await caller.post(path, {**FIRST_PAGE, **asked})).data[
+        "data"
+    ]
+    return findings
 
 
 async def test_the_category_tree(caller: Caller) -> None:
@@ -94,8 +96,8 @@ async def test_marks_filter_offers(caller: Caller) -> None:
 async def test_a_picture_finds_its_offer(caller: Caller) -> None:
     """By address or by content; the content wins; price bounds are yuan."""
     address = "https://cbu01.alicdn.com/img/ibank/810123033546.jpg"
-    found = await offers(caller, IMAGE, imageAddress=address)
-    assert (len(found), found[0]["offerId"]) == (20, 810123033546)
+    findings = await offers(caller, IMAGE, imageAddress=address)
+    assert (len(findings), findings[0]["offerId"]) == (20, 810123033546)
     content = b64encode(b"SKU 5000209932389").decode()
     by_content = await offers(
         caller, IMAGE, imageBase64=content, imageAddress="https://example.com/none.jpg"

@@ -65,8 +65,8 @@ async def info(caller: Caller, refund_id: str) -> Any:
 
 
 async def receipt(caller: Caller) -> str:
-    kept = (await caller.post(UPLOAD, {"imageData": JPEG})).data
-    url: str = kept["imageDomain"] + kept["imageRelativeUrl"]
+    stored = (await caller.post(UPLOAD, {"imageData": JPEG})).data
+    url: str = stored["imageDomain"] + stored["imageRelativeUrl"]
     return url
 
 
@@ -294,16 +294,16 @@ async def test_a_return_from_request_to_money(caller: Caller, order_id: str) -> 
         "SELLER_RECEIVE_GOODS",
     ]
     assert (await caller.books())["orders"][0]["refunded_fen"] == 1100
-    left = {
+    remaining = {
         **change,
         "disputeRequest": "refund",
         "applyPayment": 281,
         "applyCarriage": 400,
     }
-    assert (await request(caller, order_id, **left)).body[
+    assert (await request(caller, order_id, **remaining)).body[
         "msg"
     ] == "APPLY_PAYMENT_ERROR"
-    assert (await request(caller, order_id, **{**left, "applyPayment": 280})).data[
+    assert (await request(caller, order_id, **{**remaining, "applyPayment": 280})).data[
         "refundId"
     ] == "TQ100000000002"
 
@@ -341,12 +341,13 @@ async def test_entry_by_entry(
 ) -> None:
     """Single entries give no postage back; the last agreed one terminates the order."""
     rows = await caller.rows("1688", limit=400)
-    other = next(
-        found
-        for found in rows
-        if found["seller_id"] == row["seller_id"] and found["item_id"] != row["item_id"]
+    second = next(
+        findings
+        for findings in rows
+        if findings["seller_id"] == row["seller_id"]
+        and findings["item_id"] != row["item_id"]
     )
-    order_id = await buyer.create_1688(row, other)
+    order_id = await buyer.create_1688(row, second)
     await buyer.pay_1688(order_id)
     entries = [
         item["subItemIDString"]

@@ -68,8 +68,8 @@ async def test_a_vanished_client_does_not_cut_a_latency_short(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """A call that waits for its latency is carried out after its sender has gone."""
-    late = {"path": "*", "kind": "latency", "delay_s": 1.0, "times": 1}
-    await caller.control("PUT", "faults", {"rules": [late]})
+    delayed = {"path": "*", "kind": "latency", "delay_s": 1.0, "times": 1}
+    await caller.control("PUT", "faults", {"rules": [delayed]})
     await asyncio.to_thread(
         send_and_vanish, port_of(caller), raw_create(buyer, row, "R-1")
     )

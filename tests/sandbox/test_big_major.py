@@ -81,15 +81,15 @@ async def test_keywords_and_details_answer_as_those_of_1688(
     caller: Caller, row: dict[str, Any]
 ) -> None:
     """Its own offers, in the shape of 1688; neither marketplace knows the other's."""
-    asked = {
+    calls = {
         "keyword": "双肩包 K10001",
         "beginPage": 1,
         "pageSize": 10,
         "country": "en",
     }
-    found = (await caller.post(KEYWORDS, asked)).data
-    assert found["totalRecords"] == 1
-    assert (found["data"][0]["offerId"], found["data"][0]["priceInfo"]) == (
+    result = (await caller.post(KEYWORDS, calls)).data
+    assert result["totalRecords"] == 1
+    assert (result["data"][0]["offerId"], result["data"][0]["priceInfo"]) == (
         400026379533,
         {"price": "4.33"},
     )
@@ -166,8 +166,8 @@ async def test_preview_tells_of_each_line_that_cannot_be_bought(
 
 async def test_preview_of_two_sellers(caller: Caller, row: dict[str, Any]) -> None:
     """One entry, in which every line is refused."""
-    other = (await caller.rows("big_major", limit=1, offset=6))[0]
-    (entry,) = (await caller.post(PREVIEW, cargo(row, other))).data
+    rows = (await caller.rows("big_major", limit=1, offset=6))[0]
+    (entry,) = (await caller.post(PREVIEW, cargo(row, rows))).data
     assert [line["message"][:7] for line in entry["orderItemTOList"]] == [
         "500_002",
         "500_002",
@@ -270,13 +270,13 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
         "serviceFee": 82,
         "totalPayment": 3328,
     }
-    (kept,) = (await caller.books())["orders"]
-    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == (
+    (stored,) = (await caller.books())["orders"]
+    assert (stored["marketplace"], stored["reference"], stored["amount_fen"]) == (
         "big_major",
         "R-1",
         3328,
     )
-    assert kept["status"] == "WAITING_FOR_PAYMENT"
+    assert stored["status"] == "WAITING_FOR_PAYMENT"
 
 
 async def test_a_preview_serves_for_half_an_hour_and_again(
@@ -355,8 +355,11 @@ async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
         "errorCode": None,
         "errorMessage": None,
     }
-    again = (await pay(caller, order_id)).data
-    assert (again["paySuccess"], again["errorCode"]) == (False, "ORDER_STATUS_ERROR")
+    repeated = (await pay(caller, order_id)).data
+    assert (repeated["paySuccess"], repeated["errorCode"]) == (
+        False,
+        "ORDER_STATUS_ERROR",
+    )
     assert (await pay(caller, "1")).refusal == (200, 40402)
     assert (await caller.books())["wallet"]["balance_fen"] == 100_000_000 - 3328
 

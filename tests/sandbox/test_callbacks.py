@@ -36,7 +36,7 @@ class Developer:
 
     @property
     def types(self) -> list[str]:
-        return sorted(str(one.get("messageType", "parcel")) for one in self.heard)
+        return sorted(str(row.get("messageType", "parcel")) for row in self.heard)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_each_change_is_posted_once(
     await pay(posting, order_id)
     await posting.post_due(hours=31)
     counts = await posting.post_due(hours=100)
-    heard = [orjson.loads(one["messageBody"])["status"] for one in developer[0].heard]
+    heard = [orjson.loads(row["messageBody"])["status"] for row in developer[0].heard]
     assert (sorted(heard), counts["posted"], counts["acknowledged"]) == (
         [0, 10, 11],
         3,
@@ -202,9 +202,9 @@ async def test_what_weighs_more_costs_more_freight_from_then_on(
         await caller.post("/alibaba/ka/order/pay", {"orderId": order["orderId"]})
         await posting.post_due(hours=120)
     weights = [
-        one["quality_inspection_info"]["weight"]
-        for one in developer[0].heard
-        if "alibaba_order_id" in one
+        row["quality_inspection_info"]["weight"]
+        for row in developer[0].heard
+        if "alibaba_order_id" in row
     ]
     after = await price()
     await caller.control("POST", "reset", {})

@@ -88,17 +88,17 @@ async def test_the_taobao_cart_shows_todays_goods(
     assert [shop["shopId"] for shop in cart["enableList"]] == [
         row["seller_id"] for row in taobao
     ]
-    shown = cart["enableList"][0]["cartItemInfos"][0]
-    assert (shown["id"], shown["quantity"], shown["price"]) == (
+    listing = cart["enableList"][0]["cartItemInfos"][0]
+    assert (listing["id"], listing["quantity"], listing["price"]) == (
         first,
         5,
         taobao[0]["price_fen"],
     )
-    assert (shown["itemId"], shown["skuQuantity"]) == (
+    assert (listing["itemId"], listing["skuQuantity"]) == (
         "600285803490",
         taobao[0]["stock"],
     )
-    assert orjson.loads(shown["properties"])[0]["propName"] == "颜色"
+    assert orjson.loads(listing["properties"])[0]["propName"] == "颜色"
     assert cart["disableList"] == []
 
 
@@ -140,10 +140,10 @@ async def test_taobao_ids_must_belong_together(
 ) -> None:
     """Any of the four ids of another product makes the goods unknown."""
     right = await taobao_row(caller, taobao[0])
-    other = await taobao_row(caller, taobao[1])
+    second = await taobao_row(caller, taobao[1])
     for name in ("itemId", "skuId", "mpId", "mpSkuId"):
         assert (
-            await caller.post("/open/cart/add", {**right, name: other[name]})
+            await caller.post("/open/cart/add", {**right, name: second[name]})
         ).refusal == (200, 40401)
 
 
@@ -153,16 +153,16 @@ async def test_rows_are_edited_and_deleted(
     """A quantity is absolute, a deletion passes over rows that are gone; each cart
     knows only its own rows.
     """
-    ours = await add_taobao(caller, taobao[0])
+    own = await add_taobao(caller, taobao[0])
     theirs = await add_1688(caller, alibaba[0])
     assert (
-        await caller.post("/open/cart/edit-quantity", {"id": ours, "quantity": 7})
+        await caller.post("/open/cart/edit-quantity", {"id": own, "quantity": 7})
     ).data is True
     assert (
         await caller.post("/open/cart/edit-quantity", {"id": theirs, "quantity": 7})
     ).refusal == (200, 40405)
     assert (
-        await caller.post("/open/cart/edit-quantity", {"id": ours, "quantity": 0})
+        await caller.post("/open/cart/edit-quantity", {"id": own, "quantity": 0})
     ).refusal == (400, 40001)
     assert (
         await caller.post("/alibaba/cart/edit-quantity", {"id": theirs, "quantity": 8})
@@ -239,8 +239,8 @@ async def test_a_taobao_order_of_the_cart(
     orders = (await caller.books())["orders"]
     assert [order["reference"] for order in orders] == ["", ""]
     first = created["orderList"][0]["purchaseId"]
-    shown = (await caller.get("/open/order/detail/get", purchaseOrderId=first)).data
-    assert shown["receiver"]["mobilePhone"] == "5083326888"
+    listing = (await caller.get("/open/order/detail/get", purchaseOrderId=first)).data
+    assert listing["receiver"]["mobilePhone"] == "5083326888"
     assert (await caller.post("/open/cart/create/order", body)).refusal == (200, 40405)
 
 

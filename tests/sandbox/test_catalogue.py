@@ -77,10 +77,10 @@ async def test_unknown_marketplace_names_the_known(caller: Caller) -> None:
     answer = await caller.send(
         "GET", "/_sandbox/catalogue", query={"marketplace": "ebay"}
     )
-    known = "taobao, 1688, big_major, international, poizon"
+    expected = "taobao, 1688, big_major, international, poizon"
     assert (answer.status, answer.body) == (
         400,
-        {"error": f"marketplace: must be one of {known}"},
+        {"error": f"marketplace: must be one of {expected}"},
     )
 
 
@@ -139,9 +139,9 @@ def test_items_are_found_whichever_marketplace_they_are_of(
 
 def test_search_without_words_lists_by_id(catalogue: Catalogue) -> None:
     """Everything on sale, ids ascending as numbers."""
-    found = catalogue.shelf("taobao").search(" ", None, None)
-    assert [item.id for item in found[:2]] == ["600285803490", "600361057916"]
-    assert (len(found), found[-1].id) == (7_373, "2048232789087639")
+    items = catalogue.shelf("taobao").search(" ", None, None)
+    assert [item.id for item in items[:2]] == ["600285803490", "600361057916"]
+    assert (len(items), items[-1].id) == (7_373, "2048232789087639")
 
 
 def test_search_remembers_no_price(catalogue: Catalogue) -> None:

@@ -158,8 +158,8 @@ async def test_reset_forgets_everything(caller: Caller, buyer: Buyer) -> None:
     first = await buyer.create_1688(row)
     await buyer.pay_1688(first)
     await buyer.book(first, row)
-    late = {"path": "/alibaba/order/create", "kind": "late_effect", "delay_s": 60}
-    await caller.control("PUT", "faults", {"rules": [late]})
+    delayed = {"path": "/alibaba/order/create", "kind": "late_effect", "delay_s": 60}
+    await caller.control("PUT", "faults", {"rules": [delayed]})
     await caller.post(
         "/alibaba/order/create",
         {**buyer.cargo(row), "flow": "general", "message": "late"},

@@ -24,8 +24,8 @@ LIST_WITHOUT_REFERENCE = ["list-without-reference"]
 @pytest.fixture
 async def rows(caller: Caller) -> dict[str, dict[str, Any]]:
     return {
-        place: (await caller.rows(place, limit=1))[0]
-        for place in ("1688", "big_major", "taobao")
+        location: (await caller.rows(location, limit=1))[0]
+        for location in ("1688", "big_major", "taobao")
     }
 
 
@@ -36,9 +36,9 @@ async def create_1688(buyer: Buyer, row: dict[str, Any], **fields: Any) -> Answe
 
 
 async def create_ka(buyer: Buyer, row: dict[str, Any], **fields: Any) -> Answer:
-    asked = {**buyer.cargo(row), "flow": "fenxiaonew"}
-    await buyer.caller.post(f"{KA}/create/preview", asked)
-    return await buyer.caller.post(f"{KA}/create", {**asked, **fields})
+    calls = {**buyer.cargo(row), "flow": "fenxiaonew"}
+    await buyer.caller.post(f"{KA}/create/preview", calls)
+    return await buyer.caller.post(f"{KA}/create", {**calls, **fields})
 
 
 async def shown(
@@ -65,11 +65,11 @@ async def shown(
     read_ka = (await caller.post(f"{KA}/detail", {"orderId": id_ka})).data
     return {
         "1688": [
-            (one["baseInfo"]["buyerFeedback"], one["baseInfo"]["outOrderId"])
-            for one in (*listed, read)
+            (item["baseInfo"]["buyerFeedback"], item["baseInfo"]["outOrderId"])
+            for item in (*listed, read)
         ],
         "big_major": [
-            (one["message"], one["outOrderId"]) for one in (*listed_ka, read_ka)
+            (item["message"], item["outOrderId"]) for item in (*listed_ka, read_ka)
         ],
     }
 
@@ -169,8 +169,8 @@ async def test_duplicates_are_refused(
     await caller.control("PUT", "dialects", {"names": ["refuses-duplicates"]})
     for create, row in ((create_1688, rows["1688"]), (create_ka, rows["big_major"])):
         assert (await create(buyer, row, outOrderId="R-1")).data["success"]
-        again = await create(buyer, row, outOrderId="R-1")
-        assert (again.refusal, again.body["msg"][:22]) == (
+        answer = await create(buyer, row, outOrderId="R-1")
+        assert (answer.refusal, answer.body["msg"][:22]) == (
             (200, 400),
             "DUPLICATE_OUT_ORDER_ID",
         )
@@ -203,7 +203,7 @@ async def standing(caller: Caller, order_id: str) -> tuple[Any, int, int, int]:
     what came back.
     """
     books = await caller.books()
-    order = next(one for one in books["orders"] if one["order_id"] == order_id)
+    order = next(book for book in books["orders"] if book["order_id"] == order_id)
     wallet = books["wallet"]
     return (
         order["status"],
@@ -223,10 +223,10 @@ async def test_a_payment_may_be_a_submission(
     order_id = await buyer.create_taobao(rows["taobao"])
     await caller.advance(seconds=3)
     await buyer.pay_taobao(order_id)
-    status, times, left, amount = await standing(caller, order_id)
-    assert (status, times, left) == (0, 1, amount)
-    again = await buyer.pay_taobao(order_id)
-    assert again["willPayPurchaseOrderIds"] == [order_id]
+    status, times, remaining, amount = await standing(caller, order_id)
+    assert (status, times, remaining) == (0, 1, amount)
+    pay_taobao = await buyer.pay_taobao(order_id)
+    assert pay_taobao["willPayPurchaseOrderIds"] == [order_id]
     assert (await standing(caller, order_id))[1:3] == (2, 2 * amount)
     await caller.advance(hours=4)
     assert (await standing(caller, order_id))[0] == 10
@@ -250,7 +250,7 @@ async def test_finance_may_refuse_a_submission(
     assert (await standing(caller, order_id))[:3] == (3, 1, 0)
     assert (await standing(caller, id_1688))[:2] == ("waitbuyerpay", 1)
     await caller.advance(hours=20)
-    assert [(await standing(caller, one))[0] for one in (order_id, id_1688)] == [
+    assert [(await standing(caller, text))[0] for text in (order_id, id_1688)] == [
         4,
         "cancel",
     ]
@@ -289,7 +289,7 @@ async def test_parcels_may_have_other_words_or_none(
     ]
     silent = await steps("tracking-without-status")
     assert {status for status, _ in silent} == {None}
-    assert "快件正在派送,请准备签收" in [words for _, words in silent]
+    assert "快件正在派送,请准备签收" in [text for _, text in silent]
 
 
 async def test_1688_may_show_further_states_times_and_less(
@@ -354,10 +354,10 @@ async def test_the_calls_of_a_day_may_be_used_up(
 async def test_searches_may_have_small_pages_and_no_total(caller: Caller) -> None:
     await caller.control("PUT", "dialects", {"names": ["pages-of-20-without-total"]})
     path = "/open/product/spu/page"
-    asked = {"pageNo": 1, "pageSize": 20}
-    page = (await caller.post(path, asked)).data
+    calls = {"pageNo": 1, "pageSize": 20}
+    page = (await caller.post(path, calls)).data
     assert (len(page["data"]), "totalRecords" in page) == (20, False)
-    assert (await caller.post(path, {**asked, "pageSize": 21})).refusal == (400, 40001)
+    assert (await caller.post(path, {**calls, "pageSize": 21})).refusal == (400, 40001)
 
 
 async def test_nothing_may_be_an_empty_text_or_minus_one(
@@ -411,10 +411,10 @@ async def test_a_preview_may_tell_its_parts_before_a_discount_or_not_at_all(
     caller: Caller, buyer: Buyer, rows: dict[str, Any]
 ) -> None:
     """The total stays what is paid; 1688 tells the discount."""
-    asked = buyer.cargo(rows["1688"])
+    cargo = buyer.cargo(rows["1688"])
 
     async def told() -> dict[str, Any]:
-        data = (await caller.post("/alibaba/order/create/preview", asked)).data
+        data = (await caller.post("/alibaba/order/create/preview", cargo)).data
         return {name: data["orderPreviewResuslt"][0][name] for name in SUMS}
 
     plain = await told()
@@ -452,10 +452,10 @@ async def test_freight_knows_goods_by_other_ids(
     for line, code in zip(
         (shop, await buyer.taobao_line(rows["taobao"], 1)), codes, strict=True
     ):
-        asked = {"country": "US", "renderItems": [line]}
-        told = await caller.post("/open/pp/logistics/orderEstimateFreight", asked)
-        assert told.refusal == (200, code)
-        assert code == 200 or line["itemId"] in told.body["errorMsg"]
+        calls = {"country": "US", "renderItems": [line]}
+        answer = await caller.post("/open/pp/logistics/orderEstimateFreight", calls)
+        assert answer.refusal == (200, code)
+        assert code == 200 or line["itemId"] in answer.body["errorMsg"]
 
 
 @pytest.mark.parametrize(
@@ -489,7 +489,9 @@ async def test_the_receiver_is_abroad_or_the_warehouse(
         )
         body = {**await buyer.taobao_create_body(rows["taobao"]), "receiver": receiver}
         created = await caller.post("/open/purchase/create/v2", body)
-        assert [one.status == 200 for one in (rendered, created)] == [is_taken] * 2
+        assert [answer.status == 200 for answer in (rendered, created)] == [
+            is_taken
+        ] * 2
         assert (
             is_taken
             or "地址" in rendered.body["msg"]
@@ -572,16 +574,16 @@ async def test_a_second_booking_may_be_refused_of_one_render_or_of_one_order(
 
 
 async def test_lists_may_count_their_pages_from_0(caller: Caller) -> None:
-    asked = {"keyword": "帆布", "pageSize": 2}
+    calls = {"keyword": "帆布", "pageSize": 2}
     first, second = [
-        (await caller.post("/open/product/search", {**asked, "pageNo": page})).data[
+        (await caller.post("/open/product/search", {**calls, "pageNo": page})).data[
             "data"
         ]
         for page in (1, 2)
     ]
     await caller.control("PUT", "dialects", {"names": ["pages-from-0"]})
     assert [
-        (await caller.post("/open/product/search", {**asked, "pageNo": page})).data[
+        (await caller.post("/open/product/search", {**calls, "pageNo": page})).data[
             "data"
         ]
         for page in (0, 1)

@@ -64,8 +64,8 @@ async def test_the_public_booking_twice_makes_two_shipments(caller: Caller) -> N
     books.
     """
     await caller.post(VECTOR["path"], VECTOR["request"])
-    again = (await caller.post(VECTOR["path"], VECTOR["request"])).data
-    assert (again["orderId"], again["orderFee"]) == (
+    repeated = (await caller.post(VECTOR["path"], VECTOR["request"])).data
+    assert (repeated["orderId"], repeated["orderFee"]) == (
         "101",
         {"amount": "322.92", "currency": "USD"},
     )
@@ -278,8 +278,8 @@ async def test_booking_lines_must_fit(caller: Caller, booking: dict[str, Any]) -
     assert (
         await caller.post(BOOK, {**booking, "lineItems": [{**line, "quantity": 2}]})
     ).refusal == (400, 40001)
-    other = {**line, "itemId": "2048232789087639", "skuId": "4970432383383"}
-    assert (await caller.post(BOOK, {**booking, "lineItems": [other]})).refusal == (
+    second = {**line, "itemId": "2048232789087639", "skuId": "4970432383383"}
+    assert (await caller.post(BOOK, {**booking, "lineItems": [second]})).refusal == (
         400,
         40001,
     )

@@ -96,9 +96,9 @@ async def orders(caller: Caller, **filters: Any) -> list[dict[str, Any]]:
 
 async def test_product_list_counts_pages_from_zero(caller: Caller) -> None:
     """Every word must occur; the page is a slice of what was found."""
-    asked = {"keyword": "handbag nylon", "size": 1}
+    calls = {"keyword": "handbag nylon", "size": 1}
     first, second = [
-        (await caller.post(LIST, {**asked, "index": index})).data for index in (0, 1)
+        (await caller.post(LIST, {**calls, "index": index})).data for index in (0, 1)
     ]
     assert first == {
         "resultTotal": 19,
@@ -119,12 +119,12 @@ async def test_product_list_counts_pages_from_zero(caller: Caller) -> None:
 
 async def test_product_list_without_words(caller: Caller) -> None:
     """Everything on sale by id; a category narrows it down."""
-    found = (await caller.post(LIST, {"index": 0, "size": 2})).data
-    assert [product["productId"] for product in found["resultData"]] == [
+    result = (await caller.post(LIST, {"index": 0, "size": 2})).data
+    assert [product["productId"] for product in result["resultData"]] == [
         "1600574267650",
         "1600607563263",
     ]
-    assert found["resultTotal"] == 7_405
+    assert result["resultTotal"] == 7_405
     bags = (
         await caller.post(LIST, {"index": 0, "size": 50, "categoryId": "50012010"})
     ).data
@@ -259,12 +259,12 @@ async def test_refusal_codes(
     is ordered.
     """
     row = (await caller.rows("international", limit=1, offset=place))[0]
-    asked = lines(row, quantity=quantity)
-    calculated = (await calculate(caller, asked)).data
+    calls = lines(row, quantity=quantity)
+    calculated = (await calculate(caller, calls)).data
     assert [problem["errorCode"] for problem in calculated["problemList"]] == [
         str(code)
     ]
-    refused = await create(caller, asked)
+    refused = await create(caller, calls)
     assert refused.refusal == (200, code)
     assert f"product {row['item_id']}, SKU {row['sku_id']}" in refused.body["msg"]
     assert (await caller.books())["orders"] == []
@@ -295,9 +295,9 @@ async def test_carriers_go_from_china_to_china(
     caller: Caller, row: dict[str, Any], change: dict[str, Any], code: int
 ) -> None:
     """Another destination or origin is refused, before anything about the lines."""
-    asked = lines({**row, "sku_id": "7"})
-    assert (await calculate(caller, asked, **change)).refusal == (200, code)
-    assert (await create(caller, asked, **change)).refusal == (200, code)
+    calls = lines({**row, "sku_id": "7"})
+    assert (await calculate(caller, calls, **change)).refusal == (200, code)
+    assert (await create(caller, calls, **change)).refusal == (200, code)
 
 
 async def test_shape_and_existence_come_first(
@@ -315,10 +315,10 @@ async def test_shape_and_existence_come_first(
     assert (
         await calculate(caller, lines({**row, "item_id": "1"}), dispatchLocation="US")
     ).refusal == (200, 40401)
-    other = (await caller.rows("international", limit=1, offset=4))[0]
+    rows = (await caller.rows("international", limit=1, offset=4))[0]
     for answer in (
-        await calculate(caller, lines(row, other)),
-        await create(caller, lines(row, other)),
+        await calculate(caller, lines(row, rows)),
+        await create(caller, lines(row, rows)),
     ):
         assert (answer.refusal, answer.body["msg"][:12]) == (
             (400, 40001),
@@ -385,9 +385,9 @@ async def test_the_reference_makes_a_repeat_harmless(
     await pay(caller, first["tradeId"])
     await caller.advance(hours=2)
     assert (await create(caller, lines(row))).data == first
-    other = await create(caller, lines(row, quantity=2))
-    assert other.refusal == (200, 400)
-    assert other.body["msg"].startswith("DUPLICATE_CHANNEL_REFER_ID")
+    answer = await create(caller, lines(row, quantity=2))
+    assert answer.refusal == (200, 400)
+    assert answer.body["msg"].startswith("DUPLICATE_CHANNEL_REFER_ID")
     assert len((await caller.books())["orders"]) == 1
 
 
@@ -430,8 +430,8 @@ async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
         "reasonCode": None,
         "payUrl": None,
     }
-    again = (await pay(caller, trade_id)).data
-    assert again == {
+    repeated = (await pay(caller, trade_id)).data
+    assert repeated == {
         "status": "PAY_FAILED",
         "reasonCode": "ORDER_STATUS_ERROR",
         "payUrl": None,
@@ -506,18 +506,18 @@ async def test_list_filters(caller: Caller, row: dict[str, Any]) -> None:
     async def found(**filters: Any) -> list[str]:
         return [order["channelReferId"] for order in await orders(caller, **filters)]
 
-    made = (await orders(caller, tradeIds=[ids[1]]))[0]
+    built = (await orders(caller, tradeIds=[ids[1]]))[0]
     assert await found() == ["C", "B", "A"]
     assert await found(status="unpay") == ["C", "A"]
     assert await found(channelReferIds=["A", "B", "nobody's"]) == ["B", "A"]
     assert await found(tradeIds=ids[:2], channelReferIds=["B"]) == ["B"]
     assert await found(
-        createDateStart=made["createDate"], createDateEnd=made["createDate"]
+        createDateStart=built["createDate"], createDateEnd=built["createDate"]
     ) == ["B"]
     assert await found(
-        channelReferIds=["A", "B"], createDateEnd=made["createDate"]
+        channelReferIds=["A", "B"], createDateEnd=built["createDate"]
     ) == ["B", "A"]
-    assert await found(modifyDateStart=made["modifyDate"]) == ["B"]
+    assert await found(modifyDateStart=built["modifyDate"]) == ["B"]
 
 
 async def test_life_until_the_door(

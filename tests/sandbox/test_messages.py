@@ -14,8 +14,8 @@ from tests.sandbox.client import Caller
 
 
 async def listed(caller: Caller, **query: str) -> list[Any]:
-    found: list[Any] = (await caller.control("GET", "messages", **query))["messages"]
-    return found
+    control: list[Any] = (await caller.control("GET", "messages", **query))["messages"]
+    return control
 
 
 def opened(message: Any) -> Any:
@@ -81,10 +81,10 @@ async def test_offline_payments_and_cancels_are_told(
     )
     await caller.post("/open/order/cancel", {"orderId": cancelled})
     await caller.advance(hours=9)
-    told: dict[str, list[int]] = {paid: [], cancelled: []}
+    record: dict[str, list[int]] = {paid: [], cancelled: []}
     for message in await listed(caller):
-        told[message["order_id"]].append(opened(message)["status"])
-    assert (told[paid][:4], told[cancelled]) == ([1, 2, 5, 10], [4])
+        record[message["order_id"]].append(opened(message)["status"])
+    assert (record[paid][:4], record[cancelled]) == ([1, 2, 5, 10], [4])
 
 
 async def test_a_taobao_price_change_is_told(
@@ -95,20 +95,24 @@ async def test_a_taobao_price_change_is_told(
     for _ in range(2):
         await raise_prices(caller, "/open/order/detail/get")
         await caller.get("/open/order/detail/get", purchaseOrderId=order_id)
-    told = [opened(message) for message in await listed(caller) if message["nav"] == 35]
-    assert [entry["purchaseOrderPriceDTO"]["purchaseTotalFee"] for entry in told] == [
+    notices = [
+        opened(message) for message in await listed(caller) if message["nav"] == 35
+    ]
+    assert [
+        entry["purchaseOrderPriceDTO"]["purchaseTotalFee"] for entry in notices
+    ] == [
         3147,
         3412,
     ]
-    line = told[0]["purchaseOrderLinePriceChangeMessageDTOList"][0]
+    line = notices[0]["purchaseOrderLinePriceChangeMessageDTOList"][0]
     assert line["purchaseOrderItemPriceDTO"] == {
         "purchaseCurrency": "CNY",
         "purchaseProductUnitFee": 2647,
     }
     assert (
-        told[0]["purchaseOrderId"],
-        told[0]["salesOrderId"],
-        told[0]["purchaseMarket"],
+        notices[0]["purchaseOrderId"],
+        notices[0]["salesOrderId"],
+        notices[0]["purchaseMarket"],
     ) == (
         order_id,
         "R-1",
@@ -124,14 +128,14 @@ async def test_a_taobao_refund_tells_each_state(
     await buyer.pay_taobao(order_id)
     order = (await caller.get("/open/order/detail/get", purchaseOrderId=order_id)).data
     sub_id = order["subPurchaseOrders"][0]["subPurchaseOrderId"]
-    asked = {
+    calls = {
         "subOrderId": sub_id,
         "refundType": 1,
         "goodsStatus": 1,
         "reasonId": 101,
         "refundFee": 2906,
     }
-    await caller.post("/open/order/refund/submit", asked)
+    await caller.post("/open/order/refund/submit", calls)
     await caller.advance(hours=5)
     messages = await listed(caller)
     refunds = [opened(message) for message in messages if message["nav"] == 37]
@@ -151,7 +155,7 @@ async def test_a_1688_order_tells_its_life(
     await caller.post("/alibaba/order/detail", {"webSite": "1688", "orderId": order_id})
     await buyer.pay_1688(order_id)
     await caller.advance(days=5)
-    asked = {
+    calls = {
         "orderId": order_id,
         "disputeRequest": "refund",
         "goodsStatus": "refundBuyerReceived",
@@ -160,13 +164,13 @@ async def test_a_1688_order_tells_its_life(
         "applyReasonId": 20005,
         "description": "请拒绝我",
     }
-    await caller.post("/alibaba/refund/detail/create", asked)
+    await caller.post("/alibaba/refund/detail/create", calls)
     await caller.advance(hours=4, seconds=1)
     await caller.post("/alibaba/order/receivegoods", {"orderId": order_id})
     await caller.advance(hours=1)
-    after = {**asked, "goodsStatus": "aftersaleBuyerReceived"}
+    after = {**calls, "goodsStatus": "aftersaleBuyerReceived"}
     await caller.post("/alibaba/refund/detail/create", after)
-    told = [
+    notices = [
         (
             message["nav"],
             message["body"]["messageType"].removeprefix("ORDER_BUYER_VIEW_"),
@@ -174,7 +178,7 @@ async def test_a_1688_order_tells_its_life(
         )
         for message in await listed(caller)
     ]
-    assert told == [
+    assert notices == [
         (67, "BUYER_MAKE", "waitbuyerpay"),
         (66, "ORDER_PRICE_MODIFY", "waitbuyerpay"),
         (67, "ORDER_PAY", "waitsellersend"),
@@ -242,18 +246,18 @@ async def test_a_big_sellers_order_tells_its_life(caller: Caller, buyer: Buyer) 
     await caller.post("/alibaba/ka/order/pay", {"orderId": order["orderId"]})
     await caller.advance(days=5)
     messages = await listed(caller)
-    told = [
+    notices = [
         (message["nav"], message["body"].get("messageType")) for message in messages
     ]
-    assert told == [
+    assert notices == [
         (67, "ORDER_CREATE"),
         (66, "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"),
         (67, "ORDER_PAY_SUCCESS"),
         (67, "ORDER_BUYER_VIEW_ANNOUNCE_SENDGOODS"),
         (90, None),
     ]
-    made, changed, paid = (opened(message) for message in messages[:3])
-    assert (made["totalAmount"], made["orderStatus"], made["payStatus"]) == (
+    built, changed, paid = (opened(message) for message in messages[:3])
+    assert (built["totalAmount"], built["orderStatus"], built["payStatus"]) == (
         order["totalAmount"],
         "WAITING_FOR_PAYMENT",
         1,

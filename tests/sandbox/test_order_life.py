@@ -219,14 +219,14 @@ def test_times_stay_in_their_ranges() -> None:
         delivered.append(events[-1].at / DAY)
         for trace in (parcel.events, events):
             assert [event.at for event in trace] == sorted(event.at for event in trace)
-    for found, low, high in (
+    for findings, low, high in (
         (shipped, 6, 30),
         (arrived, 1, 3),
         (accepted, 12, 24),
         (delivered, 4, 12),
     ):
-        assert low <= min(found) < low + (high - low) / 50
-        assert high - (high - low) / 50 < max(found) <= high
+        assert low <= min(findings) < low + (high - low) / 50
+        assert high - (high - low) / 50 < max(findings) <= high
 
 
 def test_domestic_numbers_look_real_and_differ() -> None:

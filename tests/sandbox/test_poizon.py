@@ -92,13 +92,13 @@ async def orders(caller: Caller, **filters: Any) -> list[dict[str, Any]]:
 
 async def test_keyword_search(caller: Caller) -> None:
     """Every word must occur; a page of products with prices in yuan as text."""
-    found = (
+    result = (
         await caller.post(
             SEARCH, {"keyword": "T恤 P10001", "pageNo": 1, "pageSize": 10}
         )
     ).data
-    assert (found["totalRecords"], found["currentPage"]) == (1, 1)
-    assert found["data"] == [
+    assert (result["totalRecords"], result["currentPage"]) == (1, 1)
+    assert result["data"] == [
         {
             "dwSpuId": "20011184",
             "distSpuId": "8000001144371502",
@@ -125,25 +125,25 @@ async def test_search_filters_and_sorts(caller: Caller) -> None:
         "20020034",
     ]
     assert everything["totalRecords"] == 7_372
-    asked = {
+    calls = {
         "keyword": "T恤",
         "pageNo": 1,
         "pageSize": 50,
         "priceStart": 12_800,
         "priceEnd": 14_000,
     }
-    found = (
+    result = (
         await caller.post(
-            SEARCH, {**asked, "categoryId": "50010850", "sort": "price_asc"}
+            SEARCH, {**calls, "categoryId": "50010850", "sort": "price_asc"}
         )
     ).data["data"]
-    prices = [float(product["minPrice"]) for product in found]
+    prices = [float(product["minPrice"]) for product in result]
     assert (prices[0], prices == sorted(prices), prices[-1] <= 140) == (
         128.0,
         True,
         True,
     )
-    assert (await caller.post(SEARCH, {**asked, "categoryId": "50012010"})).data[
+    assert (await caller.post(SEARCH, {**calls, "categoryId": "50012010"})).data[
         "totalRecords"
     ] == 0
 
@@ -260,15 +260,15 @@ async def test_lines_that_cannot_be_bought(
     code.
     """
     row = (await caller.rows("poizon", limit=1, offset=place))[0]
-    wanted = await line(caller, row, quantity)
-    previewed = (await preview(caller, wanted)).data
+    expected = await line(caller, row, quantity)
+    previewed = (await preview(caller, expected)).data
     (entry,) = previewed["orders"]
     assert (previewed["success"], entry["totalAmount"]) == (True, "0.00")
     assert (entry["items"][0]["available"], entry["items"][0]["errorCode"]) == (
         False,
         code,
     )
-    created = (await create(caller, wanted)).data
+    created = (await create(caller, expected)).data
     assert (created["success"], created["errorCode"], created["orderList"]) == (
         False,
         code,
@@ -295,14 +295,14 @@ async def test_the_four_ids_must_belong_together(
     caller: Caller, row: dict[str, Any], field: str
 ) -> None:
     """Otherwise there is no such SKU, and neither price nor stock."""
-    wanted = {**await line(caller, row), field: "1"}
-    item = (await preview(caller, wanted)).data["orders"][0]["items"][0]
+    expected = {**await line(caller, row), field: "1"}
+    item = (await preview(caller, expected)).data["orders"][0]["items"][0]
     assert (item["errorCode"], item["price"], item["stock"]) == (
         "SKU_NOT_FOUND",
         None,
         None,
     )
-    assert (await create(caller, wanted)).data["errorCode"] == "SKU_NOT_FOUND"
+    assert (await create(caller, expected)).data["errorCode"] == "SKU_NOT_FOUND"
 
 
 async def test_what_is_wrong_with_the_order_as_a_whole(
@@ -311,22 +311,22 @@ async def test_what_is_wrong_with_the_order_as_a_whole(
     """An unknown product, then an address outside China, then two sellers, before any
     line's code.
     """
-    wanted = {**await line(caller, row), "dwSkuId": "1"}
-    other = await line(caller, (await caller.rows("poizon", limit=1, offset=1))[0])
+    expected = {**await line(caller, row), "dwSkuId": "1"}
+    second = await line(caller, (await caller.rows("poizon", limit=1, offset=1))[0])
     abroad = {**ADDRESS, "province": "California"}
-    unknown = {**wanted, "dwSpuId": "1"}
+    unknown = {**expected, "dwSpuId": "1"}
     for call in (preview, create):
         assert (await call(caller, unknown, shippingAddress=abroad)).refusal == (
             200,
             40401,
         )
-        assert (await call(caller, wanted, other, shippingAddress=abroad)).data[
+        assert (await call(caller, expected, second, shippingAddress=abroad)).data[
             "errorCode"
         ] == "ADDRESS_INVALID"
-        assert (await call(caller, wanted, other)).data[
+        assert (await call(caller, expected, second)).data[
             "errorCode"
         ] == "SELLER_MISMATCH"
-    assert (await preview(caller, wanted, other)).data["orders"] == []
+    assert (await preview(caller, expected, second)).data["orders"] == []
 
 
 async def test_create(caller: Caller, row: dict[str, Any]) -> None:
@@ -358,8 +358,8 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
         "realPayAmount": None,
         "currency": "CNY",
     }
-    (kept,) = (await caller.books())["orders"]
-    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == (
+    (stored,) = (await caller.books())["orders"]
+    assert (stored["marketplace"], stored["reference"], stored["amount_fen"]) == (
         "poizon",
         "R-1",
         13_300,
@@ -373,13 +373,13 @@ async def test_request_id_makes_a_repeat_harmless(
     """The same lines answer the first time again, even at another price; other lines
     are refused.
     """
-    wanted = await line(caller, row)
-    first = (await create(caller, wanted)).data
+    expected = await line(caller, row)
+    first = (await create(caller, expected)).data
     await pay(caller, first["orderList"][0]["distOrderNo"])
-    assert (await create(caller, {**wanted, "price": 1})).data == first
+    assert (await create(caller, {**expected, "price": 1})).data == first
     answer = (
         await create(
-            caller, {**wanted, "quantity": 2}, shippingAddress={**ADDRESS, "city": ""}
+            caller, {**expected, "quantity": 2}, shippingAddress={**ADDRESS, "city": ""}
         )
     ).data
     assert (answer["success"], answer["errorCode"], answer["requestId"]) == (
@@ -396,13 +396,13 @@ async def test_a_line_dearer_than_quoted_is_refused(
     """The price of each line guards the purse, and the refused key can be used
     again.
     """
-    wanted = await line(caller, row)
-    assert (await create(caller, {**wanted, "price": 12_799})).data[
+    expected = await line(caller, row)
+    assert (await create(caller, {**expected, "price": 12_799})).data[
         "errorCode"
     ] == "PRICE_CHANGED"
     await fault(caller, CREATE, "price_change")
-    assert (await create(caller, wanted)).data["errorCode"] == "PRICE_CHANGED"
-    assert (await create(caller, {**wanted, "price": 14_080})).data["success"]
+    assert (await create(caller, expected)).data["errorCode"] == "PRICE_CHANGED"
+    assert (await create(caller, {**expected, "price": 14_080})).data["success"]
 
 
 async def fault(caller: Caller, path: str, kind: str, **more: Any) -> None:
@@ -415,8 +415,8 @@ async def test_goods_from_both_depots_become_two_orders(caller: Caller) -> None:
     answers both.
     """
     rows = [
-        (await caller.rows("poizon", limit=1, offset=place))[0]
-        for place in (SECOND_DEPOT_ROW, ITS_SELLERS_ROW)
+        (await caller.rows("poizon", limit=1, offset=index))[0]
+        for index in (SECOND_DEPOT_ROW, ITS_SELLERS_ROW)
     ]
     lines = [await line(caller, row) for row in rows]
     previewed = (await preview(caller, *lines)).data["orders"]
@@ -429,8 +429,12 @@ async def test_goods_from_both_depots_become_two_orders(caller: Caller) -> None:
         (order["goodsAmount"], order["freightAmount"]) for order in created["orderList"]
     ] == amounts
     assert (await create(caller, *reversed(lines))).data == created
-    found = [order["distOrderNo"] for order in await orders(caller, requestIds=["R-1"])]
-    assert found == [order["distOrderNo"] for order in reversed(created["orderList"])]
+    findings = [
+        order["distOrderNo"] for order in await orders(caller, requestIds=["R-1"])
+    ]
+    assert findings == [
+        order["distOrderNo"] for order in reversed(created["orderList"])
+    ]
 
 
 async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
@@ -445,8 +449,8 @@ async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
         "errorCode": None,
         "errorMessage": None,
     }
-    again = (await pay(caller, order_id)).data
-    assert (again["success"], again["realPayAmount"], again["errorCode"]) == (
+    repeated = (await pay(caller, order_id)).data
+    assert (repeated["success"], repeated["realPayAmount"], repeated["errorCode"]) == (
         False,
         None,
         "ORDER_STATUS_ERROR",
@@ -487,9 +491,9 @@ async def test_out_of_stock_by_distribution_id(
 
 async def test_late_effects(caller: Caller, row: dict[str, Any]) -> None:
     """A late create finds the order of its key; a late pay debits a second time."""
-    wanted = await line(caller, row)
+    expected = await line(caller, row)
     await fault(caller, CREATE, "late_effect", delay_s=60)
-    assert (await create(caller, wanted)).refusal == (500, 500)
+    assert (await create(caller, expected)).refusal == (500, 500)
     order_id = await ordered(caller, row)
     await fault(caller, PAY, "late_effect", delay_s=60)
     assert (await pay(caller, order_id)).refusal == (500, 500)

@@ -131,13 +131,13 @@ async def test_a_shipped_order_cannot_be_called_back(
     await caller.advance(hours=4)
     refused = (await query(caller, refund_id))["refundOrder"]
     assert (refused["refundStatus"], refused["sellerRefuseReason"]) == (-10, "已发货")
-    again = {"refundId": refund_id, "reasonId": 101, "refundFee": 2906}
-    assert (await caller.post(MODIFY, again)).data["errorCode"] == "REASON_INVALID"
-    assert (await caller.post(MODIFY, {**again, "reasonId": 201})).data[
+    repeated = {"refundId": refund_id, "reasonId": 101, "refundFee": 2906}
+    assert (await caller.post(MODIFY, repeated)).data["errorCode"] == "REASON_INVALID"
+    assert (await caller.post(MODIFY, {**repeated, "reasonId": 201})).data[
         "errorCode"
     ] == "REFUND_FEE_INVALID"
     assert (
-        await caller.post(MODIFY, {**again, "reasonId": 201, "refundFee": 2406})
+        await caller.post(MODIFY, {**repeated, "reasonId": 201, "refundFee": 2406})
     ).data["success"] is True
     await caller.advance(hours=5)
     assert await status(caller, refund_id) == 100
@@ -163,12 +163,18 @@ async def test_one_line_of_two_is_left_out(caller: Caller, buyer: Buyer) -> None
     }
     assert (await caller.post(SUBMIT, body)).data["success"] is True
     await caller.advance(days=2)
-    shown = await order(caller, order_id)
-    assert (shown["status"], [sub["status"] for sub in shown["subPurchaseOrders"]]) == (
+    listing = await order(caller, order_id)
+    assert (
+        listing["status"],
+        [sub["status"] for sub in listing["subPurchaseOrders"]],
+    ) == (
         11,
         [11, 4],
     )
-    assert [len(sub["logisticOrders"]) for sub in shown["subPurchaseOrders"]] == [1, 0]
+    assert [len(sub["logisticOrders"]) for sub in listing["subPurchaseOrders"]] == [
+        1,
+        0,
+    ]
     assert (await caller.post(SUBMIT, body)).data["errorCode"] == "ORDER_STATUS_ERROR"
 
 
@@ -233,9 +239,9 @@ async def test_submit_refuses_in_order(
         "errorCode"
     ] == "REFUND_FEE_INVALID"
     accepted = await submit(caller, order_id, BEFORE_SHIPPING, 2906)
-    again = await submit(caller, order_id, RETURN, 1)
-    assert (again["success"], again["errorCode"]) == (False, "REFUND_EXISTS")
-    assert again["refundId"] == accepted["refundId"]
+    repeated = await submit(caller, order_id, RETURN, 1)
+    assert (repeated["success"], repeated["errorCode"]) == (False, "REFUND_EXISTS")
+    assert repeated["refundId"] == accepted["refundId"]
     unknown = await caller.post(
         SUBMIT, {"subOrderId": "1", **BEFORE_SHIPPING, "refundFee": 1}
     )
@@ -279,10 +285,10 @@ async def test_a_return_from_request_to_money(caller: Caller, order_id: str) -> 
     money.
     """
     await caller.advance(days=5)
-    asked = await submit(
+    calls = await submit(
         caller, order_id, RETURN, 2406, refundImages="https://a/1.jpg,https://a/2.jpg"
     )
-    refund_id = asked["refundId"]
+    refund_id = calls["refundId"]
     assert (await query(caller, refund_id))["refundOrder"][
         "timeoutType"
     ] == "SELLER_ANSWER"
@@ -295,11 +301,11 @@ async def test_a_return_from_request_to_money(caller: Caller, order_id: str) -> 
         waiting["refundOrder"]["timeoutType"],
     ) == (20, "BUYER_RETURN")
     assert waiting["logistics"]["mailNo"] is None
-    place = (
+    location = (
         await caller.get(f"{REFUND}/return/logistics/render", refundId=refund_id)
     ).data
     assert [
-        company["logisticsCompanyCode"] for company in place["logisticsCompanyList"]
+        company["logisticsCompanyCode"] for company in location["logisticsCompanyList"]
     ] == [
         "SF",
         "ZTO",
@@ -412,8 +418,8 @@ async def test_cancelling_a_refund(caller: Caller, order_id: str) -> None:
     await caller.advance(hours=4)
     assert await cancel(caller, second) is False
     assert (await caller.get(f"{REFUND}/cancel/1")).refusal == (200, 40406)
-    shown = (await order(caller, order_id))["subPurchaseOrders"][0]
-    assert (shown["refundId"], shown["refundStatus"]) == (second, 20)
+    listing = (await order(caller, order_id))["subPurchaseOrders"][0]
+    assert (listing["refundId"], listing["refundStatus"]) == (second, 20)
 
 
 async def test_a_late_cancel_lands(caller: Caller, order_id: str) -> None:
@@ -436,10 +442,10 @@ async def test_the_list_filters(
     caller: Caller, buyer: Buyer, row: dict[str, Any], order_id: str
 ) -> None:
     """By refund, order, our reference, status and time; newest first."""
-    other = await buyer.create_taobao(row, reference="R-2")
-    await buyer.pay_taobao(other)
+    create_taobao = await buyer.create_taobao(row, reference="R-2")
+    await buyer.pay_taobao(create_taobao)
     first = (await submit(caller, order_id, BEFORE_SHIPPING, 2906))["refundId"]
-    second = (await submit(caller, other, BEFORE_SHIPPING, 2906))["refundId"]
+    second = (await submit(caller, create_taobao, BEFORE_SHIPPING, 2906))["refundId"]
     await cancel(caller, second)
 
     async def listed(**filters: Any) -> list[str]:
@@ -490,8 +496,8 @@ async def test_messages_of_a_refund(caller: Caller, order_id: str) -> None:
     )
     assert entries[2]["content"] == "已收到您的留言"
     assert len({entry["messageId"] for entry in entries}) == 5
-    late = await caller.post(f"{REFUND}/submit/message", message)
-    assert late.body["msg"] == "REFUND_STATUS_ERROR"
+    answer = await caller.post(f"{REFUND}/submit/message", message)
+    assert answer.body["msg"] == "REFUND_STATUS_ERROR"
 
 
 async def said(caller: Caller, refund_id: str) -> list[Any]:

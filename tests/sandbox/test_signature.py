@@ -23,13 +23,13 @@ LOGISTICS_PATH = "/open/pp/logistics/orderEstimateFreight"
 )
 def test_signature_vectors(vector: dict[str, str]) -> None:
     """The worked vectors of the contract come out to the letter."""
-    made = signature(
+    built = signature(
         vector["access_key"],
         vector["timestamp"],
         vector["nonce_str"],
         vector["access_secret"],
     )
-    assert made == vector["signature"]
+    assert built == vector["signature"]
 
 
 async def test_a_signed_call_passes(caller: Caller) -> None:
@@ -136,9 +136,9 @@ async def test_a_refused_call_does_not_use_up_its_nonce(caller: Caller) -> None:
 
 def test_a_nonce_may_come_back_after_600_seconds() -> None:
     """The memory for nonces ends when their time-stamps do."""
-    now = [1_800_000_000.0]
+    instant = [1_800_000_000.0]
     breaker = SignatureCheck(
-        Account("key", "secret", "user"), wall_clock=lambda: now[0]
+        Account("key", "secret", "user"), wall_clock=lambda: instant[0]
     )
     nonce = fresh_nonce()
 
@@ -148,16 +148,16 @@ def test_a_nonce_may_come_back_after_600_seconds() -> None:
                 key="key",
                 secret="secret",
                 user="user",
-                timestamp=str(int(now[0])),
+                timestamp=str(int(instant[0])),
                 nonce=nonce,
             )
         )
 
     call()
-    now[0] += 599
+    instant[0] += 599
     with pytest.raises(Refusal, match="nonce-str was used"):
         call()
-    now[0] += 2
+    instant[0] += 2
     call()
 
 

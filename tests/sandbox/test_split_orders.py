@@ -26,7 +26,7 @@ async def taobao(caller: Caller) -> list[dict[str, Any]]:
     66.20; postage 3 yuan.
     """
     return [
-        (await caller.rows("taobao", limit=1, offset=place))[0] for place in TAOBAO_ROWS
+        (await caller.rows("taobao", limit=1, offset=index))[0] for index in TAOBAO_ROWS
     ]
 
 
@@ -81,10 +81,10 @@ async def test_taobao_create_makes_two_orders(
         ("R-1", 6920),
         ("R-1", 640),
     ]
-    found = await caller.post(
+    answer = await caller.post(
         "/open/purchase/page", {"pageNo": 1, "pageSize": 50, "outerPurchaseId": "R-1"}
     )
-    assert found.data["totalRecords"] == 2
+    assert answer.data["totalRecords"] == 2
 
 
 async def test_taobao_split_orders_live_their_own_lives(

@@ -76,8 +76,12 @@ async def test_everything_survives_a_kill(state: Path) -> None:
         buyer = Buyer(caller)
         assert await everything(caller) == before
         body = buyer.booking(render["renderId"], order_id, alibaba)
-        again = (await caller.post("/open/pp/logistics/orderBookingFreight", body)).data
-        assert again["orderId"] == "102", "the render is still good, the counters go on"
+        repeated = (
+            await caller.post("/open/pp/logistics/orderBookingFreight", body)
+        ).data
+        assert repeated["orderId"] == "102", (
+            "the render is still good, the counters go on"
+        )
         assert (await buyer.pay_taobao(unpaid))["willPayPurchaseOrderIds"] == [unpaid]
 
 
@@ -88,8 +92,8 @@ async def test_what_was_still_to_come_survives(state: Path) -> None:
     async with opened(state) as caller:
         row = (await caller.rows("1688", limit=1))[0]
         await Buyer(caller).create_1688(row, reference="unpaid")
-        late = {"path": CREATE_1688, "kind": "late_effect", "delay_s": 90_000}
-        await caller.control("PUT", "faults", {"rules": [late]})
+        delayed = {"path": CREATE_1688, "kind": "late_effect", "delay_s": 90_000}
+        await caller.control("PUT", "faults", {"rules": [delayed]})
         await caller.post(
             CREATE_1688,
             {**Buyer(caller).cargo(row), "flow": "general", "message": "late"},

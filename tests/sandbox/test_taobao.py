@@ -29,13 +29,13 @@ async def page(caller: Caller, **filters: Any) -> Any:
 
 async def test_search_finds_titles_that_hold_every_word(caller: Caller) -> None:
     """All words must occur; the answer is a page of products with fen prices."""
-    found = (
+    result = (
         await caller.post(
             "/open/product/search",
             {"keyword": "卫衣 T10003", "pageNo": 1, "pageSize": 10},
         )
     ).data
-    assert found == {
+    assert result == {
         "totalRecords": 1,
         "totalPage": 1,
         "pageSize": 10,
@@ -56,17 +56,17 @@ async def test_search_finds_titles_that_hold_every_word(caller: Caller) -> None:
 
 async def test_search_bounds_and_sorts_by_price(caller: Caller) -> None:
     """priceStart and priceEnd are fen and included; sort orders by the cheapest SKU."""
-    asked = {
+    calls = {
         "keyword": "保温杯",
         "pageNo": 1,
         "pageSize": 50,
         "priceStart": 1000,
         "priceEnd": 2000,
     }
-    found = (
-        await caller.post("/open/product/search", {**asked, "sort": "price_asc"})
+    result = (
+        await caller.post("/open/product/search", {**calls, "sort": "price_asc"})
     ).data["data"]
-    prices = [product["price"] for product in found]
+    prices = [product["price"] for product in result]
     assert prices == sorted(prices)
     assert prices[0] >= 1000
     assert prices[-1] <= 2000
@@ -74,16 +74,16 @@ async def test_search_bounds_and_sorts_by_price(caller: Caller) -> None:
 
 async def test_search_pages_do_not_overlap(caller: Caller) -> None:
     """Every product of a search is on exactly one page."""
-    seen: list[int] = []
+    observed: list[int] = []
     for number in (1, 2, 3):
         body = {"keyword": "保温杯", "pageNo": number, "pageSize": 20}
-        seen += [
+        observed += [
             product["itemId"]
             for product in (await caller.post("/open/product/search", body)).data[
                 "data"
             ]
         ]
-    assert (len(seen), len(set(seen))) == (49, 49)
+    assert (len(observed), len(set(observed))) == (49, 49)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ async def test_unknown_product(caller: Caller) -> None:
 
 async def test_mapping_ids(caller: Caller, row: dict[str, Any]) -> None:
     """Known items get their distribution ids, the others a reason."""
-    asked = [
+    calls = [
         {"itemId": row["item_id"], "skuIds": [row["sku_id"]]},
         {"itemId": "1", "skuIds": []},
     ]
     mapped = (
         await caller.post(
-            "/open/product/batch/check", {"params": orjson.dumps(asked).decode()}
+            "/open/product/batch/check", {"params": orjson.dumps(calls).decode()}
         )
     ).data
     assert mapped == {
@@ -153,9 +153,9 @@ async def test_mapping_ids(caller: Caller, row: dict[str, Any]) -> None:
 
 async def test_mapping_takes_twenty_items_at_most(caller: Caller) -> None:
     """The twenty-first item is a bad request, as is a list that is no JSON text."""
-    asked = orjson.dumps([{"itemId": str(number)} for number in range(21)]).decode()
+    query = orjson.dumps([{"itemId": str(number)} for number in range(21)]).decode()
     assert (
-        await caller.post("/open/product/batch/check", {"params": asked})
+        await caller.post("/open/product/batch/check", {"params": query})
     ).refusal == (400, 40001)
     assert (
         await caller.post("/open/product/batch/check", {"params": [{"itemId": "1"}]})
@@ -166,8 +166,8 @@ async def test_render_has_one_entry_a_seller(caller: Caller, buyer: Buyer) -> No
     """Two sellers make two entries, each with its own postage."""
     rows = await caller.rows("taobao", limit=40, offset=2)
     first = rows[0]
-    other = next(row for row in rows if row["seller_id"] != first["seller_id"])
-    lines = [await buyer.taobao_line(first, 2), await buyer.taobao_line(other)]
+    second = next(row for row in rows if row["seller_id"] != first["seller_id"])
+    lines = [await buyer.taobao_line(first, 2), await buyer.taobao_line(second)]
     rendered = await render(caller, lines)
     assert len(rendered) == 2
     entry = next(
@@ -285,13 +285,13 @@ async def test_create_answers_with_the_order(
             "subPurchaseOrderId": "205302264452352631",
         }
     ]
-    kept = (await caller.books())["orders"][0]
-    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == (
+    books = (await caller.books())["orders"][0]
+    assert (books["marketplace"], books["reference"], books["amount_fen"]) == (
         "taobao",
         "R-1",
         5312,
     )
-    assert (kept["status"], kept["paid_fen"], kept["paid_times"]) == (12, 0, 0)
+    assert (books["status"], books["paid_fen"], books["paid_times"]) == (12, 0, 0)
 
 
 async def test_create_takes_from_the_stock(
@@ -345,13 +345,13 @@ async def test_create_takes_one_seller(
     caller: Caller, buyer: Buyer, row: dict[str, Any]
 ) -> None:
     """Lines of two sellers are not one order."""
-    other = next(
+    second = next(
         row_
         for row_ in await caller.rows("taobao")
         if row_["seller_id"] != row["seller_id"]
     )
     refused = (
-        await caller.post(CREATE, await buyer.taobao_create_body(row, other))
+        await caller.post(CREATE, await buyer.taobao_create_body(row, second))
     ).data
     assert refused["errorCode"] == "SELLER_MISMATCH"
 
@@ -402,11 +402,11 @@ async def test_pay_debits_the_wallet_once(
     """A paid order is refused when paid again; the wallet is debited once."""
     order_id = await buyer.create_taobao(row)
     assert (await buyer.pay_taobao(order_id))["willPayPurchaseOrderIds"] == [order_id]
-    again = await buyer.pay_taobao(order_id, "1")
-    assert again["willPayPurchaseOrderIds"] == []
+    pay_taobao = await buyer.pay_taobao(order_id, "1")
+    assert pay_taobao["willPayPurchaseOrderIds"] == []
     assert [
         (failed["gspOrderId"], failed["errorCode"])
-        for failed in again["payFailedResults"]
+        for failed in pay_taobao["payFailedResults"]
     ] == [
         (order_id, "ORDER_STATUS_ERROR"),
         ("1", "ORDER_NOT_EXIST"),

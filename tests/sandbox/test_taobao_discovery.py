@@ -125,12 +125,12 @@ async def test_the_same_product_by_every_id(
         "3000003491890505",
         [{"startQuantity": 1, "price": 2406}],
     )
-    asked = (
+    calls = (
         await caller.post(
             INQUIRY, {"url": "https://item.taobao.com/item.htm?spm=a&id=600285803490"}
         )
     ).data
-    assert (asked["itemId"], asked["itemMapId"]) == (600285803490, details["itemMapId"])
+    assert (calls["itemId"], calls["itemMapId"]) == (600285803490, details["itemMapId"])
 
 
 async def test_unknown_ids(caller: Caller) -> None:
@@ -174,10 +174,10 @@ async def test_a_picture_url_finds_its_item(
     20 at most.
     """
     url = "https://img.alicdn.com/imgextra/600285803490.jpg"
-    found = (await caller.post(IMAGE, {**FIRST_PAGE, "imageUrl": url})).data
-    assert (found["totalRecords"], found["data"][0]["itemId"]) == (20, 600285803490)
-    others = [product["itemId"] for product in found["data"][1:]]
-    assert others == sorted(others)
+    result = (await caller.post(IMAGE, {**FIRST_PAGE, "imageUrl": url})).data
+    assert (result["totalRecords"], result["data"][0]["itemId"]) == (20, 600285803490)
+    neighbours = [product["itemId"] for product in result["data"][1:]]
+    assert neighbours == sorted(neighbours)
     dear = (
         await caller.post(
             IMAGE,
@@ -196,15 +196,15 @@ async def test_a_picture_without_digits_is_hashed(
     call.
     """
     picture = b"\xff\xd8\xff no digits here"
-    found = (
+    result = (
         await caller.post(
             IMAGE, {**FIRST_PAGE, "imageBase64": b64encode(picture).decode()}
         )
     ).data["data"]
     items = shared_sandbox.world.catalogue.shelf("taobao").items
     active = sorted(int(item.id) for item in items if not item.offline)
-    place = int.from_bytes(sha256(picture).digest()[:8], "big") % len(active)
-    assert found[0]["itemId"] == active[place]
+    from_bytes = int.from_bytes(sha256(picture).digest()[:8], "big") % len(active)
+    assert result[0]["itemId"] == active[from_bytes]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def rows_of_two_sellers(
     rows = await caller.rows("taobao", limit=200)
     return [
         row,
-        next(other for other in rows if other["seller_id"] != row["seller_id"]),
+        next(second for second in rows if second["seller_id"] != row["seller_id"]),
     ]
 
 
@@ -147,8 +147,10 @@ async def test_create_v1_refusals_leave_the_key_unused(
     assert (await caller.post(CREATE, {**body, "purchaseAmount": 2906})).data[
         "success"
     ] is True
-    other = await buyer.taobao_create_body(row, quantity=2)
-    assert (await caller.post(CREATE, other)).data["errorCode"] == "DUPLICATE_OUTER_ID"
+    taobao_create_body = await buyer.taobao_create_body(row, quantity=2)
+    assert (await caller.post(CREATE, taobao_create_body)).data[
+        "errorCode"
+    ] == "DUPLICATE_OUTER_ID"
 
 
 async def test_purchase_cancel_is_asynchronous(
@@ -201,8 +203,8 @@ async def test_cancel_of_the_older_family_closes_at_once(
     order_id = await buyer.create_taobao(row)
     assert (await caller.post("/open/order/cancel", {"orderId": order_id})).data is True
     assert (await order(caller, order_id))["closeReason"] == "BUYER_CANCEL"
-    again = await caller.post("/open/order/cancel", {"orderId": order_id})
-    assert (again.refusal, again.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
+    answer = await caller.post("/open/order/cancel", {"orderId": order_id})
+    assert (answer.refusal, answer.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
 
 
 async def test_pay_of_the_older_family(
@@ -268,10 +270,10 @@ async def test_an_offline_payment(
         "amount": 2906,
     }
     assert (await caller.post(VOUCHER, body)).data is True
-    seen = []
+    observed = []
     for hours in (0, 2, 3, 3.99, 0.01):
         await caller.advance(hours=hours)
-        seen.append((await order(caller, order_id))["status"])
+        observed.append((await order(caller, order_id))["status"])
         if hours == 0:
             assert (await buyer.pay_taobao(order_id))["payFailedResults"][0][
                 "errorCode"
@@ -282,7 +284,7 @@ async def test_an_offline_payment(
             assert (
                 await caller.post("/open/order/cancel", {"orderId": order_id})
             ).refusal == (200, 400)
-    assert seen == [1, 2, 5, 5, 10]
+    assert observed == [1, 2, 5, 5, 10]
     books = await caller.books()
     assert (books["payments"][0]["source"], books["payments"][0]["amount_fen"]) == (
         "offline",
@@ -346,12 +348,15 @@ async def test_the_warehouse_can_be_named_until_shipping(
         "warehouseAddress": "广西省",
     }
     assert (await caller.post("/open/order/updateWarehouse", body)).data is True
-    shown = await order(caller, order_id)
-    assert (shown["warehouseName"], shown["warehouseAddress"]) == ("一号仓库", "广西省")
+    listing = await order(caller, order_id)
+    assert (listing["warehouseName"], listing["warehouseAddress"]) == (
+        "一号仓库",
+        "广西省",
+    )
     await buyer.pay_taobao(order_id)
     await caller.advance(hours=30)
-    late = await caller.post("/open/order/updateWarehouse", body)
-    assert (late.refusal, late.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
+    answer = await caller.post("/open/order/updateWarehouse", body)
+    assert (answer.refusal, answer.body["msg"]) == ((200, 400), "ORDER_STATUS_ERROR")
 
 
 async def test_the_chat_link(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:

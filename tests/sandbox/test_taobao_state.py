@@ -36,10 +36,10 @@ async def shown(caller: Caller) -> list[Any]:
 
 async def receipt(caller: Caller) -> str:
     picture = b64encode(b"\xff\xd8\xff").decode()
-    kept = (
+    stored = (
         await caller.post("/alibaba/refund/voucher/upload", {"imageData": picture})
     ).data
-    url: str = kept["imageDomain"] + kept["imageRelativeUrl"]
+    url: str = stored["imageDomain"] + stored["imageRelativeUrl"]
     return url
 
 
@@ -62,13 +62,13 @@ async def fill(caller: Caller) -> list[str]:
         {"orderId": offline, "voucherUrls": ["x"], "amount": 2906},
     )
     order = (await caller.get("/open/order/detail/get", purchaseOrderId=refunded)).data
-    asked = {
+    calls = {
         "subOrderId": order["subPurchaseOrders"][0]["subPurchaseOrderId"],
         "refundType": 1,
         "goodsStatus": 1,
     }
     await caller.post(
-        "/open/order/refund/submit", {**asked, "reasonId": 101, "refundFee": 2906}
+        "/open/order/refund/submit", {**calls, "reasonId": 101, "refundFee": 2906}
     )
     offer = (await caller.rows("1688", limit=1))[0]
     await caller.post(

@@ -71,7 +71,7 @@ def main() -> int:
         return one(options.seed, service, trace=options.trace)
     from tests.simulation.soak import soak
 
-    whole = soak(
+    total = soak(
         start=options.start,
         episodes=options.episodes,
         workers=options.workers,
@@ -79,7 +79,7 @@ def main() -> int:
         until_violation=options.until_violation,
         service=service,
     )
-    return 1 if whole.failures or whole.episodes != options.episodes else 0
+    return 1 if total.failures or total.episodes != options.episodes else 0
 
 
 def deviating(
@@ -97,17 +97,17 @@ def deviating(
     cell = Cell(
         deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed
     )
-    with stage() as made:
-        episode = played_out(made, cell)
+    with stage() as open_stage:
+        episode = played_out(open_stage, cell)
         steps = list(episode.trace)
-        played = judged(made, episode)
+        played = judged(open_stage, episode)
     if trace:
         print("\n".join(steps))
     print(f"{cell}: {played.outcome}{' (open)' if why_open(cell) else ''}")
-    for words in played.said:
-        print(f"SAID {words}")
-    for what in played.faults:
-        print(f"BROKEN {what}")
+    for text in played.said:
+        print(f"SAID {text}")
+    for label in played.faults:
+        print(f"BROKEN {label}")
     return 1 if played.faults else 0
 
 
@@ -116,13 +116,13 @@ def one(seed: int, service: Service, *, trace: bool) -> int:
     from tests.simulation.episode import play
     from tests.simulation.stage import stage
 
-    with stage() as made:
-        episode = play(seed, made, service)
+    with stage() as open_stage:
+        episode = play(seed, open_stage, service)
     if trace:
         print("\n".join(episode.trace))
     print(f"seed {seed}: trace {episode.trace_hash}, {len(episode.trace)} steps")
-    for what in episode.found:
-        print(f"BROKEN {what}")
+    for label in episode.found:
+        print(f"BROKEN {label}")
     return 1 if episode.found else 0
 
 

@@ -45,7 +45,7 @@ def _closed(world: World, marketplace: Marketplace) -> str:
     item = next(
         item for item in world.catalogue.shelf(marketplace).items if item.stock > 0
     )
-    sku = max(item.skus, key=lambda one: one.stock)
+    sku = max(item.skus, key=lambda sku: sku.stock)
     picks = [Pick(item, sku, 1, item.unit_fen(sku, 1))]
     name = _reference(marketplace)
     own_id = name if marketplace in WITH_OWN_ID else ""

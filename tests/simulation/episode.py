@@ -181,11 +181,11 @@ class Scenario:
 
 
 def _request(
-    dice: Random, made: Stage, order_ref: str, marketplace: Marketplace | None = None
+    dice: Random, built: Stage, order_ref: str, marketplace: Marketplace | None = None
 ) -> tuple[OrderRequest, int]:
     marketplace = marketplace or dice.choice(tuple(Marketplace))
-    item: Item = dice.choice(made.on_sale[marketplace])
-    sku = max(item.skus, key=lambda one: one.stock)
+    item: Item = dice.choice(built.on_sale[marketplace])
+    sku = max(item.skus, key=lambda item: item.stock)
     quantity = item.min_quantity
     unit_fen = item.unit_fen(sku, quantity)
     limit = Money(unit_fen) if dice.random() < 0.2 else None
@@ -215,22 +215,22 @@ def one_order(made: Stage, marketplace: Marketplace) -> Scenario:
 
 
 def _settings(
-    made: Stage,
+    built: Stage,
     lease_s: int,
     concurrency: int,
     day_limit_fen: int,
     chunk_size: int = 50,
 ) -> SourcingSettings:
     day_limit = str(Money(day_limit_fen).minor / 100) if day_limit_fen else ""
-    return _known_settings(made, lease_s, concurrency, day_limit, chunk_size)
+    return _known_settings(built, lease_s, concurrency, day_limit, chunk_size)
 
 
 @lru_cache(maxsize=100)
 def _known_settings(
-    made: Stage, lease_s: int, concurrency: int, day_limit: str, chunk_size: int
+    built: Stage, lease_s: int, concurrency: int, day_limit: str, chunk_size: int
 ) -> SourcingSettings:
     return SourcingSettings(
-        data_dir=made.folder,
+        data_dir=built.folder,
         lease_s=lease_s,
         settle_s=SETTLE_S,
         concurrency=concurrency,
@@ -262,8 +262,12 @@ class Episode:
         self.pay_is = "unknown" if self.seed % DEBITS_NOT_KNOWN_IN == 5 else "debit"
         if submits := SUBMISSION in self.speaks.dialects:
             self.pay_is = ("unknown", "submission")[self.seed % 2]
-        said = [BOOKED_ONCE[one] for one in self.speaks.dialects if one in BOOKED_ONCE]
-        self.booking_repeated = said[0] if said else "unknown"
+        episode = [
+            BOOKED_ONCE[dialect]
+            for dialect in self.speaks.dialects
+            if dialect in BOOKED_ONCE
+        ]
+        self.booking_repeated = episode[0] if episode else "unknown"
         self.shown_within_s = FINANCE_S if submits else 0
         self.asks_first = False
         self.pauses = Random(f"{self.seed}:pauses")
@@ -330,19 +334,19 @@ class Episode:
         """The service does not show a booking on its order, which the contract leaves
         open.
         """
-        kept = self.world.books
+        books = self.world.books
 
         def add(shipment: Any) -> None:
-            kept.shipments[shipment.id] = shipment
+            books.shipments[shipment.id] = shipment
 
         self.world.books.add_shipment = add  # type: ignore[method-assign]
 
     def land(self) -> None:
         """Let late effects happen whose moment has come."""
-        late = self.sandbox.late
-        before = late.landed
+        delayed = self.sandbox.late
+        before = delayed.landed
         self.world.agenda.catch_up()
-        if late.landed != before:
+        if delayed.landed != before:
             self.note("a late effect lands")
             self.check("a late effect")
 
@@ -362,15 +366,15 @@ class Episode:
             or not isinstance(response.body, bytes)
         ):
             return response
-        body, what = lied(
+        body, label = lied(
             fault.kind,
             self.misfortune.lies,
             response.body,
             self.world.books.every_order(),
         )
-        if what:
+        if label:
             self.misfortune.count(fault.kind)
-            self.note(f"{incoming.path} lies: {what}")
+            self.note(f"{incoming.path} lies: {label}")
         return web.Response(body=body, status=response.status)
 
     def kept(self, tables: Mapping[str, Sequence[Any]]) -> None:
@@ -478,7 +482,9 @@ class Episode:
         goes_on = process.name.startswith(("look", "answer"))
         asking = self.processes if goes_on else [process]
         return {
-            one.approved.get(order_ref) for one in asking if one.batch == process.batch
+            item.approved.get(order_ref)
+            for item in asking
+            if item.batch == process.batch
         }
 
     def watched(self, ledger: WatchedLedger) -> WatchedLedger:
@@ -511,7 +517,11 @@ class Episode:
 
     def _interrupt(self) -> None:
         """A person presses Ctrl-C in one of the runs, or a task is cancelled."""
-        if at_work := [one for one in self.processes if one.alive and not one.stopped]:
+        if at_work := [
+            process
+            for process in self.processes
+            if process.alive and not process.stopped
+        ]:
             process = self.misfortune.outages.choice(at_work)
             self.misfortune.count("interrupt")
             self.note(f"{process.name} is told to end")
@@ -680,16 +690,16 @@ class Episode:
         and leaves out an order now and then.
         """
         newest = self.questions[-1]
-        shown = self.forms.choice([newest, newest, *self.questions])
-        refs = sorted(shown.plans)
+        choice = self.forms.choice([newest, newest, *self.questions])
+        refs = sorted(choice.plans)
         if len(refs) > 1 and self.forms.random() < 0.3:
             refs.remove(self.forms.choice(refs))
-        process.batch = shown.batch
+        process.batch = choice.batch
         return answer_plan(
             process,
             self.scenario.settings,
             self.clock,
-            shown,
+            choice,
             approved=refs if says_yes else (),
             budget=self.scenario.budget,
         )
@@ -759,8 +769,8 @@ class Episode:
                 break
             await self.later()
             await self.start("source", says_yes=True)
-        for what in self._unexplained():
-            self.broken(what)
+        for label in self._unexplained():
+            self.broken(label)
         self.check("the end", at_rest=True)
         self._tell_ends()
 
@@ -768,30 +778,34 @@ class Episode:
         """Whoever is asked about an order looks it up in the console, and says so; then
         a run goes on with it.
         """
-        open_ones = [one for one in self.database.effects() if _is_answered(one)]
+        open_ones = [
+            effect for effect in self.database.effects() if _is_answered(effect)
+        ]
         if not open_ones or self.found:
             return
         await self.later()
-        for one in open_ones:
+        for open_one in open_ones:
             await self._start(
-                "answer", partial(self._answer, one.order_ref, one.action)
+                "answer", partial(self._answer, open_one.order_ref, open_one.action)
             )
         await self.start("source", says_yes=True)
 
     def _answer(
         self, ref: str, action: Action, _: Process
     ) -> Coroutine[Any, Any, None]:
-        there = [
+        present = [
             order for order in self.world.books.every_order() if order.reference == ref
         ]
         if action is Action.PAY:
-            paid_fen = sum(order.paid_fen for order in there)
+            paid_fen = sum(order.paid_fen for order in present)
             kind = ResolutionKind.PAID if paid_fen else ResolutionKind.NOT_PAID
-            said = Resolution(kind=kind, amount=Money(paid_fen) if paid_fen else None)
+            output = Resolution(kind=kind, amount=Money(paid_fen) if paid_fen else None)
         else:
-            kind = ResolutionKind.ORDERED if there else ResolutionKind.NOT_ORDERED
-            said = Resolution(kind=kind, value="".join(order.id for order in there[:1]))
-        return answer(self.scenario.settings, self.clock, ref, said)
+            kind = ResolutionKind.ORDERED if present else ResolutionKind.NOT_ORDERED
+            output = Resolution(
+                kind=kind, value="".join(order.id for order in present[:1])
+            )
+        return answer(self.scenario.settings, self.clock, ref, output)
 
     def _may_change(self) -> bool:
         """Whether a further run has something to do; of those that have not, every
@@ -801,7 +815,9 @@ class Episode:
         return (
             died
             or bool(self._unexplained())
-            or not any(one.startswith(f"{self.batch}-") for one in self.snapshots)
+            or not any(
+                snapshot.startswith(f"{self.batch}-") for snapshot in self.snapshots
+            )
             or self.dice.random() < 0.35
         )
 
@@ -819,7 +835,7 @@ class Episode:
         if self.found:
             return
         orders, effects = self._ledger_now()
-        told = violations(
+        notices = violations(
             books(self.sandbox, NO_QUERY, b""),
             orders,
             effects,
@@ -827,7 +843,7 @@ class Episode:
             at_rest=at_rest,
             snapshot=self._newest_rows() if at_rest and self.snapshots else None,
         )
-        for violation in told:
+        for violation in notices:
             if not self._can_t_be_told(violation, at_rest=at_rest):
                 self.broken(f"{violation} (after {after})")
         for ref in self.database.refused_and_allowed():
@@ -855,7 +871,7 @@ class Episode:
     def _newest_rows(self) -> list[Any]:
         """The newest row of each order, as `sourcing sql` shows it."""
         oldest_first = sorted(
-            self.snapshots.items(), key=lambda one: (one[1][0], one[0])
+            self.snapshots.items(), key=lambda item: (item[1][0], item[0])
         )
         return list(
             {
@@ -869,17 +885,17 @@ class Episode:
     def _unexplained(self) -> list[str]:
         orders, effects = self._ledger_now()
         open_ones = {e.order_ref: e.action for e in effects if e.status in OPEN}
-        told = []
+        notices = []
         for request in self.scenario.requests:
             ref = request.order_ref
             order = orders.get(ref)
             if order is None:
-                told.append(f"not explained: {ref} is not in the ledger")
+                notices.append(f"not explained: {ref} is not in the ledger")
             elif not _is_explained(order, open_ones.get(ref)):
-                told.append(
+                notices.append(
                     f"not explained: {ref} is {order.state}, {open_ones.get(ref)} is open: {order.reason}"
                 )
-        return told
+        return notices
 
     def _not_shown(self) -> bool:
         """Whether a payment was made that the ledger has not seen yet, such as of an
@@ -887,11 +903,11 @@ class Episode:
         """
         orders = self.database.orders()
         paid = [
-            one
-            for one in self.database.effects()
-            if one.action is Action.PAY and one.status is EffectStatus.DONE
+            effect
+            for effect in self.database.effects()
+            if effect.action is Action.PAY and effect.status is EffectStatus.DONE
         ]
-        return any(orders[one.order_ref].paid_minor is None for one in paid)
+        return any(orders[item.order_ref].paid_minor is None for item in paid)
 
     def _tell_ends(self) -> None:
         orders, effects = self._ledger_now()
@@ -900,7 +916,7 @@ class Episode:
                 continue
             self.ends.append(str(order.state))
             self.note(f"{ref} ends {order.state}: {order.reason}")
-        for effect in sorted(effects, key=lambda one: one.key):
+        for effect in sorted(effects, key=lambda item: item.key):
             self.note(f"{effect.key} ends {effect.status}")
 
 

@@ -60,7 +60,7 @@ def _moment(text: str) -> datetime:
 def codes_of(told: object) -> Iterator[str]:
     """The codes of reasons in these facts."""
     if isinstance(told, list):
-        yield from (code for one in told for code in codes_of(one))
+        yield from (code for item in told for code in codes_of(item))
     elif isinstance(told, dict):
         yield from [told["code"]] if {"code", "facts"} == {*told} else []
         yield from codes_of([*told.values()])
@@ -112,11 +112,11 @@ class SharedDatabase:
         """The codes of every reason that stands in the ledger: of orders, effects and
         moves, and within their facts.
         """
-        told = (
+        notices = (
             f"SELECT reason_code AS code, reason_facts AS facts FROM {name}"
             for name in ("orders", "effects", "moves")
         )
-        rows = self.rows(" UNION ".join(told))
+        rows = self.rows(" UNION ".join(notices))
         codes = codes_of(
             [
                 {"code": row.code, "facts": json.loads(row.facts or "{}")}
@@ -132,7 +132,7 @@ class SharedDatabase:
         last word was no, or while a person was asked.
         """
         refused = set[str]()
-        found = set[str]()
+        findings = set[str]()
         for move in self.rows(
             "SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"
         ):
@@ -143,18 +143,18 @@ class SharedDatabase:
                 refused.add(move.order_ref)
             elif move.reason_code in ("approved", "freight_approved"):
                 if by == BEFOREHAND:
-                    found |= {move.order_ref} & refused
+                    findings |= {move.order_ref} & refused
                 else:
                     refused.discard(move.order_ref)
-        return found
+        return findings
 
     def withdrawn_unsaid(self) -> set[str]:
         """Begun orders without an approval whose last word is a yes: one given
         beforehand would renew it.
         """
-        said = "', '".join((*YES, *NO))
+        message = "', '".join((*YES, *NO))
         last = self.rows(
-            f"SELECT order_ref, reason_code FROM moves WHERE reason_code IN ('{said}') ORDER BY id"
+            f"SELECT order_ref, reason_code FROM moves WHERE reason_code IN ('{message}') ORDER BY id"
         )
         is_yes = {move.order_ref: move.reason_code in YES for move in last}
         withdrawn = self.rows(
@@ -163,23 +163,23 @@ class SharedDatabase:
         return {order.order_ref for order in withdrawn if is_yes.get(order.order_ref)}
 
     def orders(self) -> dict[str, Row]:
-        found = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")
-        for row in found:
+        findings = self.rows(f"SELECT {ORDER_COLUMNS} FROM orders ORDER BY order_ref")
+        for row in findings:
             row.state = OrderState(row.state)
             facts = json.loads(row.reason_facts) if row.reason_facts else None
             row.reason = str(read(row.reason_code, facts) or "")
-        return {row.order_ref: row for row in found}
+        return {row.order_ref: row for row in findings}
 
     def effects(self) -> list[Row]:
-        found = self.rows(f"SELECT {EFFECT_COLUMNS} FROM effects ORDER BY key")
-        for row in found:
+        findings = self.rows(f"SELECT {EFFECT_COLUMNS} FROM effects ORDER BY key")
+        for row in findings:
             row.action, row.status = Action(row.action), EffectStatus(row.status)
             row.answer = json.loads(row.answer) if row.answer else None
             row.intent_at, row.lease_until = (
                 _moment(row.intent_at),
                 _moment(row.lease_until),
             )
-        return found
+        return findings
 
 
 class WatchedLedger(Ledger):
@@ -241,12 +241,14 @@ class WatchedLedger(Ledger):
 
     def _is_approved(self, record: EffectRecord) -> bool:
         order = self.database.orders()[record.order_ref]
-        most = (
+        payable_minor = (
             order.payable_minor
             if record.action is Action.PAY
             else order.freight_approved_minor
         )
-        return order.plan_hash is not None and (record.amount_minor or 0) <= (most or 0)
+        return order.plan_hash is not None and (record.amount_minor or 0) <= (
+            payable_minor or 0
+        )
 
     def write(
         self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
@@ -264,8 +266,8 @@ class WatchedLedger(Ledger):
         self, order_refs: Collection[str], **options: Any
     ) -> list[EffectRecord]:
         before = {row.key: row for row in self.database.effects()}
-        taken = super().take_over(order_refs, **options)
-        for record in taken:
+        effects = super().take_over(order_refs, **options)
+        for record in effects:
             old = before[record.key]
             if (
                 old.lease_until > self.clock()
@@ -273,4 +275,4 @@ class WatchedLedger(Ledger):
                 and self.is_alive(old.owner)
             ):
                 self.breached(f"taken from a living holder: {record.key}")
-        return taken
+        return effects

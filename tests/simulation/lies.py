@@ -25,25 +25,25 @@ def lied(
     """
     answer = json.loads(body)
     sort = Sort.AMOUNT if kind in AMOUNTS or kind is Kind.SWAPPED_AMOUNT else Sort.ID
-    found = [
-        (place, real)
-        for place, real in places(answer, lambda _: False)
-        if _is_of(sort, place, real)
+    findings = [
+        (location, real)
+        for location, real in places(answer, lambda _: False)
+        if _is_of(sort, location, real)
     ]
-    dice.shuffle(found)
-    for place, real in found:
+    dice.shuffle(findings)
+    for location, real in findings:
         value = _told_instead(kind, dice, real, orders)
         if value is not None and str(value) != str(real):
-            at(answer, place[:-1])[place[-1]] = value
+            at(answer, location[:-1])[location[-1]] = value
             return json.dumps(
                 answer, ensure_ascii=False
-            ).encode(), f"{place} {real} told as {value}"
+            ).encode(), f"{location} {real} told as {value}"
     return body, ""
 
 
-def _is_of(sort: Sort, place: Pointer, real: Any) -> bool:
+def _is_of(sort: Sort, pointer: Pointer, real: Any) -> bool:
     return (
-        sort_of(place, real) is sort
+        sort_of(pointer, real) is sort
         and real is not None
         and (sort is Sort.ID or is_number(real))
     )
@@ -53,19 +53,21 @@ def _told_instead(kind: Kind, dice: Random, real: Any, orders: Sequence[Order]) 
     """None when this place can't tell that lie."""
     if kind in AMOUNTS:
         return times(real, AMOUNTS[kind])
-    others = [order for order in orders if str(real) not in (order.id, order.reference)]
-    if not others:
+    neighbours = [
+        order for order in orders if str(real) not in (order.id, order.reference)
+    ]
+    if not neighbours:
         return None
-    other = dice.choice(others)
+    order = dice.choice(neighbours)
     if kind is Kind.SWAPPED_AMOUNT:
-        return _like(real, other.amount_fen)
-    ours = next(
+        return _like(real, order.amount_fen)
+    own = next(
         (order for order in orders if str(real) in (order.id, order.reference)), None
     )
-    if ours is None:
+    if own is None:
         return None  # an item's or a seller's id
-    told = other.id if str(real) == ours.id else other.reference
-    return int(told) if isinstance(real, int) else told
+    message = order.id if str(real) == own.id else order.reference
+    return int(message) if isinstance(real, int) else message
 
 
 def _like(real: Any, fen: int) -> Any:

@@ -48,19 +48,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
-        ready: Any = self._ready  # type: ignore[attr-defined]
+        is_ready: Any = self._ready  # type: ignore[attr-defined]
         while timers and timers[0]._cancelled:
             heapq.heappop(timers)._scheduled = False
-        if not ready:
+        if not is_ready:
             if not timers:
                 raise Deadlock("nothing is ready and no timer runs")
             self._now = max(self._now, timers[0]._when)
         while timers and (timers[0]._cancelled or timers[0]._when <= self._now):
             timer = heapq.heappop(timers)
             timer._scheduled = False
-            ready.append(timer)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
+            is_ready.append(timer)
+        for _ in range(len(is_ready)):
+            handle = is_ready.popleft()
             if handle._cancelled:
                 continue
             process = handle._context.get(PROCESS)

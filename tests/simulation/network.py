@@ -109,10 +109,10 @@ class Network(httpx.AsyncBaseTransport):
         if away := luck.away(self._loop.time() - START):
             luck.count("outage")
             fault = Fault(away)
-        word = "effect" if is_effect else "read"
-        process.boundary(f"{word}: before the first byte")
+        text = "effect" if is_effect else "read"
+        process.boundary(f"{text}: before the first byte")
         await asyncio.sleep(luck.wire_s())
-        process.boundary(f"{word}: connected")
+        process.boundary(f"{text}: connected")
         if fault is not None and fault.kind is Kind.NO_CONNECTION:
             self._episode.note(f"{process.name} {path} no connection")
             raise httpx.ConnectError("connection refused")
@@ -127,9 +127,9 @@ class Network(httpx.AsyncBaseTransport):
         self._loop.outside(
             under_way_s, self._arrive, process.name, call, fault, incoming, answer
         )
-        process.boundary(f"{word}: after the first byte")
+        process.boundary(f"{text}: after the first byte")
         response = await answer
-        process.boundary(f"{word}: answered")
+        process.boundary(f"{text}: answered")
         return response
 
     def _arrive(
@@ -151,9 +151,9 @@ class Network(httpx.AsyncBaseTransport):
         self._strike_after(fault, orders_before)
         if fault is not None and fault.kind is Kind.CARRIED_OUT_TWICE:
             response = self._answered_again(incoming)
-        told = "cut" if incoming.cut else str(response.status)
+        message = "cut" if incoming.cut else str(response.status)
         episode.note(
-            f"{sender} {incoming.path} {fault.kind if fault else 'fine'} -> {told}"
+            f"{sender} {incoming.path} {fault.kind if fault else 'fine'} -> {message}"
         )
         if call not in (Call.PLAN, Call.READ):
             episode.check(f"{call} of {sender}")

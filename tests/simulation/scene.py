@@ -89,7 +89,7 @@ def refuses(
     at: str, code: object, words: str, *, instead: bool = True, **times: int
 ) -> Odd:
     """A refusal; the call is carried out all the same unless it is made `instead`."""
-    told = {
+    record = {
         "code": code,
         "msg": words,
         "errorCode": code,
@@ -97,7 +97,7 @@ def refuses(
         "success": False,
         "data": None,
     }
-    return Odd(at=at, tells=lambda _: told, instead=instead, **times)
+    return Odd(at=at, tells=lambda _: record, instead=instead, **times)
 
 
 class OddSandbox(Sandbox):
@@ -107,11 +107,11 @@ class OddSandbox(Sandbox):
     """How often a call of each has come."""
 
     def _struck_by(self, path: str) -> Odd | None:
-        for one, met in self.odd.items():
-            if one.is_of(path):
-                self.odd[one] += 1
-                if one.skip <= met < one.skip + one.times:
-                    return one
+        for odd, met in self.odd.items():
+            if odd.is_of(path):
+                self.odd[odd] += 1
+                if odd.skip <= met < odd.skip + odd.times:
+                    return odd
         return None
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
@@ -188,15 +188,15 @@ class Scene(Shop):
         """The process that sends an effect is killed once it is recorded, before it
         reads anything.
         """
-        self.fate = lambda _, now: (
-            Crash(now)
-            if key in self.sent and now == "read: before the first byte"
+        self.fate = lambda _, instant: (
+            Crash(instant)
+            if key in self.sent and instant == "read: before the first byte"
             else None
         )
 
     def dies_at(self, point: str) -> None:
         """The next process that gets there is killed."""
-        self.fate = lambda _, now: Crash(now) if now == point else None
+        self.fate = lambda _, instant: Crash(instant) if instant == point else None
 
     def wants(self, **wishes: Any) -> None:
         """Ask for something else: fields of the line, of the receiver or of the
@@ -204,7 +204,9 @@ class Scene(Shop):
         """
         self.scenario = replace(
             self.scenario,
-            requests=tuple(wishing(one, wishes) for one in self.scenario.requests),
+            requests=tuple(
+                wishing(request, wishes) for request in self.scenario.requests
+            ),
         )
 
     # what is watched
@@ -318,10 +320,10 @@ def reasons_in(told: object) -> Iterator[str]:
     elif isinstance(told, ReasonCode):
         yield str(told)
     elif is_dataclass(told):
-        yield from reasons_in([getattr(told, one.name) for one in fields(told)])
+        yield from reasons_in([getattr(told, field.name) for field in fields(told)])
     elif isinstance(told, Mapping | list | tuple | deque):
-        for one in told.values() if isinstance(told, Mapping) else told:
-            yield from reasons_in(one)
+        for item in told.values() if isinstance(told, Mapping) else told:
+            yield from reasons_in(item)
 
 
 def wishing(request: OrderRequest, wishes: Mapping[str, Any]) -> OrderRequest:
@@ -331,11 +333,15 @@ def wishing(request: OrderRequest, wishes: Mapping[str, Any]) -> OrderRequest:
         if name in RequestLine.__dataclass_fields__
     }
     receiver = {name: value for name, value in wishes.items() if name in ADDRESS}
-    rest = {
+    remainder = {
         name: value for name, value in wishes.items() if name not in line | receiver
     }
-    lines = tuple(replace(one, **line) for one in request.lines)
+    lines = tuple(replace(item, **line) for item in request.lines)
     return replace(
         request,
-        **{"lines": lines, "receiver": replace(request.receiver, **receiver), **rest},
+        **{
+            "lines": lines,
+            "receiver": replace(request.receiver, **receiver),
+            **remainder,
+        },
     )

@@ -39,15 +39,17 @@ QUALITY = "质量问题"
 
 def of(name: str, change: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
     """Fields of this name changed, where they are filled."""
-    return lambda told, now: change(now) if told == name and now else now
+    return lambda message, instant: (
+        change(instant) if message == name and instant else instant
+    )
 
 
 def also(name: str, **other: Any) -> Callable[[str, Any], Any]:
     """A list of this name with its first entry a second time, under another id."""
-    return lambda told, now: (
-        [*now, {**now[0], **other}]
-        if told == name and now and isinstance(now, list)
-        else now
+    return lambda message, instant: (
+        [*instant, {**instant[0], **other}]
+        if message == name and instant and isinstance(instant, list)
+        else instant
     )
 
 
@@ -127,8 +129,10 @@ async def lay_aside(scene: Scene) -> None:
 
 
 async def hold_as_contested(scene: Scene) -> None:
-    why = because(ReasonCode.CONTESTED, order_ref="R-1", file="later.csv", other=True)
-    assert contest(scene.ledger, {"R-1": why}) == {}
+    reason = because(
+        ReasonCode.CONTESTED, order_ref="R-1", file="later.csv", other=True
+    )
+    assert contest(scene.ledger, {"R-1": reason}) == {}
     scene.meets(scene.ledger.orders(["R-1"])["R-1"].why)
 
 
@@ -189,12 +193,12 @@ def steps(*then: Script | float) -> Script:
     """One after the other; a number is the seconds that pass."""
 
     async def script(scene: Scene) -> None:
-        for one in then:
-            if isinstance(one, int | float):
-                await asyncio.sleep(one)
+        for run_case in then:
+            if isinstance(run_case, int | float):
+                await asyncio.sleep(run_case)
                 scene.land()
             else:
-                await one(scene)
+                await run_case(scene)
 
     return script
 
@@ -231,16 +235,16 @@ async def two_products_of_a_seller(scene: Scene) -> None:
         if not item.offline
     }
     seller = items[request.lines[0].item].seller
-    other = next(
+    item = next(
         item
         for item in items.values()
         if item.seller is seller and item.id != request.lines[0].item
     )
     line = replace(
         request.lines[0],
-        item=other.id,
-        sku=other.skus[0].id,
-        quantity=other.min_quantity,
+        item=item.id,
+        sku=item.skus[0].id,
+        quantity=item.min_quantity,
     )
     scene.scenario = replace(
         scene.scenario, requests=(replace(request, lines=(*request.lines, line)),)
@@ -294,7 +298,7 @@ async def a_line_declined(scene: Scene) -> None:
     """
     request = scene.scenario.requests[0]
     item = next(
-        one for one in scene.stage.on_sale[Marketplace.TAOBAO] if len(one.skus) > 1
+        item for item in scene.stage.on_sale[Marketplace.TAOBAO] if len(item.skus) > 1
     )
     lines = tuple(
         replace(request.lines[0], item=item.id, sku=sku.id, quantity=item.min_quantity)
@@ -312,9 +316,9 @@ def named_as_the_first(at: str, name: str, column: str) -> Script:
         first, second = scene.scenario.requests
         scene.scenario = replace(scene.scenario, requests=(first,))
         await scene.buys()
-        taken = getattr(scene.database.orders()["R-1"], column)
+        result = getattr(scene.database.orders()["R-1"], column)
         scene.scenario = replace(scene.scenario, requests=(second,))
-        scene.hears(tells(at, **{name: taken}))
+        scene.hears(tells(at, **{name: result}))
         await scene.buys()
 
     return script
@@ -346,7 +350,7 @@ async def booked_while_another_run_stands_still(scene: Scene) -> None:
     """Another run sees the shipment first; the one that booked it gets no answer, and
     can't ask.
     """
-    begun = list[asyncio.Task[None]]()
+    tasks = list[asyncio.Task[None]]()
 
     async def another_run() -> None:
         await scene.buys()
@@ -358,13 +362,13 @@ async def booked_while_another_run_stands_still(scene: Scene) -> None:
             and point == "effect: after the first byte"
             and scene.sent[-1] == "R-1:book"
         ):
-            begun.append(scene.loop.create_task(another_run(), context=Context()))
+            tasks.append(scene.loop.create_task(another_run(), context=Context()))
             return 60.0
         return None
 
     scene.fate = fate
     await scene.buys()
-    await asyncio.wait(begun)
+    await asyncio.wait(tasks)
 
 
 async def held_by_another_version(scene: Scene) -> None:
@@ -393,9 +397,9 @@ def answered(
     """
 
     async def script(scene: Scene) -> None:
-        shown = scene.questions[newest]
+        listing = scene.questions[newest]
         if meanwhile:
             await meanwhile(scene)
-        await scene.answers_plan(shown, approved)
+        await scene.answers_plan(listing, approved)
 
     return script

@@ -46,17 +46,19 @@ class Shop(Episode):
         chunk_size: int = 50,
         faults: Mapping[Call, Sequence[Fault | None]] = MappingProxyType({}),
     ) -> None:
-        given = Scenario(
+        scenario = Scenario(
             requests=tuple(
-                _order(f"R-{n}", one, made.on_sale[one][n], by_words=False)[0]
-                for n, one in enumerate(marketplaces, start=1)
+                _order(
+                    f"R-{n}", marketplace, made.on_sale[marketplace][n], by_words=False
+                )[0]
+                for n, marketplace in enumerate(marketplaces, start=1)
             ),
             budget=None,
             settings=_settings(made, 120, 4, 0, chunk_size),
             day_limit_fen=None,
             hides_bookings=False,
         )
-        super().__init__(seed=1, stage=made, given=given)
+        super().__init__(seed=1, stage=made, given=scenario)
         self.misfortune = Planned(faults)
         self.odd = False
         self.calls = 0
@@ -107,15 +109,15 @@ class Shop(Episode):
 
     def reads_between(self, first: str, second: str) -> bool:
         """Whether an order was read between these two creates."""
-        begun, ended = (
+        started, ended = (
             next(
-                n for n, line in enumerate(self.trace) if line.endswith(f"sends {one}")
+                n for n, line in enumerate(self.trace) if line.endswith(f"sends {item}")
             )
-            for one in (first, second)
+            for item in (first, second)
         )
         return any(
             calls(line.split()[2], effect=False) is Call.READ
-            for line in self.trace[begun:ended]
+            for line in self.trace[started:ended]
             if " fine -> " in line
         )
 
@@ -123,17 +125,17 @@ class Shop(Episode):
         """The ledger knows that this program has bought there, and that prices
         agree.
         """
-        now = self.clock()
+        clock = self.clock()
         with self.database.connection.begin():
-            for one in marketplaces:
-                for name, words in (
+            for marketplace in marketplaces:
+                for name, text in (
                     (Note.CANARY, program()),
                     (Note.PRICES, ""),
                 ):
                     note(
                         self.database.connection,
-                        name.at(one),
-                        words,
+                        name.at(marketplace),
+                        text,
                         by="a run",
-                        at=now,
+                        at=clock,
                     )

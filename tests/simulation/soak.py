@@ -51,13 +51,13 @@ class Tally:
         breach.
         """
         crashes = Counter(
-            {what: n for what, n in self.befell.items() if what.startswith("crash")}
+            {label: n for label, n in self.befell.items() if label.startswith("crash")}
         )
         faults = Counter(
             {
-                what: n
-                for what, n in self.befell.items()
-                if not what.startswith(("crash", "stop"))
+                label: n
+                for label, n in self.befell.items()
+                if not label.startswith(("crash", "stop"))
             }
         )
         lines = [
@@ -67,28 +67,31 @@ class Tally:
             f"stops of a process: {self.befell['stop']}",
             f"orders ended: {_listed(self.ends)}",
             f"violations: {len(self.failures)}",
-            *(f"  seed {seed}: {what}" for seed, what in sorted(self.failures.items())),
+            *(
+                f"  seed {seed}: {label}"
+                for seed, label in sorted(self.failures.items())
+            ),
         ]
         return "\n".join(lines)
 
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(
-        f"{what.removeprefix('crash ')} {n}" for what, n in counts.most_common()
+        f"{label.removeprefix('crash ')} {n}" for label, n in counts.most_common()
     )
 
 
 def tally(seeds: Iterable[int], service: Service = AS_WRITTEN) -> Iterator[Tally]:
     """Plays these seeds; gives a part of the tally every few episodes."""
-    with stage() as made:
-        part = Tally()
+    with stage() as open_stage:
+        piece = Tally()
         for seed in seeds:
-            part.take(play(seed, made, service))
-            if part.episodes == TOLD_EVERY:
+            piece.take(play(seed, open_stage, service))
+            if piece.episodes == TOLD_EVERY:
                 gc.collect()  # the stage makes collections rare, and an episode is full of cycles
-                yield part
-                part = Tally()
-        yield part
+                yield piece
+                piece = Tally()
+        yield piece
 
 
 def soak(
@@ -103,36 +106,36 @@ def soak(
     """Play `episodes` seeds from `start` on, tell the progress, write the seeds that
     failed.
     """
-    whole = Tally()
+    total = Tally()
     began = time.monotonic()
-    told = 0.0
+    notices = 0.0
     print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
-    for part in _parts(start, episodes, workers, service):
-        whole.add(part)
-        for seed, what in part.failures.items():
-            print(f"seed {seed}: {what}", flush=True)
-        if until_violation and whole.failures:
+    for piece in _parts(start, episodes, workers, service):
+        total.add(piece)
+        for seed, failure in piece.failures.items():
+            print(f"seed {seed}: {failure}", flush=True)
+        if until_violation and total.failures:
             break
-        if time.monotonic() - told > 30:
-            told = time.monotonic()
-            rate = whole.episodes / (told - began)
+        if time.monotonic() - notices > 30:
+            notices = time.monotonic()
+            rate = total.episodes / (notices - began)
             print(
-                f"{whole.episodes} episodes, {rate:.1f} a second, {len(whole.failures)} violations",
+                f"{total.episodes} episodes, {rate:.1f} a second, {len(total.failures)} violations",
                 flush=True,
             )
     took = time.monotonic() - began
-    print(f"{took:.0f} s, {whole.episodes / took:.1f} episodes a second")
-    print(whole.report())
-    if whole.failures:
+    print(f"{took:.0f} s, {total.episodes / took:.1f} episodes a second")
+    print(total.report())
+    if total.failures:
         failures.write_text(
             "".join(
-                f"{seed}\t{what}\n" for seed, what in sorted(whole.failures.items())
+                f"{seed}\t{label}\n" for seed, label in sorted(total.failures.items())
             )
         )
         print(
             f"replay one with: python -m tests.simulation --trace --seed SEED (all are in {failures})"
         )
-    return whole
+    return total
 
 
 def _parts(
@@ -144,7 +147,7 @@ def _parts(
     context = multiprocessing.get_context("spawn")
     queue: multiprocessing.Queue[Tally | None] = context.Queue()
     seeds = [
-        range(start + place, start + episodes, workers) for place in range(workers)
+        range(start + index, start + episodes, workers) for index in range(workers)
     ]
     running = [
         context.Process(target=_work, args=(queue, own, service), daemon=True)
@@ -155,13 +158,13 @@ def _parts(
     at_work = workers
     while at_work:
         try:
-            part = queue.get(timeout=SILENCE_S)
+            piece = queue.get(timeout=SILENCE_S)
         except Empty:
             raise RuntimeError(f"no worker told anything for {SILENCE_S} s") from None
-        if part is None:
+        if piece is None:
             at_work -= 1
         else:
-            yield part
+            yield piece
     for worker in running:
         worker.join()
 
@@ -170,7 +173,7 @@ def _work(
     queue: multiprocessing.Queue[Tally | None], seeds: range, service: Service
 ) -> None:
     try:
-        for part in tally(seeds, service):
-            queue.put(part)
+        for piece in tally(seeds, service):
+            queue.put(piece)
     finally:
         queue.put(None)

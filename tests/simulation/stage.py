@@ -96,42 +96,42 @@ def stage() -> Iterator[Stage]:
     """Everything in its place until the end: no Prefect engine, one database, seeded
     ids, time as told.
     """
-    made = Stage()
+    built = Stage()
     with ExitStack() as stack:
         replace = partial(_replace, stack)
         replace(
-            "tasks.engine.retrying.FlowRunContext", SimpleNamespace(get=lambda: made)
+            "tasks.engine.retrying.FlowRunContext", SimpleNamespace(get=lambda: built)
         )
-        replace("prefect.Task.__call__", partialmethod(_in_tries, made))
+        replace("prefect.Task.__call__", partialmethod(_in_tries, built))
         replace(
             "connectors.ledger.transactions.open_engine",
-            lambda _url: made.database.engine,
+            lambda _url: built.database.engine,
         )
-        replace("connectors.ledger.send_log.os", _Files(made))
+        replace("connectors.ledger.send_log.os", _Files(built))
         replace(
             "connectors.ledger.send_log.uuid",
-            SimpleNamespace(uuid4=lambda: _seeded_uuid(made)),
+            SimpleNamespace(uuid4=lambda: _seeded_uuid(built)),
         )
         replace(
-            "sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made))
+            "sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, built))
         )
         for asking in ("flows.approval.request", "flows.batch.run"):
             replace(f"{asking}.is_deployed", in_the_ui.get)
-        replace("tasks.engine.resources.Ledger", partial(_ledger, made))
-        replace("tasks.engine.resources.XportcnClient", partial(_client, made))
-        replace("tasks.snapshot.write_orders", partial(_keep_orders, made))
+        replace("tasks.engine.resources.Ledger", partial(_ledger, built))
+        replace("tasks.engine.resources.XportcnClient", partial(_client, built))
+        replace("tasks.snapshot.write_orders", partial(_keep_orders, built))
         replace("tasks.snapshot.writing", lambda _root: nullcontext())
-        replace("tasks.snapshot.part_path", lambda *_: made.folder)  # is there
+        replace("tasks.snapshot.part_path", lambda *_: built.folder)  # is there
         thresholds = gc.get_threshold()
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         try:
-            yield made
+            yield built
         finally:
             gc.unfreeze()
             gc.set_threshold(*thresholds)
-            made.close()
+            built.close()
 
 
 def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
@@ -139,13 +139,13 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
 
 
 async def _in_tries(
-    task: prefect.Task[Any, Any], made: Stage, *quoted: Any, **named: Any
+    task: prefect.Task[Any, Any], built: Stage, *quoted: Any, **named: Any
 ) -> Any:
     """As Prefect would, without its engine: tries after tries in one process, with its
     delays.
     """
-    args = [one.unquote() for one in quoted]
-    kwargs = {name: one.unquote() for name, one in named.items()}
+    args = [item.unquote() for item in quoted]
+    kwargs = {name: item.unquote() for name, item in named.items()}
     if task.retries != RETRYING["retries"]:
         return await task.fn(*args, **kwargs)
     process = current()
@@ -155,25 +155,25 @@ async def _in_tries(
         try:
             return await task.fn(*args, **kwargs)
         except TryAgain as again:
-            made.on.note(f"{process.name} {task.fn.__name__} is tried again: {again}")
-            made.on.misfortune.count("task retries")
+            built.on.note(f"{process.name} {task.fn.__name__} is tried again: {again}")
+            built.on.misfortune.count("task retries")
         finally:
-            made.on.tried(process, task.fn.__name__, current_resources().in_hand)
+            built.on.tried(process, task.fn.__name__, current_resources().in_hand)
         await asyncio.sleep(DELAYS_S[min(number, len(DELAYS_S)) - 1])
     raise AssertionError("the last try never asks for another")
 
 
-def _seeded_uuid(made: Stage) -> UUID:
-    return UUID(int=made.on.ids.getrandbits(128))
+def _seeded_uuid(built: Stage) -> UUID:
+    return UUID(int=built.on.ids.getrandbits(128))
 
 
-def _seeded_bytes(made: Stage, size: int) -> bytes:
-    return made.on.ids.randbytes(size)
+def _seeded_bytes(built: Stage, size: int) -> bytes:
+    return built.on.ids.randbytes(size)
 
 
-def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
-    ledger = made.on.watched(
-        WatchedLedger(url, **{**options, "asks_first": made.on.asks_first})
+def _ledger(built: Stage, url: str, **options: Any) -> WatchedLedger:
+    ledger = built.on.watched(
+        WatchedLedger(url, **{**options, "asks_first": built.on.asks_first})
     )
     process = current()
     assert process is not None
@@ -182,10 +182,10 @@ def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
 
 
 def _client(
-    made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any
+    built: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any
 ) -> XportcnClient:
     """With a gate of its own: all processes share one event loop here."""
-    episode = made.on
+    episode = built.on
     process = current()
     assert process is not None
 
@@ -210,7 +210,7 @@ def _client(
 
 
 def _keep_orders(
-    made: Stage,
+    built: Stage,
     _root: Path,
     snapshot_id: str,
     days: Mapping[Any, Collection[str]],
@@ -218,12 +218,12 @@ def _keep_orders(
     written_at: datetime,
 ) -> None:
     boundary("snapshot")
-    parts = [part for refs in days.values() for part in parts_of(refs)]
-    for part in parts:
-        made.on.kept(part)
-    made.on.snapshots[snapshot_id] = (
+    pieces = [piece for refs in days.values() for piece in parts_of(refs)]
+    for piece in pieces:
+        built.on.kept(piece)
+    built.on.snapshots[snapshot_id] = (
         written_at,
-        [row for part in parts for row in part.get("orders", [])],
+        [row for piece in pieces for row in piece.get("orders", [])],
     )
     boundary("snapshot: the marks are left")
 

@@ -23,8 +23,8 @@ SOLD_OUT = Fault(Kind.OUT_OF_STOCK)
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 async def one_run(shop: Shop) -> None:
@@ -85,9 +85,9 @@ def test_the_others_are_created_once_the_first_is_read_back(
     assert {*shop.sent[:2]} == {"R-1:create", "R-4:create"}
     assert shop.sent.index("R-2:create") < shop.sent.index("R-1:book")
     assert shop.reads_between("R-1:create", "R-2:create")
-    known = Shop(made, *at, chunk_size=chunk_size).plays(without_canaries)
-    assert not known.reads_between("R-1:create", "R-2:create")
-    assert known.calls <= shop.calls <= known.calls + 3 * 2
+    expected = Shop(made, *at, chunk_size=chunk_size).plays(without_canaries)
+    assert not expected.reads_between("R-1:create", "R-2:create")
+    assert expected.calls <= shop.calls <= expected.calls + 3 * 2
 
 
 def test_a_canary_of_which_nobody_knows_keeps_its_marketplace_waiting(
@@ -115,9 +115,9 @@ def test_a_canary_of_which_nobody_knows_keeps_its_marketplace_waiting(
         await shop.later()
         await shop.start("source")
 
-    late = {Call.CREATE: [Fault(Kind.LATE_EFFECT, delay_s=300), None]}
+    delayed = {Call.CREATE: [Fault(Kind.LATE_EFFECT, delay_s=300), None]}
     shop = Shop(
-        made, *[Marketplace.POIZON] * 3, INTERNATIONAL, INTERNATIONAL, faults=late
+        made, *[Marketplace.POIZON] * 3, INTERNATIONAL, INTERNATIONAL, faults=delayed
     ).plays(script)
     assert set(shop.states.values()) == {"booked"}
     assert sorted(shop.ordered) == [f"R-{n}" for n in range(1, 6)]
@@ -134,11 +134,13 @@ def test_a_canary_whose_answer_was_cut_off_is_bought_by_later_runs(made: Stage) 
             await shop.start("source")
             await shop.later()
 
-    each = list(Marketplace)
-    faults = {Call.CREATE: [Fault(Kind.DROP_BEFORE)] * len(each)}
-    shop = Shop(made, *[one for one in each for _ in range(3)], faults=faults).plays(
-        script
-    )
+    marketplaces = list(Marketplace)
+    faults = {Call.CREATE: [Fault(Kind.DROP_BEFORE)] * len(marketplaces)}
+    shop = Shop(
+        made,
+        *[marketplace for marketplace in marketplaces for _ in range(3)],
+        faults=faults,
+    ).plays(script)
     assert {
         ref: state
         for ref, state in shop.states.items()

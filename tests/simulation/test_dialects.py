@@ -47,8 +47,8 @@ WITHOUT_A_KEY = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 class CutAfterCreating(Misfortune):
@@ -67,8 +67,8 @@ def after_a_lost_answer(
 ) -> tuple[int, str]:
     """How many orders there are after four runs, and where the order stands."""
     service = Service(dialects=(dialect,))
-    given = one_order(made, marketplace)
-    episode = Episode(seed=1, stage=made, given=given, speaks=service)
+    scenario = one_order(made, marketplace)
+    episode = Episode(seed=1, stage=made, given=scenario, speaks=service)
     episode.misfortune = CutAfterCreating()
 
     async def script() -> None:
@@ -131,12 +131,12 @@ def buying(
     assert scene.found == []
     orders = books(scene.sandbox, NO_QUERY, b"")["orders"]
     return [str(scene.database.orders()[f"R-{n}"].state) for n in (1, 2, 3)], sum(
-        one["paid_times"] for one in orders
+        order["paid_times"] for order in orders
     )
 
 
 async def say_it_is_ours(scene: Scene) -> None:
-    for marketplace in {one.marketplace for one in scene.scenario.requests}:
+    for marketplace in {request.marketplace for request in scene.scenario.requests}:
         answered(
             scene.ledger, marketplace, [Topic.REFERENCE, Topic.ALL_KNOWN], by="mei"
         )
@@ -175,9 +175,9 @@ def test_nothing_is_submitted_twice_where_paying_is_a_submission(made: Stage) ->
     """
     service = Service(dialects=("pay-is-submission",))
     assert {
-        seed: found
+        seed: findings
         for seed in SUBMISSIONS
-        if (found := play(seed, made, service).found)
+        if (findings := play(seed, made, service).found)
     } == {}
 
 
@@ -190,9 +190,9 @@ def test_a_booking_is_repeated_where_a_second_is_refused_and_no_order_travels_tw
     """
     service = Service(dialects=(dialect,))
     assert {
-        seed: found
+        seed: findings
         for seed in range(BOOKINGS)
-        if (found := play(seed, made, service).found)
+        if (findings := play(seed, made, service).found)
     } == {}
     scene = Scene(
         made,
@@ -214,7 +214,7 @@ def test_nothing_is_ordered_twice_in_any_dialect(
     """
     service = Service(dialects=(dialect,), marketplace=marketplace)
     assert {
-        seed: found
+        seed: findings
         for seed in range(EPISODES)
-        if (found := play(seed, made, service).found)
+        if (findings := play(seed, made, service).found)
     } == {}

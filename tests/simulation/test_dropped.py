@@ -17,8 +17,8 @@ from tests.simulation.stage import Stage, stage
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def standing(made: Stage, *then: Script | float) -> dict[str, str]:

@@ -17,8 +17,8 @@ from tests.simulation.stage import Stage, stage
 
 @pytest.fixture
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 class Hours(Journey):

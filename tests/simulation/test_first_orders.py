@@ -26,8 +26,8 @@ TAOBAO = Marketplace.TAOBAO
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def asking(
@@ -54,14 +54,14 @@ def confirming(otherwise: str = "") -> Script:
 
 def states(scene: Scene) -> list[str]:
     return [
-        str(scene.database.orders()[one.order_ref].state)
-        for one in scene.scenario.requests
+        str(scene.database.orders()[request.order_ref].state)
+        for request in scene.scenario.requests
     ]
 
 
 def paid(scene: Scene) -> int:
     return sum(
-        one["paid_times"] for one in books(scene.sandbox, NO_QUERY, b"")["orders"]
+        book["paid_times"] for book in books(scene.sandbox, NO_QUERY, b"")["orders"]
     )
 
 
@@ -93,8 +93,8 @@ def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) 
 
     scene = asking(made, die_then_buy)
     assert (states(scene)[1:], paid(scene)) == (["held", "held"], 1)
-    waits = [one for one in to_do(scene.ledger) if one.state == "question"]
-    assert [(one.order_ref, one.commands) for one in waits] == [
+    waits = [entry for entry in to_do(scene.ledger) if entry.state == "question"]
+    assert [(item.order_ref, item.commands) for item in waits] == [
         ("taobao", ["sourcing confirm taobao"])
     ]
     amount = scene.ledger.orders(["R-1"])["R-1"].paid
@@ -128,10 +128,10 @@ def test_an_account_that_bought_yesterday_without_asking_is_held_and_asked(
 @pytest.mark.endurance
 def test_two_runs_at_once_pay_one_order(made: Stage) -> None:
     async def twice(scene: Scene) -> None:
-        one = scene.start("source")
-        other = scene.start("source")
-        await one
-        await other
+        item = scene.start("source")
+        second = scene.start("source")
+        await item
+        await second
 
     scene = asking(made, twice)
     assert (paid(scene), states(scene).count("held")) == (1, 2)
@@ -176,10 +176,10 @@ def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_pa
     scene = Scene(made, TAOBAO)
     scene.run(steps(buy, 72 * HOUR_S, track)(scene))  # type: ignore[arg-type]
     order = scene.ledger.orders(["R-1"])["R-1"]
-    there = scene.world.addresses.default()
+    warehouse = scene.world.addresses.default()
     assert (
         order.warehouse
-        == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
+        == f"{warehouse.name}, {warehouse.province} {warehouse.city} {warehouse.district} {warehouse.address}"
     )
     assert order.booked_at is not None
     assert order.parcel_reported_at is not None

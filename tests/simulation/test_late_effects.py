@@ -26,7 +26,10 @@ MARKETPLACES = pytest.mark.parametrize(
     [
         TAOBAO,
         ALIBABA,
-        *(pytest.param(one, marks=pytest.mark.endurance) for one in OTHERS),
+        *(
+            pytest.param(marketplace, marks=pytest.mark.endurance)
+            for marketplace in OTHERS
+        ),
     ],
 )
 QUESTION = (
@@ -54,8 +57,8 @@ class OneFault(Misfortune):
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def late_episode(
@@ -77,11 +80,11 @@ def late_episode(
 
 def counts(episode: Episode) -> tuple[int, int, int]:
     """How many orders, payments and shipments the service has."""
-    kept = books(episode.sandbox, NO_QUERY, b"")
+    stored = books(episode.sandbox, NO_QUERY, b"")
     return (
-        sum(order["reference"] == "R-1" for order in kept["orders"]),
-        len(kept["payments"]),
-        len(kept["shipments"]),
+        sum(order["reference"] == "R-1" for order in stored["orders"]),
+        len(stored["payments"]),
+        len(stored["shipments"]),
     )
 
 
@@ -100,10 +103,10 @@ async def until_it_landed(
     effect lands.
     """
     await episode.start("source")
-    begun = episode.now()
+    started_at = episode.now()
     assert (state(episode), counts(episode)) == ("unknown", before)
     for pause_s in (0.0, delay_s - 0.7):
-        if episode.now() - begun + max(pause_s, 0) < delay_s - 0.6:
+        if episode.now() - started_at + max(pause_s, 0) < delay_s - 0.6:
             await asyncio.sleep(max(pause_s, 0))
             await episode.start("source")
             assert (state(episode), counts(episode)) == ("unknown", before)

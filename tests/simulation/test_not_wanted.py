@@ -42,8 +42,8 @@ REASONS = "/v2/taobao/order/refund/render"
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 async def ordered_alone(scene: Scene) -> None:
@@ -122,15 +122,15 @@ def test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone(
     made: Stage, taken_back: Script
 ) -> None:
     settings: dict[str, Any] = {"approval_limit_cny": "1000000"}
-    begun = (paid_alone, HOUR_S, taken_back, HOUR_S, night, HOUR_S, night)
-    assert left(made, *begun, **settings) == ("held", 1)
-    assert left(made, *begun, HOUR_S, buy, **settings) == ("booked", 1)
+    started = (paid_alone, HOUR_S, taken_back, HOUR_S, night, HOUR_S, night)
+    assert left(made, *started, **settings) == ("held", 1)
+    assert left(made, *started, HOUR_S, buy, **settings) == ("booked", 1)
 
 
 def test_an_order_that_was_cancelled_in_vain_and_is_paid_all_the_same_is_not_booked_by_a_night(
     made: Stage,
 ) -> None:
-    begun = (
+    started = (
         ordered_alone,
         cancel_in_vain,
         paid_by_a_person,
@@ -139,8 +139,8 @@ def test_an_order_that_was_cancelled_in_vain_and_is_paid_all_the_same_is_not_boo
         HOUR_S,
         night,
     )
-    assert left(made, *begun) == ("held", 1)
-    assert left(made, *begun, HOUR_S, buy) == ("booked", 1)
+    assert left(made, *started) == ("held", 1)
+    assert left(made, *started, HOUR_S, buy) == ("booked", 1)
 
 
 def test_nor_is_one_paid_whose_marketplace_has_no_cancelling(made: Stage) -> None:
@@ -188,8 +188,8 @@ def test_a_plan_is_approved_in_another_run_and_bought_once(made: Stage) -> None:
 def test_what_was_approved_by_a_run_that_died_is_bought_once_by_the_next(
     made: Stage, point: str
 ) -> None:
-    begun = (ASKED, dying(point), YES, 3 * HOUR_S)
-    assert left(made, *begun, finish) == ("booked", 1)
+    started = (ASKED, dying(point), YES, 3 * HOUR_S)
+    assert left(made, *started, finish) == ("booked", 1)
 
 
 def test_an_answer_that_never_arrived_leaves_the_question(made: Stage) -> None:
@@ -211,8 +211,8 @@ def test_a_plan_that_is_older_than_a_day_is_bought_for_what_was_approved_or_aske
     day_s = 25 * HOUR_S
     assert left(made, ASKED, day_s, YES) == ("booked", 1)
     assert left(made, ASKED, day_s, dearer, YES) == ("held", 0)
-    again = (ASKED, day_s, dearer, YES, show_again, YES)
-    assert left(made, *again) == ("booked", 1)
+    repeated = (ASKED, day_s, dearer, YES, show_again, YES)
+    assert left(made, *repeated) == ("booked", 1)
 
 
 async def dearer(scene: Scene) -> None:
@@ -284,11 +284,11 @@ def test_nor_ships_what_a_person_has_not_said_yes_to_shipping(
 
 def test_begun_orders_are_approved_in_another_run_as_well(made: Stage) -> None:
     """To be paid, or to be shipped; an old answer does neither."""
-    for begun in (ordered_alone, paid_alone):
-        asked = (begun, HOUR_S, decline, ASKED)
-        assert left(made, *asked, YES) == ("booked", 1)
-        paid = int(begun is paid_alone)
-        state, paid_times = left(made, *asked, cancel_in_vain, YES)
+    for started in (ordered_alone, paid_alone):
+        calls = (started, HOUR_S, decline, ASKED)
+        assert left(made, *calls, YES) == ("booked", 1)
+        paid = int(started is paid_alone)
+        state, paid_times = left(made, *calls, cancel_in_vain, YES)
         assert (state == "booked", paid_times) == (False, paid)
 
 
@@ -317,14 +317,14 @@ def test_nor_ships_what_was_refused_while_its_payment_was_pending(
 def test_a_night_leaves_a_question_as_it_is_and_shows_it(made: Stage) -> None:
     """The same link answers, night after night; only what is new is asked about too."""
     scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO, approval_limit_cny="1")
-    both = scene.scenario
+    scenario = scene.scenario
 
     async def script() -> None:
-        scene.scenario = replace(both, requests=both.requests[:1])
+        scene.scenario = replace(scenario, requests=scenario.requests[:1])
         for _ in range(2):
             await scene.buys(yes=None, ask=False, waits=True)
             await asyncio.sleep(HOUR_S)
-        scene.scenario = both
+        scene.scenario = scenario
         await scene.buys(yes=None, ask=False, waits=True)
         await answered("R-1", "R-2")(scene)
 
@@ -343,12 +343,12 @@ def test_what_a_corrected_file_changes_of_a_question_is_asked_about_and_the_rest
     made: Stage,
 ) -> None:
     scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO)
-    both = scene.scenario
+    scenario = scene.scenario
 
     async def script() -> None:
-        scene.scenario = replace(both, requests=both.requests[:1])
+        scene.scenario = replace(scenario, requests=scenario.requests[:1])
         await ASKED(scene)
-        scene.scenario = both
+        scene.scenario = scenario
         scene.wants(quantity=2)
         await scene.buys(yes=None, ask=False, waits=True)
 
@@ -371,12 +371,12 @@ def test_what_was_not_declined_is_bought_beforehand_beside_it(
     other.
     """
     scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO)
-    both = scene.scenario
+    scenario = scene.scenario
 
     async def script() -> None:
-        scene.scenario = replace(both, requests=both.requests[:1])
+        scene.scenario = replace(scenario, requests=scenario.requests[:1])
         await decline(scene)
-        scene.scenario = both
+        scene.scenario = scenario
         await unattended(scene, budget)
 
     scene.run(script())
@@ -412,13 +412,16 @@ def test_a_corrected_file_for_what_was_declined_waits_for_a_yes(
 
     async def correct(scene: Scene) -> None:
         requests = (
-            replace(one, lines=tuple(replace(line, quantity=2) for line in one.lines))
-            for one in both.requests
+            replace(
+                request,
+                lines=tuple(replace(line, quantity=2) for line in request.lines),
+            )
+            for request in scenario.requests
         )
-        scene.scenario = replace(both, requests=tuple(requests))
+        scene.scenario = replace(scenario, requests=tuple(requests))
 
     scene = Scene(made, Marketplace.TAOBAO)
-    both = scene.scenario
+    scenario = scene.scenario
     scene.run(steps(no, correct, unattended, HOUR_S, unattended)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     [order] = scene.database.orders().values()

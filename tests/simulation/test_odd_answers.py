@@ -26,8 +26,8 @@ BOOK = "/open/pp/logistics/orderBookingFreight"
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def night(
@@ -39,13 +39,15 @@ def night(
     scene = Scene(made, at)
     scene.run(steps(telling(*odd), buy, DAY_S, telling(), *[buy] * (nights - 1))(scene))  # type: ignore[arg-type]
     assert scene.found == []
-    stands = [
-        str(scene.database.orders()[one.order_ref].state)
-        for one in scene.scenario.requests
+    state = [
+        str(scene.database.orders()[request.order_ref].state)
+        for request in scene.scenario.requests
     ]
     return (
-        stands,
-        sum(one["paid_times"] for one in books(scene.sandbox, NO_QUERY, b"")["orders"]),
+        state,
+        sum(
+            book["paid_times"] for book in books(scene.sandbox, NO_QUERY, b"")["orders"]
+        ),
         scene.reasons,
     )
 
@@ -108,8 +110,8 @@ def test_such_a_preview_is_asked_once_a_pass_and_keeps_no_other_order_waiting(
     scene = Scene(made, at, at, at)
     scene.run(steps(telling(odd), buy)(scene))  # type: ignore[arg-type]
     assert [
-        str(scene.database.orders()[one.order_ref].state)
-        for one in scene.scenario.requests
+        str(scene.database.orders()[request.order_ref].state)
+        for request in scene.scenario.requests
     ] == ["planned"] * 3
     assert scene.service.odd[odd] - 3 == 2 * 3
 
@@ -174,8 +176,8 @@ def test_an_order_of_a_colleague_that_does_not_fit_stops_no_buying(
     scene.run(script())
     assert scene.found == []
     assert [
-        str(scene.database.orders()[one.order_ref].state)
-        for one in scene.scenario.requests
+        str(scene.database.orders()[request.order_ref].state)
+        for request in scene.scenario.requests
     ] == ["booked"] * 2
 
 

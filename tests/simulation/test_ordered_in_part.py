@@ -18,8 +18,8 @@ from tests.simulation.stage import Stage, stage
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 @pytest.mark.parametrize("kind", [Kind.PART_FAILS, Kind.PART_UNSAID])

@@ -34,8 +34,8 @@ for.
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 def scene_of(made: Stage, *ranks: Rank) -> tuple[Scene, str]:
@@ -101,7 +101,9 @@ def test_after_the_approval_no_spare_offer_is_taken(made: Stage) -> None:
     scene, approved = scene_of(made, [None], [GONE])
 
     item = next(
-        one for one in scene.world.catalogue.shelf("taobao").items if one.id == approved
+        item
+        for item in scene.world.catalogue.shelf("taobao").items
+        if item.id == approved
     )
     try:
         scene.run(scene.buys(yes=lambda: setattr(item, "offline", True)))
@@ -158,16 +160,16 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(
 ) -> None:
     """One list to fill in; filled in and run again, all are bought, nothing twice."""
     orders = 50
-    lacking = 2
+    missing = 2
     scene = Scene(made)
     line = scene.scenario.requests[0].lines[0]
     rows = [
-        f"S-{n},{'NEW' if n < lacking else 'FERN'}-{n % 7},1,{BUYER}"
+        f"S-{n},{'NEW' if n < missing else 'FERN'}-{n % 7},1,{BUYER}"
         for n in range(orders)
     ]
     text = "\n".join([HEADER, *rows])
     entry = {"marketplace": "taobao", "item": line.item, "sku": line.sku}
-    known = [{"own_sku": f"FERN-{n}", **entry} for n in range(7)]
+    expected = [{"own_sku": f"FERN-{n}", **entry} for n in range(7)]
     refs = [f"S-{n}" for n in range(orders)]
     lists = list[list[dict[str, str]]]()
 
@@ -180,24 +182,24 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(
         held = scene.ledger.orders(refs)
         lists.append(
             missing_entries(
-                (ref, one.why.facts["own_skus"])
-                for ref, one in held.items()
-                if one.why and one.state == "held"
+                (ref, order.why.facts["own_skus"])
+                for ref, order in held.items()
+                if order.why and order.state == "held"
             )
         )
 
     async def twice() -> None:
-        await run(known)
-        assert creates(scene) == orders - lacking
+        await run(expected)
+        assert creates(scene) == orders - missing
         filled_in = [row | entry for row in lists[0]]
-        await run([*known, *filled_in])
-        await run([*known, *filled_in])
+        await run([*expected, *filled_in])
+        await run([*expected, *filled_in])
 
     scene.run(twice())
-    assert [len(one) for one in lists] == [min(lacking, 7), 0, 0]
+    assert [len(row) for row in lists] == [min(missing, 7), 0, 0]
     bought = books(scene.sandbox, NO_QUERY, b"")["orders"]
-    assert len(bought) == len({one["reference"] for one in bought}) == orders
-    assert {one["paid_times"] for one in bought} == {1}
-    assert Counter(str(one.state) for one in scene.ledger.orders(refs).values()) == {
-        "booked": orders
-    }
+    assert len(bought) == len({item["reference"] for item in bought}) == orders
+    assert {item["paid_times"] for item in bought} == {1}
+    assert Counter(
+        str(order.state) for order in scene.ledger.orders(refs).values()
+    ) == {"booked": orders}

@@ -25,8 +25,8 @@ LATE = {Call.PAY: [Fault(Kind.LATE_EFFECT, delay_s=600)]}
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 class PutBack(Shop):
@@ -79,13 +79,15 @@ class PutBack(Shop):
     @property
     def counted(self) -> tuple[int, int]:
         """How often the first order was paid and booked, by the sandbox's books."""
-        told = books(self.sandbox, NO_QUERY, b"")
+        notices = books(self.sandbox, NO_QUERY, b"")
         (order_id,) = [
-            order["order_id"] for order in told["orders"] if order["reference"] == "R-1"
+            order["order_id"]
+            for order in notices["orders"]
+            if order["reference"] == "R-1"
         ]
         return (
-            sum(one["order_id"] == order_id for one in told["payments"]),
-            sum(one["tmall_order_id"] == order_id for one in told["shipments"]),
+            sum(item["order_id"] == order_id for item in notices["payments"]),
+            sum(item["tmall_order_id"] == order_id for item in notices["shipments"]),
         )
 
 
@@ -118,10 +120,10 @@ def test_a_run_with_patience_waits_until_it_may_buy(made: Stage) -> None:
 
     async def script(shop: PutBack) -> None:
         await shop.is_put_back()
-        begun = shop.clock()
+        moment = shop.clock()
         sent = len(shop.sent)
         await shop.start("source")
-        assert (shop.clock() - begun, len(shop.sent)) >= (
+        assert (shop.clock() - moment, len(shop.sent)) >= (
             shop.scenario.settings.listed_within,
             sent,
         )

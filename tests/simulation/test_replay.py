@@ -24,13 +24,13 @@ def test_the_same_seed_gives_the_same_trace_in_another_process() -> None:
         "--seed",
         ROUGH_SEED,
     ]
-    both = [
+    popens = [
         subprocess.Popen(
             command, cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True
         )
         for _ in "12"
     ]
-    first, again = [process.communicate()[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert first == again
+    first, repeated = [process.communicate()[0] for process in popens]
+    assert [process.returncode for process in popens] == [0, 0]
+    assert first == repeated
     assert len(first.splitlines()) > 20

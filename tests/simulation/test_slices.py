@@ -21,8 +21,8 @@ IN_ENDURANCE = [pytest.param(seeds, marks=pytest.mark.endurance) for seeds in SL
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,6 @@ def test_nothing_happens_twice_and_everything_is_explained(
     """No promise is broken at any moment, and in the calm every order ends final or
     with its question.
     """
-    assert {seed: found for seed in seeds if (found := play(seed, made).found)} == {}
+    assert {
+        seed: findings for seed in seeds if (findings := play(seed, made).found)
+    } == {}

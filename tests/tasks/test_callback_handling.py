@@ -105,7 +105,9 @@ async def heard(resources: Resources, *bodies: bytes) -> set[str | None]:
 
 
 def told(resources: Resources) -> list[str]:
-    return [f"{one.subject}. {one.body}" for one in newly_told(resources.ledger)]
+    return [
+        f"{message.subject}. {message.body}" for message in newly_told(resources.ledger)
+    ]
 
 
 async def test_a_true_message_moves_an_order_by_what_is_read(
@@ -238,18 +240,18 @@ async def test_a_held_price_that_moves_on_is_told_and_one_that_came_down_holds_n
     nothing is paid here.
     """
     ordered(resources, "B-1", "71")
-    seen = []
+    observed = []
     messages = list[str]()
     for at, price in enumerate((1200, 1300, 1000)):
         channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(price))
         await heard(
             resources, posted("71", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY", at=at)
         )
-        seen.append(
+        observed.append(
             (state(resources), resources.ledger.orders(["B-1"])["B-1"].reason[:41])
         )
         messages += told(resources)
-    assert seen == [
+    assert observed == [
         ("held", "the price rose after ordering: 12.00 CNY,"),
         ("held", "the price rose after ordering: 13.00 CNY,"),
         ("ordered", "its price is within what was approved aga"),
@@ -272,8 +274,10 @@ async def test_what_is_held_for_another_reason_stays_held(
     ]
     resources.ledger.change(
         [
-            OrderChange(order_ref=ref, state=OrderState.HELD, why=in_these_words(why))
-            for ref, why in held
+            OrderChange(
+                order_ref=ref, state=OrderState.HELD, why=in_these_words(reason)
+            )
+            for ref, reason in held
         ]
     )
     channel.show("71", ServiceStatus.UNPAID, reference="B-1", total=Money(1000))
@@ -282,8 +286,8 @@ async def test_what_is_held_for_another_reason_stays_held(
     channel.away = False
     await heard(resources, posted("71", at=2))
     assert [
-        (one.state, one.reason)
-        for one in resources.ledger.orders(["B-1", "B-2"]).values()
+        (order.state, order.reason)
+        for order in resources.ledger.orders(["B-1", "B-2"]).values()
     ] == [(OrderState.HELD, reason) for _, reason in held]
 
 

@@ -61,7 +61,7 @@ class Shop:
         ]
         return Hits(
             total=len(ids),
-            offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)),
+            offers=cast(Any, tuple(SimpleNamespace(item_id=text) for text in page)),
         )
 
     async def offer(self, item_id: str) -> Any:

@@ -88,21 +88,23 @@ class FakeAfterSale:
         self._service = service
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown: dict[str, Any] = {
+        listing: dict[str, Any] = {
             "state": RefundState.ASKED,
             "asked": Money(100),
             "refunded": NOTHING,
         }
-        return ServiceRefund(refund_id=refund_id, **shown | self._service.refund)
+        return ServiceRefund(refund_id=refund_id, **listing | self._service.refund)
 
 
-def _refund_shows(**shown: Any) -> Callable[[FakeService], None]:
-    return lambda service: service.refund.update(shown)
+def _refund_shows(**listing: Any) -> Callable[[FakeService], None]:
+    return lambda service: service.refund.update(listing)
 
 
-def _order_shows(status: ServiceStatus, **shown: Any) -> Callable[[FakeService], None]:
+def _order_shows(
+    status: ServiceStatus, **listing: Any
+) -> Callable[[FakeService], None]:
     return lambda service: service.show(
-        f"id-{service.now}", status, reference=service.now, **shown
+        f"id-{service.now}", status, reference=service.now, **listing
     )
 
 
@@ -236,27 +238,31 @@ class World:
 def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Claim:
     """The order in its state, and the effect claimed by a run that will die."""
     put_approved(run.ledger, planned(ref, 100))
-    known: dict[str, Any] = {}
+    expected: dict[str, Any] = {}
     if case.state not in (O.PLANNED, O.HELD):
-        known = {"order_id": f"id-{ref}", "ordered_at": run.clock()}
+        expected = {"order_id": f"id-{ref}", "ordered_at": run.clock()}
     if case.state not in (O.PLANNED, O.HELD, O.ORDERED):
-        known["paid_minor"] = 100
-    run.ledger.change([OrderChange(order_ref=ref, state=O.HELD, writes=Columns(known))])
-    way = [O.PAID, O.REFUNDING] if case.state is O.REFUNDING else [case.state]
-    run.ledger.change([OrderChange(order_ref=ref, state=state) for state in way])
+        expected["paid_minor"] = 100
+    run.ledger.change(
+        [OrderChange(order_ref=ref, state=O.HELD, writes=Columns(expected))]
+    )
+    order_states = [O.PAID, O.REFUNDING] if case.state is O.REFUNDING else [case.state]
+    run.ledger.change(
+        [OrderChange(order_ref=ref, state=state) for state in order_states]
+    )
     if case.refund:
         refund_id = case.refund.refund_id and f"R-{ref}"
         run.ledger.refunds.put(
             replace(case.refund, key=f"{ref}:all.1", order_ref=ref, refund_id=refund_id)
         )
     amount = Money(100, "USD" if kind is Book else "CNY")
-    part = case.part
+    piece = case.part
     intent = Intent(
         order_ref=ref,
         action=kind.action,
         amount=amount,
         request_hash=case.request_hash,
-        part=part,
+        part=piece,
     )
     return run.ledger.claim([intent], lease=run.lease).won[ref].claim
 
@@ -374,7 +380,7 @@ API = Path(__file__).parents[2] / "connectors" / "xportcn" / "operations"
 
 def _declared_effect_calls() -> dict[str, str]:
     """The name of the action of each `module.NAME` that is declared as an effect."""
-    found = {}
+    findings = {}
     for file in API.glob("*.py"):
         for node in ast.parse(file.read_text()).body:
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
@@ -384,10 +390,10 @@ def _declared_effect_calls() -> dict[str, str]:
                 and node.value.func.attr == "sends"
             ):
                 action = ast.unparse(node.value.args[2])
-                found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = (
+                findings[f"{file.stem}.{ast.unparse(node.targets[0])}"] = (
                     action.removeprefix("Action.")
                 )
-    return found
+    return findings
 
 
 def _used(calls: Collection[str]) -> set[str]:

@@ -37,10 +37,10 @@ from tests.tasks.three_orders import (
 def costs(
     tables: CostTables, books: Books = EUR, timezone: str = "UTC"
 ) -> pd.DataFrame:
-    found: pd.DataFrame = costs_in(tables, books, timezone).to_pandas(
+    frame: pd.DataFrame = costs_in(tables, books, timezone).to_pandas(
         types_mapper=pd.ArrowDtype
     )
-    return found
+    return frame
 
 
 def column(found: pd.DataFrame, name: str) -> dict[tuple[str, int], Any]:
@@ -68,17 +68,17 @@ def problems(found: pd.DataFrame) -> dict[str, str | None]:
 
 
 def test_three_orders_agree_with_the_hand_to_the_fen_and_cent() -> None:
-    found = costs(three_orders())
+    frame = costs(three_orders())
 
-    assert amounts(found, "{}_minor") == IN_FEN_AND_CENTS
-    assert amounts(found, "landed_{}_minor") == LANDED
-    assert column(found, "landed_minor") == SUMS
+    assert amounts(frame, "{}_minor") == IN_FEN_AND_CENTS
+    assert amounts(frame, "landed_{}_minor") == LANDED
+    assert column(frame, "landed_minor") == SUMS
 
 
 def test_a_row_is_this_to_the_last_column() -> None:
-    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")]))
+    frame = costs(three_orders(orders=[order("B-1", 5100, "S-3")]))
 
-    assert found.iloc[0].to_dict() == {
+    assert frame.iloc[0].to_dict() == {
         "order_ref": "B-1",
         "line_no": 1,
         "marketplace": "big_major",
@@ -120,34 +120,34 @@ def test_a_row_is_this_to_the_last_column() -> None:
     "tables", [three_orders(), three_orders(**{name: [] for name in ROWS})]
 )
 def test_ids_are_text_amounts_int64_and_gaps_stay_gaps(tables: CostTables) -> None:
-    found = costs(tables, Books("", Rates()))
+    frame = costs(tables, Books("", Rates()))
 
-    types = {name: str(kind) for name, kind in found.dtypes.items()}
+    types = {name: str(kind) for name, kind in frame.dtypes.items()}
     assert types == {
         field.name: "int64[pyarrow]"
         if str(field.type) == "int64"
         else "string[pyarrow]"
         for field in SCHEMA
     }
-    assert list(found) == [
+    assert list(frame) == [
         name
         for name in LANDED_COSTS.schema.names
         if name not in ("snapshot_id", "snapshot_at")
     ]
-    assert found["landed_minor"].isna().all()
-    assert found["goods_minor"].sum() == (14_000 if len(found) else 0)
+    assert frame["landed_minor"].isna().all()
+    assert frame["goods_minor"].sum() == (14_000 if len(frame) else 0)
 
 
 def test_days_are_the_merchants_and_a_rate_of_a_later_day_never_counts() -> None:
     later = [replace(rate, on=date(2026, 11, 3), source="later") for rate in RATES]
-    found = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "UTC")
+    frame = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "UTC")
     in_berlin = costs(
         three_orders(), Books("EUR", Rates([*RATES, *later])), "Europe/Berlin"
     )
 
-    assert set(found["paid_on"]) == {"2026-11-02"}
-    assert set(found["rate_source"]) == {"ECB"}
-    assert set(found["freight_rate_source"]) == {"later"}  # booked on the 3rd
+    assert set(frame["paid_on"]) == {"2026-11-02"}
+    assert set(frame["rate_source"]) == {"ECB"}
+    assert set(frame["freight_rate_source"]) == {"later"}  # booked on the 3rd
     assert set(in_berlin["paid_on"]) == {"2026-11-03"}
     assert set(in_berlin["rate_source"]) == {"later"}
 
@@ -162,51 +162,51 @@ ONE_LINE_EACH: dict[str, Any] = {
 
 def test_freight_is_split_by_the_value_of_all_that_travels_together() -> None:
     """20.01 USD over two orders, of 10 and of 30 yuan."""
-    found = costs(three_orders(**ONE_LINE_EACH))
-    assert list(found["freight_minor"]) == [500, 1501]
+    frame = costs(three_orders(**ONE_LINE_EACH))
+    assert list(frame["freight_minor"]) == [500, 1501]
 
 
 def test_a_line_that_came_broken_pays_its_freight() -> None:
     """Its money came back and its goods did not: they travelled all the same."""
-    found = costs(
+    frame = costs(
         three_orders(
             orders=[order("B-1", 5100, "S-3", state="delivered")],
             refunds=[refund("B-1", 3061, "2")],
         )
     )
-    assert found["freight_minor"].tolist() == [200, 300]
+    assert frame["freight_minor"].tolist() == [200, 300]
 
 
 def test_without_the_bookings_fee_the_price_of_the_chosen_service_counts() -> None:
-    found = costs(
+    frame = costs(
         three_orders(
             orders=[order("B-1", 5100, "S-3", 555)],
             shipments=[shipment("B-1", "S-3", None)],
         )
     )
 
-    assert found["freight_minor"].tolist() == [222, 333]
+    assert frame["freight_minor"].tolist() == [222, 333]
 
 
 def test_without_a_quote_what_was_paid_beside_the_lines_is_a_surcharge() -> None:
-    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")], quotes=[]))
+    frame = costs(three_orders(orders=[order("B-1", 5100, "S-3")], quotes=[]))
 
-    assert found["postage_minor"].tolist() == [0, 0]
-    assert found["surcharge_minor"].tolist() == [40, 60]
+    assert frame["postage_minor"].tolist() == [0, 0]
+    assert frame["surcharge_minor"].tolist() == [40, 60]
 
 
 def test_a_discount_in_the_goods_is_named() -> None:
     """The lines come to 50.00, the quote's goods to 48.00; then it became 1.00
     dearer.
     """
-    found = costs(
+    frame = costs(
         three_orders(
             orders=[order("B-1", 5000, "S-3")], quotes=[quote("B-1", 4800, 100, 4900)]
         )
     )
 
-    assert found["discount_minor"].tolist() == [80, 120]
-    assert found["surcharge_minor"].tolist() == [40, 60]
+    assert frame["discount_minor"].tolist() == [80, 120]
+    assert frame["surcharge_minor"].tolist() == [40, 60]
 
 
 @pytest.mark.parametrize(
@@ -232,10 +232,10 @@ def test_a_discount_in_the_goods_is_named() -> None:
 def test_what_came_back_is_taken_off_the_lines_that_it_is_for(
     refunds: list[dict[str, Any]], back: list[int]
 ) -> None:
-    found = costs(three_orders(orders=[order("A-1", 3588, "S-1")], refunds=refunds))
+    frame = costs(three_orders(orders=[order("A-1", 3588, "S-1")], refunds=refunds))
 
-    assert found["refunded_minor"].tolist() == back
-    assert (found["landed_minor"] >= found["landed_freight_minor"]).all()
+    assert frame["refunded_minor"].tolist() == back
+    assert (frame["landed_minor"] >= frame["landed_freight_minor"]).all()
 
 
 def test_in_the_currency_of_the_goods_no_rate_is_needed_for_them() -> None:
@@ -250,12 +250,12 @@ def test_in_the_currency_of_the_goods_no_rate_is_needed_for_them() -> None:
             )
         ]
     )
-    found = costs(three_orders(orders=[order("A-2", 5800, "S-2")]), Books("CNY", rates))
+    frame = costs(three_orders(orders=[order("A-2", 5800, "S-2")]), Books("CNY", rates))
 
-    assert found["landed_goods_minor"].tolist() == [6000]
-    assert found["landed_minor"].tolist() == [4800 + 5687]  # 8.01 x 7.1 = 56.871
-    assert found["rate"].isna().all()
-    assert found["freight_rate"].tolist() == ["7.1"]
+    assert frame["landed_goods_minor"].tolist() == [6000]
+    assert frame["landed_minor"].tolist() == [4800 + 5687]  # 8.01 x 7.1 = 56.871
+    assert frame["rate"].isna().all()
+    assert frame["freight_rate"].tolist() == ["7.1"]
 
 
 @pytest.mark.parametrize(
@@ -278,12 +278,12 @@ def test_currencies_with_none_and_three_minor_digits_add_up_too(
         ]
     )
     nothing = [shipment("B-1", "S-3", 0, currency="CNY")]
-    found = costs(
+    frame = costs(
         three_orders(orders=[order("B-1", 5100, "S-3")], shipments=nothing),
         Books(currency, rates),
     )
 
-    assert found["landed_minor"].tolist() == landed
+    assert frame["landed_minor"].tolist() == landed
 
 
 def test_a_line_beyond_those_of_its_order_is_no_part_of_what_was_paid() -> None:
@@ -295,14 +295,14 @@ def test_a_line_beyond_those_of_its_order_is_no_part_of_what_was_paid() -> None:
         for number, amount in ((1, 5000), (2, 9000))
     ]
     merged = [order("B-1", 5000, "S-3", line_count=1)]
-    found = costs(
+    frame = costs(
         three_orders(
             orders=merged, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]
         ),
         EUR,
     )
 
-    assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
+    assert frame[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
 
 
 def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
@@ -313,14 +313,14 @@ def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
         line("B-1", 1, 5000, batch_id="autumn"),
         line("B-1", 2, 9000, batch_id="refused"),
     ]
-    found = costs(
+    frame = costs(
         three_orders(
             orders=B_1, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]
         ),
         EUR,
     )
 
-    assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
+    assert frame[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
 
 
 CLOSED = "the marketplace closed it, and whether its money came back is not known"
@@ -356,11 +356,11 @@ B_1 = [order("B-1", 5100, "S-3")]
 def test_what_is_not_known_is_said_and_no_sum_is_made(
     changed: dict[str, Any], books: Books, said: str
 ) -> None:
-    found = costs(three_orders(**{"orders": B_1, **changed}), books)
+    frame = costs(three_orders(**{"orders": B_1, **changed}), books)
 
-    assert said in str(found["problem"][0])
+    assert said in str(frame["problem"][0])
     assert (
-        found[[name for name in SCHEMA.names if re.fullmatch("landed_.*minor", name)]]
+        frame[[name for name in SCHEMA.names if re.fullmatch("landed_.*minor", name)]]
         .isna()
         .all()
         .all()
@@ -372,28 +372,28 @@ def test_a_problem_of_the_parcel_is_one_of_every_order_in_it_and_of_no_other() -
         shipment("A-1", "S-1", 1200, "FAR1"),
         shipment("A-2", "S-2", 801, "FAR1", currency="EUR"),
     ]
-    found = costs(three_orders(shipments=[*mixed, shipment("B-1", "S-3", 500)]))
+    frame = costs(three_orders(shipments=[*mixed, shipment("B-1", "S-3", 500)]))
 
-    why = "the freight of its parcel was paid in EUR, USD"
-    assert problems(found) == {"A-1": why, "A-2": why, "B-1": None}
+    reason = "the freight of its parcel was paid in EUR, USD"
+    assert problems(frame) == {"A-1": reason, "A-2": reason, "B-1": None}
 
 
 def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
-    gone = order("B-1", 5100, None, state="refunded")
-    found = costs(three_orders(orders=[gone], refunds=[refund("B-1", 5100)]))
+    removed = order("B-1", 5100, None, state="refunded")
+    frame = costs(three_orders(orders=[removed], refunds=[refund("B-1", 5100)]))
 
-    assert found["landed_minor"].tolist() == [0, 0]
-    assert problems(found) == {"B-1": None}
+    assert frame["landed_minor"].tolist() == [0, 0]
+    assert problems(frame) == {"B-1": None}
 
 
 def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
     closed = order(
         "B-1", 5100, None, state="cancelled", reason_code="paid_before_closed"
     )
-    found = costs(three_orders(orders=[closed], refunds=[refund("B-1", 5100)]))
+    frame = costs(three_orders(orders=[closed], refunds=[refund("B-1", 5100)]))
 
-    assert found["landed_minor"].tolist() == [0, 0]
-    assert problems(found) == {"B-1": None}
+    assert frame["landed_minor"].tolist() == [0, 0]
+    assert problems(frame) == {"B-1": None}
 
 
 def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
@@ -404,11 +404,11 @@ def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
     """
     answered = order("B-1", 5100, None, state="held", reason_code="rest_is_lost")
     for back, lost in ([refund("B-1", 5000)], 13), ([], 655):  # EUR cents
-        found = costs(three_orders(orders=[answered], refunds=back))
-        assert (sum(found["landed_minor"]), problems(found)) == (lost, {"B-1": None})
-    other = {**answered, "reason_code": "answered"}
+        frame = costs(three_orders(orders=[answered], refunds=back))
+        assert (sum(frame["landed_minor"]), problems(frame)) == (lost, {"B-1": None})
+    second = {**answered, "reason_code": "answered"}
     assert problems(
-        costs(three_orders(orders=[other], refunds=[refund("B-1", 5000)]))
+        costs(three_orders(orders=[second], refunds=[refund("B-1", 5000)]))
     ) == {"B-1": "shipping is not booked yet, so what it costs is not known"}
 
 
@@ -421,10 +421,10 @@ def test_orders_share_a_parcel_also_through_a_third() -> None:
     ]
     orders = [*ROWS["orders"][:2], order("C-9", 7000, "S-9")]
     lines = [line("A-1", 1, 3000), line("A-2", 1, 6000), line("C-9", 1, 1000)]
-    found = costs(
+    frame = costs(
         three_orders(orders=orders, order_lines=lines, shipments=joined, quotes=[])
     )
-    assert column(found, "freight_minor") == {
+    assert column(frame, "freight_minor") == {
         ("A-1", 1): 300,
         ("A-2", 1): 600,
         ("C-9", 1): 100,

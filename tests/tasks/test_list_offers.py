@@ -32,9 +32,10 @@ class RefusingShop:
         if filters.page >= self.ends:
             raise Refused("page out of range")
         ids = ITEMS[2 * filters.page - 2 : 2 * filters.page]
-        found = tuple(SimpleNamespace(item_id=one) for one in ids)
+        result = tuple(SimpleNamespace(item_id=text) for text in ids)
         return Hits(
-            total=len(ids) if self.counts_pages else len(ITEMS), offers=cast(Any, found)
+            total=len(ids) if self.counts_pages else len(ITEMS),
+            offers=cast(Any, result),
         )
 
 

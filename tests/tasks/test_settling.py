@@ -146,7 +146,7 @@ async def test_a_refund_that_ended_meanwhile_is_not_undone(
         orders = read(refs)
         moves = (OrderState.REFUNDING, OrderState.REFUNDED)
         resources.ledger.change(
-            [OrderChange(order_ref="C-1", state=one) for one in moves]
+            [OrderChange(order_ref="C-1", state=move) for move in moves]
         )
         return orders
 
@@ -162,7 +162,7 @@ async def test_a_service_that_is_silent_is_asked_once(
     """About the others the same words stand: waiting for each would take longer than a
     lease.
     """
-    asked = []
+    calls = []
     for number in range(3):
         put_rows(
             resources.ledger,
@@ -193,13 +193,13 @@ async def test_a_service_that_is_silent_is_asked_once(
     clock.advance(timedelta(days=1).total_seconds())
 
     async def read(refund_id: str) -> None:
-        asked.append(refund_id)
+        calls.append(refund_id)
         raise Unanswered("no answer")
 
     cast(Any, next_run.offerings[M].after_sale).read = read
     await settle_open(next_run, ["C-0", "C-1", "C-2"])
-    assert asked == ["R0"]
-    assert {one.status for one in next_run.ledger.effects_of(["C-0", "C-2"])} == {
+    assert calls == ["R0"]
+    assert {effect.status for effect in next_run.ledger.effects_of(["C-0", "C-2"])} == {
         EffectStatus.UNKNOWN
     }
 
@@ -214,11 +214,13 @@ def test_a_number_that_lost_or_got_zeros_is_no_new_order(resources: Resources) -
         resources.ledger,
         [planned(ref).request for ref in ("123", "0124", "125", "1230", "A-123")],
     )
-    assert {ref: str(why).partition(" (")[0] for ref, why in work.taken.items()} == {
+    assert {
+        ref: str(reason).partition(" (")[0] for ref, reason in work.taken.items()
+    } == {
         "123": "000123 already stands for an order with other contents",
         "0124": "124 already stands for an order with other contents",
     }
-    assert [one.order_ref for one in work.to_plan] == ["125", "1230", "A-123"]
+    assert [request.order_ref for request in work.to_plan] == ["125", "1230", "A-123"]
 
 
 def test_an_order_that_a_spreadsheet_renamed_is_not_bought_under_its_other_name(
@@ -243,12 +245,16 @@ def test_an_order_that_a_spreadsheet_renamed_is_not_bought_under_its_other_name(
         "Dec-2026",
     ]
     work = sort_requests(resources.ledger, [planned(ref).request for ref in refs])
-    assert {ref: why.facts["order_ref"] for ref, why in work.taken.items()} == {
+    assert {ref: reason.facts["order_ref"] for ref, reason in work.taken.items()} == {
         "3-11": "11-Mar",
         "03-11": "11-Mar",
         "12.03.2026": "2026-03-12",
         "123-b": "000123-b",
         "000777": "777",
     }
-    assert [one.order_ref for one in work.to_plan] == ["123", "3-12", "Dec-2026"]
+    assert [request.order_ref for request in work.to_plan] == [
+        "123",
+        "3-12",
+        "Dec-2026",
+    ]
     assert work.under_way == ["11-Mar"]

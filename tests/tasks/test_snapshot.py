@@ -125,19 +125,19 @@ async def test_payments_all_the_while_end_in_the_tables(
     """
     refs = [f"B-{number}" for number in range(60)]
     planned(resources, *refs)
-    begun = Event()
+    event = Event()
 
     def paying() -> None:
         for ref in refs:
             pay(next_run, ref, 10)
-            begun.set()
+            event.set()
 
-    other = Thread(target=paying)
-    other.start()
-    begun.wait()
-    while other.is_alive():
+    thread = Thread(target=paying)
+    thread.start()
+    event.wait()
+    while thread.is_alive():
         await write_tables(resources, "night")
-    other.join()
+    thread.join()
     await write_tables(resources, "night")
     assert sql(root, PAID).rows == ((600, 60),)
 
@@ -193,8 +193,8 @@ async def test_a_dry_run_is_in_the_history_alone(
     planned(resources, "B-1")
     (order,) = resources.ledger.each_order(["B-1"])
     assert await snapshot_plan(resources, "night", [order.plan])
-    told = "select order_ref, batch_id from requests_history"
-    assert sql(root, told).rows == (("B-1", "night"),)
+    message = "select order_ref, batch_id from requests_history"
+    assert sql(root, message).rows == (("B-1", "night"),)
     assert sql(root, "select count(*) from requests").rows == ((0,),)
     assert sql(root, "select count(*) from orders_history").rows == ((0,),)
 
@@ -203,7 +203,7 @@ async def test_lines_that_are_taken_out_of_an_order_leave_the_tables(
     resources: Resources, root: Path
 ) -> None:
     """It was refused in one file, and is planned with one line less by another."""
-    one = {
+    row = {
         "item_id": "7",
         "sku_id": "1",
         "title": "cup",
@@ -211,23 +211,23 @@ async def test_lines_that_are_taken_out_of_an_order_leave_the_tables(
         "quantity": 1,
     }
     lines = [
-        {**one, "line_no": no, "unit_price": {"minor": 100, "currency": "CNY"}}
+        {**row, "line_no": no, "unit_price": {"minor": 100, "currency": "CNY"}}
         for no in (1, 2)
     ]
     for batch in ("first", "second"):
         resources.ledger.start_batch(batch, "file.csv")
-    found = "select order_ref, line_no, batch_id from order_lines order by 1, 2"
+    finding = "select order_ref, line_no, batch_id from order_lines order by 1, 2"
     planned(resources, "A-9", batch_id="first", lines=lines)
     planned(resources, "A-8", batch_id="first", lines=lines[:1])
     await write_tables(resources, "first")
-    assert sql(root, found).rows == (
+    assert sql(root, finding).rows == (
         ("A-8", 1, "first"),
         ("A-9", 1, "first"),
         ("A-9", 2, "first"),
     )
     planned(resources, "A-9", batch_id="second", lines=lines[:1])
     await write_tables(resources, "second")
-    assert sql(root, found).rows == (("A-8", 1, "first"), ("A-9", 1, "second"))
+    assert sql(root, finding).rows == (("A-8", 1, "first"), ("A-9", 1, "second"))
 
 
 CUP = Offer(
@@ -254,8 +254,8 @@ async def test_an_offer_of_a_plan_that_is_written_late_hides_no_newer_one(
     write_history(root, "catalog", [{"offers": crawled}], clock(), None)
     clock.advance(3600)
     await write_tables(resources, "sweep")
-    told = "select price_minor, seen_at = snapshot_at from offers"
-    assert sql(root, told).rows == ((500, True),)
+    message = "select price_minor, seen_at = snapshot_at from offers"
+    assert sql(root, message).rows == ((500, True),)
     becomes(resources, "A-9", OrderState.ORDERED)
     await write_tables(resources, "tracking")
     assert sql(root, "select count(*) from offers_history").rows == ((2,),)

@@ -56,9 +56,9 @@ def approve(resources: Resources, plan: PlannedOrder) -> None:
 def test_a_plan_reads_back_as_it_was_made(resources: Resources) -> None:
     plans = [planned("B-2"), planned("B-1", fen=1500)]
     resources.ledger.put_plans(plans, BATCH)
-    kept = StoredPlans(resources.ledger, [summary_of(plan) for plan in plans])
+    stored_plans = StoredPlans(resources.ledger, [summary_of(plan) for plan in plans])
     for _ in range(2):  # read anew at each access
-        first, second = kept
+        first, second = stored_plans
         assert [first.order_ref, second.order_ref] == ["B-2", "B-1"]
         assert (second.total, first.lines) == (Money(1500), plans[0].lines)
 
@@ -119,8 +119,8 @@ def test_what_was_approved_beforehand_counts_while_it_costs_something_or_may(
             ]
         )
         counted = {
-            one.order_ref: (one.total, one.freight)
-            for one in approved_by(ledger, BATCH, BEFOREHAND)
+            plan_summary.order_ref: (plan_summary.total, plan_summary.freight)
+            for plan_summary in approved_by(ledger, BATCH, BEFOREHAND)
         }
     assert counted == dict.fromkeys(
         ("due", "ordered"), (Money(1000), Money(500, "USD"))
@@ -137,13 +137,15 @@ def test_a_plan_that_was_made_anew_meanwhile_is_neither_shown_nor_approved(
     plan = planned("B-1")
     resources.ledger.start_batch(batch, "file.csv")
     resources.ledger.put_plans([plan], BATCH)
-    kept = StoredPlans(resources.ledger, [summary_of(plan)])
+    stored_plans = StoredPlans(resources.ledger, [summary_of(plan)])
     resources.ledger.put_plans(
         [planned("B-1", fen=1000 if batch == "later" else 1001)], batch
     )
     approve(resources, plan)
     assert resources.ledger.orders(["B-1"])["B-1"].plan_hash is None
-    assert [one.order_ref for one in kept] == (["B-1"] if batch == "later" else [])
+    assert [plan.order_ref for plan in stored_plans] == (
+        ["B-1"] if batch == "later" else []
+    )
 
 
 WAITS = held(because(ReasonCode.WAITS_FOR_APPROVAL))
@@ -177,7 +179,7 @@ def test_an_answer_to_an_old_plan_approves_nothing(
     refs = [f"{batch}-{n}" for n in range(data.draw(st.integers(1, 6)))]
     ledger.start_batch(batch, "file.csv")
     ask(ledger, [planned(ref) for ref in refs], batch)
-    shown = question_hash(ledger, batch, SourcingSettings())
+    listing = question_hash(ledger, batch, SourcingSettings())
     choice = data.draw(st.sampled_from([*Choice]))
     named = (
         []
@@ -195,10 +197,11 @@ def test_an_answer_to_an_old_plan_approves_nothing(
     ask(ledger, [planned(ref, fen=fen) for ref in sorted(meanwhile)], batch)
     is_same = fen == 1000 or not meanwhile
     answer = Answer(approved=approved, by="ann", no=not_approved_by("ann"))
-    taken = [
-        take_answer(ledger, batch, shown, SourcingSettings(), answer) for _ in range(2)
+    result = [
+        take_answer(ledger, batch, listing, SourcingSettings(), answer)
+        for _ in range(2)
     ]
-    assert taken == [is_same, False]
+    assert result == [is_same, False]
     orders = ledger.orders(refs)
     went_on = {ref for ref in refs if orders[ref].plan_hash is not None}
     assert went_on == ({*approved} if is_same else set())
@@ -216,12 +219,12 @@ def test_of_two_answers_the_first_counts(resources: Resources) -> None:
     for batch, first in (("batch", ["A-1"]), ("later", [])):
         ledger.start_batch(batch, "file.csv")
         ask(ledger, [planned("A-1"), planned("A-2")], batch)
-        shown = question_hash(ledger, batch, SourcingSettings())
+        listing = question_hash(ledger, batch, SourcingSettings())
         for approved in (first, ["A-1", "A-2"], []):
             answer = Answer(approved=approved, by="ann", no=not_approved_by("ann"))
-            take_answer(ledger, batch, shown, SourcingSettings(), answer)
+            take_answer(ledger, batch, listing, SourcingSettings(), answer)
         orders = ledger.orders(["A-1", "A-2"])
-        assert [one.plan_hash is not None for one in orders.values()] == [
+        assert [order.plan_hash is not None for order in orders.values()] == [
             "A-1" in first,
             False,
         ]
@@ -244,19 +247,19 @@ def test_the_hash_covers_goods_freight_receiver_and_rates(
         ask(ledger, list(plans), batch)
         return question_hash(ledger, batch, of)
 
-    one = planned("A-1")
+    plan = planned("A-1")
     two = planned("A-2", fen=2500)
     elsewhere = replace(two.request.receiver, city="Rome")
     hashes = [
-        shown(one, two),
-        shown(one),
-        shown(one, planned("A-2", fen=2501)),
-        shown(one, planned("A-2", fen=2500, freight_cents=501)),
-        shown(one, replace(two, request=replace(two.request, receiver=elsewhere))),
-        shown(one, two, of=SourcingSettings()),
+        shown(plan, two),
+        shown(plan),
+        shown(plan, planned("A-2", fen=2501)),
+        shown(plan, planned("A-2", fen=2500, freight_cents=501)),
+        shown(plan, replace(two, request=replace(two.request, receiver=elsewhere))),
+        shown(plan, two, of=SourcingSettings()),
     ]
     assert len({*hashes}) == len(hashes)
-    assert shown(two, one) == hashes[0]
+    assert shown(two, plan) == hashes[0]
 
 
 def test_what_is_begun_is_not_approved_anew(resources: Resources) -> None:

@@ -100,12 +100,12 @@ def quote(ref: str, goods: int, postage: int, total: int) -> dict[str, Any]:
 def shipment(
     ref: str, number: str, fee: int | None, *parcels: str, currency: str = "USD"
 ) -> dict[str, Any]:
-    told = {} if fee is None else {"fee_minor": fee, "currency": currency}
+    record = {} if fee is None else {"fee_minor": fee, "currency": currency}
     return {
         "order_ref": ref,
         "shipment_order_id": number,
         "tracking_numbers": list(parcels),
-        **told,
+        **record,
     }
 
 

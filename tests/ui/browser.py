@@ -174,12 +174,12 @@ class Ui:
         raise AssertionError(f"nothing came of {button}")
 
     def newest_run(self, deployment: str) -> str | None:
-        begun: dict[str, Any] = {
+        started: dict[str, Any] = {
             "expected_start_time": {"before_": datetime.now(UTC).isoformat()}
         }  # not those that are planned
         named: dict[str, Any] = {
             "deployments": {"name": {"any_": [deployment]}},
-            "flow_runs": begun,
+            "flow_runs": started,
         }
         named |= {"sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         runs = self.ask("flow_runs/filter", named)
@@ -206,21 +206,21 @@ class Ui:
         `runs/flow-run`.
         """
         self.page.goto(link)
-        place = place_of(link)
+        location = place_of(link)
         name = urlsplit(link).path.rpartition("/")[2]
-        words = name if place == "artifacts/key" else name.capitalize()
-        if place in NAMED:
-            words = str(self.ask(f"{NAMED[place][0]}/{name}")[NAMED[place][1]])[
+        message = name if location == "artifacts/key" else name.capitalize()
+        if location in NAMED:
+            message = str(self.ask(f"{NAMED[location][0]}/{name}")[NAMED[location][1]])[
                 :LEAST_WORDS
             ]
-        self.page.get_by_text(words).first.wait_for()
-        return place
+        self.page.get_by_text(message).first.wait_for()
+        return location
 
     def newest_artifact(self, key: str) -> dict[str, Any]:
         """The newest artifact whose key has this."""
-        wanted = {"key": {"like_": f"{key}%"}}
-        given = {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1}
-        return dict(self.ask("artifacts/filter", given)[0])
+        expected = {"key": {"like_": f"{key}%"}}
+        inputs = {"artifacts": expected, "sort": "CREATED_DESC", "limit": 1}
+        return dict(self.ask("artifacts/filter", inputs)[0])
 
     def open_artifact(self, key: str) -> None:
         newest = self.newest_artifact(key)

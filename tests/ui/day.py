@@ -158,7 +158,11 @@ class Day:
         references = [
             str(order["reference"]) for order in self.sandbox.books()["orders"]
         ]
-        return [one for one in references if re.fullmatch(rf"{prefix}-\d+", one)]
+        return [
+            reference
+            for reference in references
+            if re.fullmatch(rf"{prefix}-\d+", reference)
+        ]
 
     def is_shipped(self, order_ref: str) -> bool:
         books = self.sandbox.books()
@@ -167,7 +171,7 @@ class Day:
             for order in books["orders"]
             if order["reference"] == order_ref
         ]
-        return order_id in [one["tmall_order_id"] for one in books["shipments"]]
+        return order_id in [book["tmall_order_id"] for book in books["shipments"]]
 
     def start(self, deployment: str, name: str, **texts: str) -> str:
         self.ui.open_form(deployment)
@@ -288,9 +292,9 @@ class Day:
             io.BytesIO(Path(started.value.path()).read_bytes())
         ).active
         header, *lines = sheet.iter_rows(values_only=True)  # type: ignore[union-attr]
-        told = [dict(zip(header, line, strict=True)) for line in lines]
-        (mine,) = [line for line in told if line["order_ref"] == order_ref]
-        return mine["goods"] + mine["postage"], mine["refunded"]
+        notices = [dict(zip(header, line, strict=True)) for line in lines]
+        (own_rows,) = [line for line in notices if line["order_ref"] == order_ref]
+        return own_rows["goods"] + own_rows["postage"], own_rows["refunded"]
 
     def paid_and_refunded(self, order_ref: str) -> tuple[float, float]:
         (order,) = [
@@ -304,8 +308,8 @@ class Day:
         """Ask what is asked, look into the warehouse's console, then give the
         answer.
         """
-        asked = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
-        self.ended(asked, "resolve-asked", "answer")
+        query = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
+        self.ended(query, "resolve-asked", "answer")
         assert not self.is_shipped(order_ref)
         return self._answered(order_ref)
 
@@ -366,15 +370,15 @@ def main() -> None:
     parser.add_argument(
         "--whole", action="store_true", help="the hours at the desk too"
     )
-    asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    namespace = parser.parse_args()
+    namespace.folder.mkdir(parents=True, exist_ok=True)
     with (
-        TemporaryDirectory() as place,
-        opened(Path(place), asked.folder) as (served, day),
+        TemporaryDirectory() as location,
+        opened(Path(location), namespace.folder) as (served, day),
     ):
         live_on_a_phone(day)
         assert open_links_of(served.alerts(), day.ui) == PLACES
-        if asked.whole:
+        if namespace.whole:
             live(replace(day, width=DESK))
 
 
@@ -420,11 +424,13 @@ def open_links_of(messages: Sequence[Mapping[str, str]], ui: Ui) -> set[str]:
     lead; answers their places.
     """
     links = {
-        link for one in messages for link in re.findall(r"http://\S+", one["body"])
+        link
+        for message in messages
+        for link in re.findall(r"http://\S+", message["body"])
     }
     return {
         ui.open_link(link)
-        for link in [*links, *(f"{ui.url}/v2/{one}" for one in LISTS)]
+        for link in [*links, *(f"{ui.url}/v2/{text}" for text in LISTS)]
     }
 
 

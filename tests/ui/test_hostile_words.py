@@ -51,8 +51,8 @@ def pages_of(served: Served, ui: Ui) -> Iterator[str]:
         ledger.put_plans([planned], "hostile")
         ledger.change(
             [
-                one.held(because(ReasonCode.NOT_APPROVED, by=WORDS))
-                for one in ledger.orders(["P-1"]).values()
+                order.held(because(ReasonCode.NOT_APPROVED, by=WORDS))
+                for order in ledger.orders(["P-1"]).values()
             ]
         )
         line = line_of(ledger.orders(["P-1"])["P-1"])
@@ -69,20 +69,20 @@ def pages_of(served: Served, ui: Ui) -> Iterator[str]:
         dry_run=True,
         plans=[planned],
     )
-    for kind, told in (
+    for kind, message in (
         ("markdown", markdown_report(report)),
         ("table", json.dumps([*map(table_row, report.plans)])),
     ):
-        made = ui.ask(
+        built = ui.ask(
             "artifacts/",
             {
                 "key": f"hostile-{kind}",
                 "type": kind,
-                "data": told,
+                "data": message,
                 "description": "hostile",
             },
         )
-        yield f"{ui.url}/v2/artifacts/artifact/{made['id']}"
+        yield f"{ui.url}/v2/artifacts/artifact/{built['id']}"
 
 
 @pytest.mark.endurance
@@ -90,9 +90,9 @@ def test_words_of_others_stand_in_pages_and_artifacts_as_they_are(
     page: Page, served: Served
 ) -> None:
     ui = of(served, page).ui
-    asked = list[str]()
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("dialog", lambda dialog: asked.append(f"dialog:{dialog.message}"))
+    calls = list[str]()
+    page.on("request", lambda request: calls.append(request.url))
+    page.on("dialog", lambda dialog: calls.append(f"dialog:{dialog.message}"))
     page.set_viewport_size({"width": PHONE, "height": 844})
     for address in pages_of(served, ui):
         page.goto(address)
@@ -100,4 +100,4 @@ def test_words_of_others_stand_in_pages_and_artifacts_as_they_are(
         assert page.title() != "it runs", address
         assert page.locator("a[href^=javascript]").count() == 0, address
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE, address
-    assert [one for one in asked if "evil" in one or one.startswith("dialog")] == []
+    assert [text for text in calls if "evil" in text or text.startswith("dialog")] == []

@@ -38,8 +38,8 @@ def test_a_plan_is_approved_and_bought_in_the_browser(
         for width in WIDTHS:
             assert (tmp_path / f"{name}-{width}.png").exists()
     old = day.ui.newest_artifact(f"approval-{batch}")
-    again = day.paste("ui", 3)
-    assert day.ui.await_state(again)["state_name"] == "WaitsForApproval"
+    paste = day.paste("ui", 3)
+    assert day.ui.await_state(paste)["state_name"] == "WaitsForApproval"
     page.goto(f"{day.ui.url}/v2/artifacts/artifact/{old['id']}")
     page.get_by_role("link", name="Approve or refuse").first.click()
     day.answer_form(["ui-1"])

@@ -47,9 +47,9 @@ def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(
     file = tmp_path / "report.html"
     content = page_of("Batch b", "as of now", describe(report))
     file.write_text(content, encoding="utf-8")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: asked.append(message.text))
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url))
+    page.on("console", lambda message: calls.append(message.text))
     page.context.set_offline(True)
     inks = set()
     for width in (1440, 390):
@@ -66,5 +66,5 @@ def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(
                 )
             )
     assert page.title() == "Batch b"
-    assert asked == [file.as_uri()] * 2
+    assert calls == [file.as_uri()] * 2
     assert inks == {"rgb(27, 31, 36)", "rgb(230, 234, 239)"}

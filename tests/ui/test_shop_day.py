@@ -67,7 +67,7 @@ def from_export_to_numbers(
         assert day.see_the_outcome(run_id, "shop")["name"].endswith(
             ": 1 booked, 1 held"
         )
-        assert [one["reference"] for one in served.sandbox.books()["orders"]] == [
+        assert [book["reference"] for book in served.sandbox.books()["orders"]] == [
             "S-1001"
         ]
         for _ in range(6):
@@ -79,9 +79,9 @@ def from_export_to_numbers(
                 ]
                 == "COMPLETED"
             )
-            if found := [*(served.data_dir / "exports").glob("shopify-Orders-*.csv")]:
+            if paths := [*(served.data_dir / "exports").glob("shopify-Orders-*.csv")]:
                 break
-        (file,) = found
+        (file,) = paths
         (line,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
         (shipment,) = served.sandbox.books()["shipments"]
         assert (line["Name"], line["Line: SKU"], line["Line: Quantity"]) == (

@@ -22,7 +22,7 @@ from tests.connectors.callbacks.conftest import keep, kept, posted, waiting
 
 
 def named(messages: Iterable[Message]) -> list[str]:
-    return sorted(order_id for one in messages for order_id in one.order_ids)
+    return sorted(order_id for message in messages for order_id in message.order_ids)
 
 
 def read(store: CallbackStore) -> int:
@@ -137,7 +137,7 @@ def test_bodies_are_deleted_after_thirty_days(
 
 def test_garbage_is_stored_and_read_without_any_order(store: CallbackStore) -> None:
     keep(store, b"\xff\x00<html>")
-    assert [list(one.order_ids) for one in store.take_due()] == [[]]
+    assert [list(item.order_ids) for item in store.take_due()] == [[]]
 
 
 def test_its_file_is_for_its_owner_alone(clock: MovableClock, tmp_path: Path) -> None:
@@ -162,8 +162,8 @@ def test_two_tokens_are_valid_at_once(store: CallbackStore) -> None:
     """So that the console can be changed without losing a message. One that leaked ends
     with two new ones.
     """
-    made = [store.new_token() for _ in range(3)]
-    assert [store.is_valid(token) for token in (*made, "wrong", "", "\ud800")] == [
+    built = [store.new_token() for _ in range(3)]
+    assert [store.is_valid(token) for token in (*built, "wrong", "", "\ud800")] == [
         False,
         True,
         True,

@@ -29,5 +29,5 @@ def ledger(url: str, clock: MovableClock) -> Iterator[Ledger]:
 @pytest.fixture
 def other(url: str, clock: MovableClock, ledger: Ledger) -> Iterator[Ledger]:
     """The same ledger in the hands of another run."""
-    with Ledger(url, clock=clock, owner="second") as other:
-        yield other
+    with Ledger(url, clock=clock, owner="second") as second:
+        yield second

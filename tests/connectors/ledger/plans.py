@@ -27,7 +27,7 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "request": {
             "order_ref": order_ref,
             "marketplace": "taobao",
-            "receiver": {part.name: "" for part in fields(Receiver)},
+            "receiver": {field.name: "" for field in fields(Receiver)},
             "freight": "cheapest",
             "lines": [],
         },

@@ -67,13 +67,13 @@ def test_the_age_of_the_last_backup_is_known(
     ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
     """Nothing told that the disk of the backups was gone, until the other one was."""
-    now = datetime.now(UTC)
-    assert last_backup(url, now) == "never"
+    moment = datetime.now(UTC)
+    assert last_backup(url, moment) == "never"
     backup(url, tmp_path / "b.db", NOW)
     days = (-9, 0.9, 1.1, 17.5)
-    told = [last_backup(url, now + timedelta(days=one)) for one in days]
-    assert told == ["within a day", "within a day", "1 day ago", "17 days ago"]
-    assert last_backup("postgresql://office/ledger", now) == ""
+    notices = [last_backup(url, moment + timedelta(days=day)) for day in days]
+    assert notices == ["within a day", "within a day", "1 day ago", "17 days ago"]
+    assert last_backup("postgresql://office/ledger", moment) == ""
 
 
 def test_a_backup_overwrites_nothing(ledger: Ledger, url: str, tmp_path: Path) -> None:
@@ -249,27 +249,27 @@ def test_a_backup_while_a_run_writes_is_consistent(
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        seen = [
+        verifications = [
             verify(f"sqlite:///{backup(url, tmp_path / f'b{number}.db', NOW)}")
             for number in range(5)
         ]
     finally:
         stop.set()
         thread.join()
-    assert [verdict.faults for verdict in seen] == [[]] * 5
-    assert seen[-1].rows["orders"] > seen[0].rows["orders"] > 1
+    assert [verdict.faults for verdict in verifications] == [[]] * 5
+    assert verifications[-1].rows["orders"] > verifications[0].rows["orders"] > 1
 
 
 def test_what_a_backup_was_about_to_tell_is_old_news(
     ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
-    told = Message(cause="run:1", subject="A run failed", body="")
-    ledger.outbox.put(told)
+    message = Message(cause="run:1", subject="A run failed", body="")
+    ledger.outbox.put(message)
     saved = backup(url, tmp_path / "b.db", NOW)
     ledger.close()
     restore(url, saved, now=NOW, by="ann")
     with Ledger(url, clock=ledger.clock, owner="second") as restored:
-        restored.outbox.put(told)
+        restored.outbox.put(message)
         assert taken_messages(restored) == []
 
 
@@ -282,10 +282,10 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(
     saved = backup(url, tmp_path / "b.db", NOW)
     ledger.record([claim_one(ledger)])
     ledger.close()
-    kept = restore(url, saved, now=NOW, by="ann")
-    assert kept is not None
-    assert kept.name == "ledger.db.replaced-20260102T030405Z"
-    with opened(kept) as old:
+    path = restore(url, saved, now=NOW, by="ann")
+    assert path is not None
+    assert path.name == "ledger.db.replaced-20260102T030405Z"
+    with opened(path) as old:
         assert old.orders(["A-1"])["A-1"].state is OrderState.ORDERED
     with opened(tmp_path / "ledger.db") as restored:
         assert restored.orders(["A-1"])["A-1"].state is OrderState.PLANNED
@@ -304,8 +304,8 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(
         )
         restored.clock = clock = MovableClock()
         clock.now = NOW + SETTLED - timedelta(seconds=1)
-        words = r"sent before may still arrive until 2026-01-02 03:22 UTC, so it buys nothing before then\. Nothing was"
-        with pytest.raises(LedgerUnusable, match=words):
+        message = r"sent before may still arrive until 2026-01-02 03:22 UTC, so it buys nothing before then\. Nothing was"
+        with pytest.raises(LedgerUnusable, match=message):
             restored.claim(intents("A-1"), lease=LEASE)
         clock.advance(1)
         assert set(restored.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
@@ -334,16 +334,16 @@ def test_what_a_person_stopped_since_the_backup_stays_stopped(
     with opened(tmp_path / "ledger.db") as restored:
         pause = restored.buying_paused()
         held = {
-            one: [why for why, _ in reasons]
-            for one, reasons in restored.holds.standing().items()
+            marketplace: [reason for reason, _ in reasons]
+            for marketplace, reasons in restored.holds.standing().items()
         }
         standing = restored.rows(select(switches).where(switches.c.ended_at.is_(None)))
-        words = restored.marks.restored()
+        message = restored.marks.restored()
     assert pause is not None
     assert (pause.by, pause.why) == ("mei", "prices look wrong")
     assert held == ({} if damage else {Marketplace.TAOBAO: ["100 times as dear"]})
     assert len(standing) == 1 + len(held)
-    assert ("whether buying was paused since" in words) == bool(damage)
+    assert ("whether buying was paused since" in message) == bool(damage)
 
 
 def test_a_log_that_was_written_after_a_restore_is_waited_for(
@@ -377,10 +377,10 @@ def test_a_damaged_ledger_is_kept_when_a_backup_takes_its_place(
     ledger.close()
     (tmp_path / "ledger.db").write_bytes(b"this is no database, by far" * 100)
     (tmp_path / "ledger.db-wal").write_bytes(b"remains")
-    kept = restore(url, saved, now=NOW, by="ann")
-    assert kept is not None
-    assert kept.read_bytes().startswith(b"this is no database")
-    assert Path(f"{kept}-wal").read_bytes() == b"remains"
+    path = restore(url, saved, now=NOW, by="ann")
+    assert path is not None
+    assert path.read_bytes().startswith(b"this is no database")
+    assert Path(f"{path}-wal").read_bytes() == b"remains"
     with opened(tmp_path / "ledger.db") as restored:
         assert set(all_orders(restored)) == {"A-1", "A-2"}
 
@@ -418,11 +418,11 @@ def test_a_restore_needs_no_hard_links(
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", no_link)
-    kept = restore(url, saved, now=NOW, by="ann")
-    assert kept is not None
+    path = restore(url, saved, now=NOW, by="ann")
+    assert path is not None
     with pytest.raises(LedgerUnusable, match="is there already: restore again"):
         restore(url, saved, now=NOW, by="ann")
-    with opened(tmp_path / "ledger.db") as restored, opened(kept) as old:
+    with opened(tmp_path / "ledger.db") as restored, opened(path) as old:
         assert restored.marks.restored()
         assert set(all_orders(old)) == {"A-1", "A-2", "A-3"}
 
@@ -437,8 +437,8 @@ def test_a_ledger_that_another_program_has_open_is_not_replaced(
     saved = backup(url, tmp_path / "b.db", NOW)
     put_rows(ledger, [plan("A-3")])
     ledger.close()
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as other:
-        other.execute(work).fetchall()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.execute(work).fetchall()
         with pytest.raises(
             LedgerUnusable,
             match=r"another program has the ledger .*ledger\.db open: close it .* and restore again",

@@ -53,8 +53,8 @@ def test_one_claim_wins(ledger: Ledger, other: Ledger) -> None:
     send.
     """
     assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE).won) == {"A-1", "A-2"}
-    again = other.claim(intents("A-1", "A-2"), lease=LEASE)
-    assert (again.won, set(again.open)) == ({}, {"A-1", "A-2"})
+    repeated = other.claim(intents("A-1", "A-2"), lease=LEASE)
+    assert (repeated.won, set(repeated.open)) == ({}, {"A-1", "A-2"})
 
 
 def test_an_effect_that_is_asked_for_twice_is_claimed_once(
@@ -96,8 +96,8 @@ def test_a_done_effect_is_never_claimed_again(
     """Not after any time, and by nobody."""
     assert ledger.record([claim_one(ledger)]) == [True]
     clock.advance(10**6)
-    again = other.claim(intents("A-1"), lease=LEASE)
-    assert (again.won, again.open, other.effects_of(["A-1"])[-1].status) == (
+    repeated = other.claim(intents("A-1"), lease=LEASE)
+    assert (repeated.won, repeated.open, other.effects_of(["A-1"])[-1].status) == (
         {},
         {},
         EffectStatus.DONE,
@@ -117,17 +117,19 @@ def test_an_expired_lease_is_taken_over_for_reading_only(
     )
     clock.advance(61)
     assert other.claim(intents("A-1"), lease=LEASE).won == {}
-    taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
-    assert [(e.fence, e.owner, e.sender) for e in taken] == [(2, "second", "first")]
+    effects = other.take_over(
+        ["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[]
+    )
+    assert [(e.fence, e.owner, e.sender) for e in effects] == [(2, "second", "first")]
 
 
 def test_a_dead_owner_needs_no_waiting(ledger: Ledger, other: Ledger) -> None:
     """A lease ends with the process that held it, where its death is proven."""
     ledger.claim(intents("A-1"), lease=LEASE)
-    taken = other.take_over(
+    effects = other.take_over(
         ["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=["first"]
     )
-    assert [e.key for e in taken] == ["A-1:create"]
+    assert [e.key for e in effects] == ["A-1:create"]
 
 
 def test_what_is_read_of_a_batch_is_more_than_a_statement_of_postgresql_has_parameters(
@@ -142,20 +144,20 @@ def test_what_is_read_of_a_batch_is_more_than_a_statement_of_postgresql_has_para
         put_rows(ledger, [plan("A-1")])
         ledger.claim(intents("A-1"), lease=LEASE)
         assert (ledger.refunds.of_orders(refs), ledger.matches.of(refs)) == ([], {})
-        taken = ledger.take_over(
+        effects = ledger.take_over(
             refs, action=Action.CREATE, lease=LEASE, dead_owners=["first"]
         )
-    assert [e.key for e in taken] == ["A-1:create"]
+    assert [e.key for e in effects] == ["A-1:create"]
 
 
 def test_an_old_fence_writes_nothing(
     ledger: Ledger, other: Ledger, clock: MovableClock
 ) -> None:
     """A run that comes back after its lease was taken can't overrule the new holder."""
-    late = claim_one(ledger)
+    outcome = claim_one(ledger)
     clock.advance(61)
     other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
-    assert ledger.record([late]) == [False]
+    assert ledger.record([outcome]) == [False]
     assert other.orders(["A-1"])["A-1"].order_id is None
 
 
@@ -236,9 +238,9 @@ def test_what_was_refused_in_unknown_words_stays_counted_when_it_is_absent(
     ledger: Ledger, other: Ledger
 ) -> None:
     """Each absence is proven; two such sends are the most."""
-    now = ledger.clock()
+    moment = ledger.clock()
     absent = Absent(
-        unseen=OwnRecord(shown=FOR_GOOD.read_after), asked_at=now, clear_at=now
+        unseen=OwnRecord(shown=FOR_GOOD.read_after), asked_at=moment, clear_at=moment
     )
     for run in (ledger, other):
         won = run.claim(intents("A-1"), lease=LEASE).won["A-1"]
@@ -273,11 +275,11 @@ def test_what_a_dead_run_may_have_sent_counts(ledger: Ledger, other: Ledger) -> 
     """
     ledger.claim(intents("A-1"), lease=LEASE)
     for dead in ("first", "second"):
-        (taken,) = other.take_over(
+        (effect,) = other.take_over(
             ["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[dead]
         )
         other.record(
-            [Outcome(claim=taken.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
+            [Outcome(claim=effect.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
         )
         won = other.claim(intents("A-1"), lease=LEASE).won
     assert won == {}
@@ -287,7 +289,7 @@ def said(ledger: Ledger, status: EffectStatus) -> None:
     """A person's answer about the last effect of A-1."""
     (effect,) = ledger.effects_of(["A-1"])
     change = OrderChange(order_ref="A-1")
-    said = ResolutionRecord(
+    resolution_record = ResolutionRecord(
         order_ref="A-1",
         by="ann",
         question="?",
@@ -297,7 +299,7 @@ def said(ledger: Ledger, status: EffectStatus) -> None:
         effect=effect,
         change=change,
     )
-    assert ledger.resolutions.record(said)
+    assert ledger.resolutions.record(resolution_record)
 
 
 def test_a_refused_effect_gets_a_second_attempt_by_another_run(
@@ -323,8 +325,12 @@ def test_a_refused_effect_gets_a_second_attempt_by_another_run(
                 )
             ]
         )
-        again = run.claim(intents("A-1"), lease=LEASE)
-        assert (again.won, again.open, run.effects_of(["A-1"])[-1].key) == ({}, {}, key)
+        repeated = run.claim(intents("A-1"), lease=LEASE)
+        assert (repeated.won, repeated.open, run.effects_of(["A-1"])[-1].key) == (
+            {},
+            {},
+            key,
+        )
 
 
 def test_an_outcome_and_its_order_change_together(ledger: Ledger) -> None:
@@ -475,10 +481,10 @@ def test_an_order_that_moved_since_it_was_seen_is_not_claimed(ledger: Ledger) ->
             )
         ]
     )
-    seen = [
+    observed = [
         replace(intent, seen_in=OrderState.PLANNED) for intent in intents("A-1", "A-2")
     ]
-    assert list(ledger.claim(seen, lease=LEASE).won) == ["A-2"]
+    assert list(ledger.claim(observed, lease=LEASE).won) == ["A-2"]
 
 
 @pytest.mark.parametrize(
@@ -640,7 +646,7 @@ def test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment(
     url = server.new_ledger() if server else f"sqlite:///{tmp_path / 'ledger.db'}"
     with (
         Ledger(url, clock=clock, owner="first") as ledger,
-        Ledger(url, clock=clock, owner="second") as other,
+        Ledger(url, clock=clock, owner="second") as second,
     ):
         ledger.start_batch("batch", "file.csv")
         put_rows(
@@ -652,10 +658,10 @@ def test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment(
                 plan("A-4"),
             ],
         )
-        other.change(
+        second.change(
             [OrderChange(order_ref="A-1", writes=OrderUpdate.approval_withdrawn())]
         )
-        other.change(
+        second.change(
             [
                 OrderChange(
                     order_ref="A-2",
@@ -663,7 +669,7 @@ def test_nothing_is_paid_or_booked_beyond_what_is_approved_at_that_moment(
                 )
             ]
         )
-        other.change(
+        second.change(
             [
                 OrderChange(
                     order_ref="A-4",

@@ -37,17 +37,17 @@ def ledger(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
         ledger.since = clock()
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
-        why = because(ReasonCode.NOT_APPROVED, by="mei")
-        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=why)])
+        reason = because(ReasonCode.NOT_APPROVED, by="mei")
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=reason)])
         yield ledger
 
 
 def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> None:
     assert drop(ledger, ["A-1", "A-2", "A-1"], by="mei", note="too dear") == {}
     closed = ledger.orders(["A-1", "A-2"])
-    assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {
-        (OrderState.CANCELLED, SAYS, None)
-    }
+    assert {
+        (order.state, order.reason, order.plan_hash) for order in closed.values()
+    } == {(OrderState.CANCELLED, SAYS, None)}
     assert drop(ledger, ["A-1"], by="yu") == {}
     assert ledger.orders(["A-1"])["A-1"].reason == SAYS
 
@@ -56,9 +56,9 @@ def test_a_no_is_told_from_a_question_and_from_what_a_run_could_not_ask(
     ledger: Ledger,
 ) -> None:
     """What a person declined, or is asked about, is not even planned by a night."""
-    asked = because(ReasonCode.WAITS_FOR_APPROVAL)
+    reason = because(ReasonCode.WAITS_FOR_APPROVAL)
     unasked = because(ReasonCode.NOT_APPROVED, note="-")
-    for ref, reasons in {"A-2": [asked], "A-3": [asked, unasked]}.items():
+    for ref, reasons in {"A-2": [reason], "A-3": [reason, unasked]}.items():
         for why in reasons:
             ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why)])
     refs = ["A-1", "A-2", "A-3"]
@@ -96,11 +96,11 @@ def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
     """
     ledger.claim(intents("A-2"), lease=LEASE)
     stay = drop(ledger, ["A-2", "A-9", "A-3"], by="mei")
-    assert {ref: str(why) for ref, why in stay.items()} == {
+    assert {ref: str(reason) for ref, reason in stay.items()} == {
         "A-2": "it is planned, and something of it was begun: cancel it, or ask for a refund",
         "A-9": "no such order in the ledger; see all with: sourcing status",
     }
-    assert [str(one.state) for one in ledger.each_order(["A-2", "A-3"])] == [
+    assert [str(order.state) for order in ledger.each_order(["A-2", "A-3"])] == [
         "planned",
         "cancelled",
     ]
@@ -112,7 +112,7 @@ def test_an_order_with_the_services_number_stays(ledger: Ledger) -> None:
         connection.execute(
             update(orders).where(orders.c.order_ref == "A-1").values(order_id="77")
         )
-    assert [why.code for why in drop(ledger, ["A-1"], by="mei").values()] == [
+    assert [reason.code for reason in drop(ledger, ["A-1"], by="mei").values()] == [
         ReasonCode.NOT_DROPPED
     ]
 
@@ -126,7 +126,8 @@ def test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it(
     assert approved
     assert (
         ledger.claim(
-            [replace(one, plan_hash=approved) for one in intents("A-2")], lease=LEASE
+            [replace(intent, plan_hash=approved) for intent in intents("A-2")],
+            lease=LEASE,
         ).won
         == {}
     )

@@ -212,7 +212,7 @@ def test_an_answer_that_it_was_otherwise_holds_the_marketplace(ledger: Ledger) -
     claims(ledger, "A-1", action=Action.PAY)
     ledger.first_orders.answer(TAOBAO, "A-1", otherwise="paid by credit", by="mei")
     assert claims(ledger, "A-2") == set()
-    assert [why for why, _ in ledger.holds.standing()[TAOBAO]] == [
+    assert [reason for reason, _ in ledger.holds.standing()[TAOBAO]] == [
         "the payment of A-1 was not as expected: paid by credit"
     ]
     ledger.holds.release(TAOBAO, by="mei")

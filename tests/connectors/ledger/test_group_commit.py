@@ -88,7 +88,7 @@ async def test_claims_that_come_together_are_one_and_each_caller_gets_its_own(
 ) -> None:
     """One commit for six claims."""
     claimed = await claim_each(group_commit)
-    assert [list(one.won) for one in claimed] == [[ref] for ref in REFS]
+    assert [list(item.won) for item in claimed] == [[ref] for ref in REFS]
     assert len(commits) == 1
 
 
@@ -97,7 +97,9 @@ async def test_outcomes_and_changes_that_come_together_are_one_commit(
 ) -> None:
     """Four outcomes and two moves."""
     won = [
-        record for one in await claim_each(group_commit) for record in one.won.values()
+        record
+        for item in await claim_each(group_commit)
+        for record in item.won.values()
     ]
     outcomes = [group_commit.record(done(record)) for record in won[:4]]
     held = [group_commit.change(move(ref, OrderState.HELD)) for ref in REFS[4:]]
@@ -131,13 +133,13 @@ async def test_what_is_read_with_an_outcome_shows_it(group_commit: GroupCommit) 
 async def test_each_reader_gets_what_it_asked_for(group_commit: GroupCommit) -> None:
     """In the order of the references; what is not there is left out."""
     await group_commit.claim(intents("A-2", "A-1"), lease=LEASE)
-    two, one, open_, of_both = await asyncio.gather(
+    two, orders, open_, of_both = await asyncio.gather(
         group_commit.orders(["A-2", "A-1"]),
         group_commit.orders(["A-3", "no"]),
         group_commit.unsettled(REFS),
         group_commit.effects_of(["A-2", "A-1"]),
     )
-    assert (list(two), list(one), open_) == (["A-2", "A-1"], ["A-3"], {"A-1", "A-2"})
+    assert (list(two), list(orders), open_) == (["A-2", "A-1"], ["A-3"], {"A-1", "A-2"})
     assert {effect.order_ref for effect in of_both} == {"A-1", "A-2"}
 
 
@@ -153,7 +155,7 @@ async def test_an_illegal_move_fails_its_caller_alone(
         group_commit.change(move("A-3", OrderState.DELIVERED)),
         group_commit.record(done(record)),
     )
-    assert [type(one) for one in heard] == [type(None), IllegalMove, bool]
+    assert [type(item) for item in heard] == [type(None), IllegalMove, bool]
     states = {
         ref: order.state for ref, order in (await group_commit.orders(REFS[:3])).items()
     }
@@ -201,7 +203,7 @@ async def test_claims_that_share_a_turn_share_the_budget(
             for ref in REFS[:3]
         )
     )
-    assert [list(one.won) for one in claimed] == [["A-1"], ["A-2"], []]
+    assert [list(item.won) for item in claimed] == [["A-1"], ["A-2"], []]
     assert (await group_commit.orders(["A-3"]))["A-3"].state is OrderState.HELD
 
 
@@ -219,7 +221,7 @@ async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(
         group_commit.record(done(record)),
         group_commit.orders(["A-1"]),
     )
-    assert [type(one) for one in heard] == [LedgerUnusable, bool, LedgerUnusable]
+    assert [type(item) for item in heard] == [LedgerUnusable, bool, LedgerUnusable]
     assert (await group_commit.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 
@@ -296,14 +298,14 @@ async def test_the_same_on_postgres(postgres: Postgres, clock: MovableClock) -> 
         group_commit = GroupCommit(ledger)
         won = [
             record
-            for one in await claim_each(group_commit)
-            for record in one.won.values()
+            for item in await claim_each(group_commit)
+            for record in item.won.values()
         ]
         heard = await raised(
             *(group_commit.record(done(record)) for record in won[:5]),
             group_commit.change(move("A-6", OrderState.DELIVERED)),
         )
-        assert [type(one) for one in heard] == [bool] * 5 + [IllegalMove]
+        assert [type(item) for item in heard] == [bool] * 5 + [IllegalMove]
         assert await group_commit.unsettled(REFS) == {"A-6"}
         assert not await group_commit.record(
             replace(done(won[0]), claim=replace(won[0].claim, fence=7))

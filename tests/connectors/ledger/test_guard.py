@@ -88,8 +88,8 @@ def log_of_commits_deleted(folder: Path) -> None:
 
 
 def older_file_copied_over(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / "ledger.db")) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(folder / "ledger.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copyfile(folder.parent / "raw.db", folder / "ledger.db")
 
 
@@ -230,13 +230,13 @@ def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(
     padded = {"lines": [{"words": "x" * 7000}]}
     put_rows(running, [plan(f"P-{number}", **padded) for number in range(50)])
     put_rows(running, [plan(f"P-{number}") for number in range(50)])
-    with closing(sqlite3.connect(folder / "ledger.db")) as other:
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(folder / "ledger.db")) as second:
+        second.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert running.claim(intents("A-1"), lease=LEASE).won
     large = (folder / "ledger.db").stat().st_size
-    with closing(sqlite3.connect(folder / "ledger.db")) as other:
-        other.execute("VACUUM")
-        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(folder / "ledger.db")) as second:
+        second.execute("VACUUM")
+        second.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert (folder / "ledger.db").stat().st_size < large / 2
     assert running.claim(intents("A-2"), lease=LEASE).won
 
@@ -245,5 +245,5 @@ def test_a_checkpoint_and_growth_are_no_loss(running: Ledger, folder: Path) -> N
     """What SQLite itself does to the file, for this process and for others."""
     for number in range(1, 12):
         running.claim(intents(f"A-{number}"), lease=LEASE)
-        with closing(sqlite3.connect(folder / "ledger.db")) as other:
-            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(sqlite3.connect(folder / "ledger.db")) as second:
+            second.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -82,7 +82,7 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
     more; others do.
     """
     contradict(ledger)
-    assert [why for why, _ in other.holds.standing()[Marketplace.TAOBAO]] == [WHY]
+    assert [reason for reason, _ in other.holds.standing()[Marketplace.TAOBAO]] == [WHY]
     assert other.holds.release(Marketplace.TAOBAO, by="mei")
     assert set(ledger.claim(intents("A-2"), lease=LEASE).won) == {"A-2"}
     contradict(ledger)
@@ -93,15 +93,19 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
 
 def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     contradict(ledger)
-    place = Marketplace.TAOBAO
+    marketplace = Marketplace.TAOBAO
     amounts = Question(Topic.AMOUNTS, "")
-    known = Question(Topic.ALL_KNOWN, "")
-    assert answer(ledger, place, amounts, by="mei") == "its amounts are right"
-    assert ledger.marks.last_at(Note.KNOWN.at(place)) is None
+    expected = Question(Topic.ALL_KNOWN, "")
+    assert answer(ledger, marketplace, amounts, by="mei") == "its amounts are right"
+    assert ledger.marks.last_at(Note.KNOWN.at(marketplace)) is None
     assert (
-        answer(ledger, place, known, by="mei") == "every order of ours there is known"
+        answer(ledger, marketplace, expected, by="mei")
+        == "every order of ours there is known"
     )
-    assert (ledger.holds.standing(), ledger.marks.last_at(Note.KNOWN.at(place))) == (
+    assert (
+        ledger.holds.standing(),
+        ledger.marks.last_at(Note.KNOWN.at(marketplace)),
+    ) == (
         {},
         ledger.clock(),
     )
@@ -113,7 +117,7 @@ def test_news_that_come_too_late_for_the_order_hold_the_marketplace(
     """The order is elsewhere by now; that the marketplace tells another unit stays
     true.
     """
-    late = ledger.orders(["A-1"])["A-1"].contradicted(apart(Gap.UNIT))
+    order_change = ledger.orders(["A-1"])["A-1"].contradicted(apart(Gap.UNIT))
     ledger.change(
         [
             OrderChange(
@@ -123,7 +127,7 @@ def test_news_that_come_too_late_for_the_order_hold_the_marketplace(
             )
         ]
     )
-    ledger.change([late])
+    ledger.change([order_change])
     assert ledger.orders(["A-1"])["A-1"].state is OrderState.REFUSED
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]
 

@@ -56,12 +56,12 @@ def test_a_create_that_names_another_s_order_is_unknown(
     """
     first = created(ledger, "A-1", "77")
     second = created(ledger, "A-2", "77")
-    told = (
+    record = (
         ledger.record([second, first])
         if at_once
         else ledger.record([first]) + ledger.record([second])
     )
-    assert told == [True, True]
+    assert record == [True, True]
     assert stands(ledger, "A-1") == (OrderState.ORDERED, "77", EffectStatus.DONE)
     assert stands(ledger, "A-2") == (OrderState.UNKNOWN, None, EffectStatus.UNKNOWN)
     assert ledger.orders(["A-2"])["A-2"].reason == (
@@ -108,11 +108,11 @@ def booked(ledger: Ledger, order_ref: str, shipment_id: str) -> Outcome:
     change = OrderChange(
         order_ref=order_ref, state=OrderState.BOOKED, writes=Columns(columns)
     )
-    asked = because(
+    reason = because(
         ReasonCode.ID_IS_ANOTHERS_ASKED, question="Is it there?", answers="yes, or no"
     )
     return Outcome(
-        claim=record.claim, status=EffectStatus.DONE, change=change, if_misnamed=asked
+        claim=record.claim, status=EffectStatus.DONE, change=change, if_misnamed=reason
     )
 
 
@@ -142,12 +142,12 @@ def test_a_shipment_that_was_read_and_is_another_s_holds_the_order(
             for state in (OrderState.ORDERED, OrderState.PAID)
         ]
     )
-    seen = OrderChange(
+    order_change = OrderChange(
         order_ref="A-2",
         state=OrderState.BOOKED,
         writes=Columns({"shipment_order_id": "S-1"}),
     )
-    ledger.change([seen])
+    ledger.change([order_change])
     order = ledger.orders(["A-2"])["A-2"]
     assert (order.state, order.shipment_order_id) == (OrderState.HELD, None)
 

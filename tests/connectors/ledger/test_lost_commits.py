@@ -113,10 +113,12 @@ def test_what_was_taken_over_is_still_read_about(
     ledger.claim(intents("A-1"), lease=LEASE)
     clock.advance(61)
     lose_the_next_commit(other, monkeypatch)
-    taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
-    assert [(e.key, e.owner, e.fence) for e in taken] == [("A-1:create", "second", 3)]
+    effects = other.take_over(
+        ["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[]
+    )
+    assert [(e.key, e.owner, e.fence) for e in effects] == [("A-1:create", "second", 3)]
     assert other.record(
-        [Outcome(claim=taken[0].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
+        [Outcome(claim=effects[0].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
     ) == [True]
 
 

@@ -70,12 +70,12 @@ def test_a_ledger_of_another_version_is_refused_with_the_remedy(
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
         database.execute("UPDATE ledger_schema SET digest = 'other'")
     before = (tmp_path / "ledger.db").read_bytes()
-    words = (
+    message = (
         rf"the ledger {url} was made by another version of the program \(schema other, "
         r".*: start with a new data folder .* or use the version that made it"
     )
     for opening in (open_ledger, verify):
-        with pytest.raises(LedgerUnusable, match=words):
+        with pytest.raises(LedgerUnusable, match=message):
             opening(url)
     assert (tmp_path / "ledger.db").read_bytes() == before
 
@@ -118,7 +118,7 @@ def table_of(name: str, *parts: SchemaItem) -> MetaData:
 def test_whatever_is_declared_otherwise_has_another_digest() -> None:
     """Names, types, lengths, nulls, keys, defaults, rules and indexes."""
     assert declared() == declared()
-    others = [
+    neighbours = [
         declared(name="other"),
         declared(type_=BigInteger),
         declared(type_=String(8)),
@@ -134,7 +134,7 @@ def test_whatever_is_declared_otherwise_has_another_digest() -> None:
         declared(Index("ix", "at", unique=True)),
         declared(Index("ix", "at", sqlite_where=text("at > 0"))),
     ]
-    assert len({declared(), *others}) == len(others) + 1
+    assert len({declared(), *neighbours}) == len(neighbours) + 1
 
 
 def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> None:
@@ -166,9 +166,11 @@ def test_an_address_that_leads_to_no_ledger_is_refused_with_the_remedy(
         with pytest.raises(
             LedgerUnusable,
             match=f"{fault}.*SOURCING_LEDGER_URL .* sqlite:.* or postgresql:",
-        ) as said:
+        ) as output:
             opening(address)
-        assert not any(word in str(said.value) for word in ("secret", "cret", "word@"))
+        assert not any(
+            text in str(output.value) for text in ("secret", "cret", "word@")
+        )
 
 
 def test_a_ledger_belongs_to_one_account(url: str) -> None:
@@ -201,15 +203,15 @@ def test_a_new_file_that_another_run_is_setting_up_is_waited_for(
     """SQLite answers a change of journal mode "locked" at once, whatever its
     time-out.
     """
-    other = sqlite3.connect(
+    connection = sqlite3.connect(
         tmp_path / "ledger.db", isolation_level=None, check_same_thread=False
     )
-    other.execute("CREATE TABLE being_set_up (n)")
-    other.execute("BEGIN IMMEDIATE")
-    ends = threading.Timer(0.3, other.rollback)
+    connection.execute("CREATE TABLE being_set_up (n)")
+    connection.execute("BEGIN IMMEDIATE")
+    ends = threading.Timer(0.3, connection.rollback)
     ends.start()
     try:
         open_engine(url).dispose()
     finally:
         ends.join()
-        other.close()
+        connection.close()

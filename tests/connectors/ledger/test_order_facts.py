@@ -80,24 +80,26 @@ def test_a_booking_fills_what_was_chosen_too() -> None:
         service=SERVICE,
         read_at=NOON,
     )
-    seen = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
-    ours = OrderUpdate.booked(
-        STANDS, shipment=SHIPMENT, at=NOON, freight=chosen
-    ).columns
-    assert {**BOOKED, "shipment": seen["shipment"]} == seen
-    assert seen["shipment"]["tracking_numbers"] == ["LP1"]
-    assert ours == {
-        **seen,
+    columns = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON).columns
+    own = OrderUpdate.booked(STANDS, shipment=SHIPMENT, at=NOON, freight=chosen).columns
+    assert {**BOOKED, "shipment": columns["shipment"]} == columns
+    assert columns["shipment"]["tracking_numbers"] == ["LP1"]
+    assert own == {
+        **columns,
         **ASKED,
         "freight_service": "s",
-        "freight_quote": ours["freight_quote"],
+        "freight_quote": own["freight_quote"],
     }
-    assert ours["freight_quote"]["render_id"] == "r"
-    assert ours.keys() <= set(orders.c.keys())
+    assert own["freight_quote"]["render_id"] == "r"
+    assert own.keys() <= set(orders.c.keys())
 
 
 def test_facts_that_go_together_are_one() -> None:
     """A person who names an order approves it in the same commit."""
     ordered = OrderUpdate.ordered(order_id="7", total=Money(5), at=NOON)
-    both = ordered | OrderUpdate.approved(amount=Money(6))
-    assert both.columns == {**ordered.columns, "approved_minor": 6, "payable_minor": 6}
+    order_update = ordered | OrderUpdate.approved(amount=Money(6))
+    assert order_update.columns == {
+        **ordered.columns,
+        "approved_minor": 6,
+        "payable_minor": 6,
+    }

@@ -31,21 +31,21 @@ def put(ledger: Ledger, *new: Message, to: Iterable[str] = ("ntfy",)) -> None:
 
 def taken(ledger: Ledger) -> list[tuple[str, str]]:
     """The cause and address of all that is due; it counts as sent."""
-    found = []
-    while due := ledger.outbox.due(ledger.clock()):
-        ledger.outbox.sent(due, ledger.clock())
-        found.append((due.cause, due.address))
-    return found
+    findings = []
+    while message := ledger.outbox.due(ledger.clock()):
+        ledger.outbox.sent(message, ledger.clock())
+        findings.append((message.cause, message.address))
+    return findings
 
 
 def test_a_cause_is_enqueued_once(ledger: Ledger, other: Ledger) -> None:
     """By any process, and also after it was sent."""
     put(ledger, message(subject="first"))
     put(other, message(subject="second"))
-    due = ledger.outbox.due(ledger.clock())
-    assert due is not None
-    assert due.subject == "first"
-    ledger.outbox.sent(due, ledger.clock())
+    stored_message = ledger.outbox.due(ledger.clock())
+    assert stored_message is not None
+    assert stored_message.subject == "first"
+    ledger.outbox.sent(stored_message, ledger.clock())
     put(ledger, message())
     assert taken(ledger) == []
 
@@ -74,11 +74,11 @@ def test_what_is_being_sent_is_left_alone_for_a_minute(
     clock.advance(59)
     assert other.outbox.due(clock()) is None
     clock.advance(1)
-    again = other.outbox.due(clock())
-    assert again is not None
-    assert (again.cause, again.tries) == ("run:1", 2)
+    stored_message = other.outbox.due(clock())
+    assert stored_message is not None
+    assert (stored_message.cause, stored_message.tries) == ("run:1", 2)
     ledger.outbox.sent(first, clock())  # it was not dead
-    other.outbox.failed(again, LATE, clock())
+    other.outbox.failed(stored_message, LATE, clock())
     clock.advance(HOUR_S)
     assert other.outbox.due(clock()) is None
     assert ledger.outbox.undelivered(clock() - timedelta(days=1)) == []
@@ -92,11 +92,11 @@ def test_an_address_out_of_reach_is_tried_after_growing_pauses_and_given_up(
     began = clock()
     times = []
     while clock() < began + timedelta(days=4):
-        if due := ledger.outbox.due(clock()):
+        if stored_message := ledger.outbox.due(clock()):
             times.append((clock() - began) // timedelta(minutes=1))
-            ledger.outbox.failed(due, LATE, clock())
-            (late,) = ledger.outbox.undelivered(began)
-            assert late.is_given_up == (times[-1] >= 3 * 24 * 60)
+            ledger.outbox.failed(stored_message, LATE, clock())
+            (delayed,) = ledger.outbox.undelivered(began)
+            assert delayed.is_given_up == (times[-1] >= 3 * 24 * 60)
         clock.advance(60)
     assert times[:9] == [0, 1, 3, 7, 15, 31, 63, 123, 183]
     assert times[-1] == 72 * 60 + 3
@@ -115,9 +115,9 @@ def test_a_machine_that_was_off_for_a_week_gives_nothing_up_at_its_first_try(
 ) -> None:
     put(ledger, message())
     clock.advance(7 * 24 * HOUR_S)
-    due = ledger.outbox.due(clock())
-    assert due is not None
-    ledger.outbox.failed(due, LATE, clock())
+    stored_message = ledger.outbox.due(clock())
+    assert stored_message is not None
+    ledger.outbox.failed(stored_message, LATE, clock())
     clock.advance(60)
     assert taken(ledger) == [("run:1", "ntfy")]
 
@@ -129,9 +129,9 @@ def test_what_is_due_at_an_address_out_of_reach_waits_together(
     refused for its content stops no other.
     """
     put(ledger, message("run:1"), message("run:2"))
-    due = ledger.outbox.due(clock())
-    assert due is not None
-    ledger.outbox.failed(due, LATE, clock())
+    stored_message = ledger.outbox.due(clock())
+    assert stored_message is not None
+    ledger.outbox.failed(stored_message, LATE, clock())
     assert ledger.outbox.due(clock()) is None
     clock.advance(60)
     assert [cause for cause, _ in taken(ledger)] == ["run:2", "run:1"]
@@ -188,6 +188,6 @@ def test_a_long_cause_fits_and_stays_itself(ledger: Ledger, cause: str) -> None:
 def test_foreign_words_are_cleaned(ledger: Ledger) -> None:
     """Line breaks of the body stay."""
     put(ledger, message(subject="held\x1b[31m", body="one\r\ntwo\x00\u202e"))
-    due = ledger.outbox.due(ledger.clock())
-    assert due is not None
-    assert (due.subject, due.body) == ("held�[31m", "one\ntwo��")
+    stored_message = ledger.outbox.due(ledger.clock())
+    assert stored_message is not None
+    assert (stored_message.subject, stored_message.body) == ("held�[31m", "one\ntwo��")

@@ -76,12 +76,15 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     today = datetime(2026, 9, 3, tzinfo=UTC)
     tomorrow = datetime(2026, 9, 4, tzinfo=UTC)
     with ThreadPoolExecutor(4) as crew:
-        taken = list(
+        result = list(
             crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared)
         )
-    assert sorted(taken) == [10, 30, 30, 30]
+    assert sorted(result) == [10, 30, 30, 30]
     assert shared[0].pace.take_today(today, -5, 100) == -5
-    assert [shared[1].pace.take_today(today, 30, most) for most in (50, 100)] == [0, 5]
+    assert [shared[1].pace.take_today(today, 30, limit) for limit in (50, 100)] == [
+        0,
+        5,
+    ]
     assert shared[2].pace.take_today(tomorrow, 30, 100) == 30
     assert shared[0].pace.take_today(today, -40, 100) == 0
     assert shared[2].pace.take_today(tomorrow, 100, 100) == 70
@@ -113,13 +116,13 @@ def test_who_stands_still_with_the_row_in_hand_is_thrown_out(
     url = postgres.new_ledger()
     with (
         Ledger(url, clock=utc_now, owner="stopped") as stopped,
-        Ledger(url, clock=utc_now, owner="other") as other,
+        Ledger(url, clock=utc_now, owner="other") as ledger,
     ):
 
         def stand_still() -> None:
             with stopped.pace._writing() as connection:
                 stopped.pace._lock_bucket(connection, 50)
-                assert other.pace.take_block(1, 50).permits == 1
+                assert ledger.pace.take_block(1, 50).permits == 1
                 connection.execute(select(1))
 
         with pytest.raises(LedgerUnusable, match="timeout"):

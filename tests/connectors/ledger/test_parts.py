@@ -32,16 +32,21 @@ LINES = ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-1"})
 
 
 def requests(of: SkuBook, *lines: dict[str, str]) -> Sequence[OrderRequest]:
-    found = parsed(lines, of)
-    assert found.faults == ()
-    return found.orders
+    parsed_requests = parsed(lines, of)
+    assert parsed_requests.faults == ()
+    return parsed_requests.orders
 
 
 def split(
     ledger: Ledger, of: SkuBook, *lines: dict[str, str], dry_run: bool = False
 ) -> dict[str, list[str]]:
-    found = orders_to_buy(ledger, requests(of, *(lines or LINES)), dry_run=dry_run)
-    return {one.order_ref: [line.wanted for line in one.lines] for one in found}
+    order_requests = orders_to_buy(
+        ledger, requests(of, *(lines or LINES)), dry_run=dry_run
+    )
+    return {
+        request.order_ref: [line.wanted for line in request.lines]
+        for request in order_requests
+    }
 
 
 def test_the_first_run_decides_and_a_changed_book_does_not(ledger: Ledger) -> None:
@@ -59,10 +64,10 @@ def test_the_first_run_decides_and_a_changed_book_does_not(ledger: Ledger) -> No
 
 def test_of_two_runs_with_two_books_the_first_decides(ledger: Ledger) -> None:
     ledger.parts.keep({"A-1": {"MOSS-1": "A-1-b", "FERN-1": "A-1"}})
-    stands = ledger.parts.keep(
+    keep = ledger.parts.keep(
         {"A-1": {"MOSS-1": "A-1", "FERN-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}}
     )
-    assert stands == {
+    assert keep == {
         "A-1": {"FERN-1": "A-1", "MOSS-1": "A-1-b"},
         "A-2": {"FERN-1": "A-2"},
     }
@@ -129,7 +134,10 @@ def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(
     lines = ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"})
     assert split(ledger, of, *lines) == {"A-1": ["FERN-1", "MOSS-2"]}
     ledger.put_plans(
-        [PlannedOrder(request=one) for one in by_seller(requests(ONE, *LINES)[0], {})],
+        [
+            PlannedOrder(request=request)
+            for request in by_seller(requests(ONE, *LINES)[0], {})
+        ],
         "batch",
     )
     with ledger.transaction() as connection:
@@ -192,8 +200,8 @@ def offered(*, stock: Mapping[str, int]) -> Mapping[tuple[Marketplace, str], Off
         min_quantity=1,
         active=True,
         skus=tuple(
-            Sku(sku_id=one, name="", price=Money(500), stock=pieces)
-            for one, pieces in stock.items()
+            Sku(sku_id=text, name="", price=Money(500), stock=pieces)
+            for text, pieces in stock.items()
         ),
     )
     return {(offer.marketplace, FERN): offer}
@@ -208,23 +216,23 @@ def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
 
     def planned(of: SkuBook) -> Counter[str]:
         plans = [
-            match_lines(one, offered(stock={"1": 10_000}))
-            for one in orders_to_buy(ledger, requests(of, *lines), dry_run=False)
+            match_lines(order, offered(stock={"1": 10_000}))
+            for order in orders_to_buy(ledger, requests(of, *lines), dry_run=False)
         ]
         ledger.put_plans(plans, "batch")
         stored = ledger.orders(line["order_ref"] for line in lines)
         assert len(stored) == len(plans) == 1_000
         waiting[:] = missing_entries(
-            (one.order_ref, one.why.facts["own_skus"])
-            for one in stored.values()
-            if one.why and one.why.code is ReasonCode.OWN_SKU_MISSING
+            (order.order_ref, order.why.facts["own_skus"])
+            for order in stored.values()
+            if order.why and order.why.code is ReasonCode.OWN_SKU_MISSING
         )
-        return Counter(str(one.state) for one in stored.values())
+        return Counter(str(order.state) for order in stored.values())
 
     waiting: list[dict[str, str]] = []
-    known = row("FERN-1", FERN)
-    assert planned(book(known)) == {"planned": 960, "held": 40}
-    filled_in = [one | {"marketplace": "1688", "item": FERN} for one in waiting]
+    expected = row("FERN-1", FERN)
+    assert planned(book(expected)) == {"planned": 960, "held": 40}
+    filled_in = [row | {"marketplace": "1688", "item": FERN} for row in waiting]
     assert len(filled_in) == 40
-    assert planned(book(known, *filled_in)) == {"planned": 1_000}
+    assert planned(book(expected, *filled_in)) == {"planned": 1_000}
     assert waiting == []

@@ -20,7 +20,7 @@ from tests.connectors.ledger.test_forgetting import RECEIVER, ledger, put, reque
 
 __all__ = ["ledger"]
 WHOLE = from_json(OrderRequest, request("A-1"))
-CONTACT = {part: RECEIVER[part] for part in ("name", "phone", "email", "address")}
+CONTACT = {piece: RECEIVER[piece] for piece in ("name", "phone", "email", "address")}
 MANY = [f"M-{number:04}" for number in range(1_001)]
 
 
@@ -42,9 +42,9 @@ def test_a_request_reads_back_whole_and_only_its_row_names_a_person(
     assert (order.request, order.request.fingerprint) == (WHOLE, WHOLE.fingerprint)
     assert order.sourcing_order.request.receiver.address == "77 Quixote Lane"
     assert ledger.rows(select(receivers)) == [{"order_ref": "A-1", "receiver": CONTACT}]
-    told = without_names(ledger)
-    assert [part for part in CONTACT.values() if part in told] == []
-    assert "Xenopolis" in told
+    message = without_names(ledger)
+    assert [piece for piece in CONTACT.values() if piece in message] == []
+    assert "Xenopolis" in message
 
 
 def test_a_new_plan_replaces_the_receiver_unless_the_order_has_begun(
@@ -54,8 +54,8 @@ def test_a_new_plan_replaces_the_receiver_unless_the_order_has_begun(
     assert ledger.claim(intents("A-2"), lease=timedelta(seconds=60)).won
     moved = [plan(ref, request=request(ref, address="Elm 1")) for ref in ("A-1", "A-2")]
     put_rows(ledger, moved)
-    known = ledger.orders(["A-1", "A-2"])
-    assert [known[ref].request.receiver.address for ref in ("A-1", "A-2")] == [
+    orders = ledger.orders(["A-1", "A-2"])
+    assert [orders[ref].request.receiver.address for ref in ("A-1", "A-2")] == [
         "Elm 1",
         "77 Quixote Lane",
     ]
@@ -72,5 +72,5 @@ def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(
         assert ledger.orders(["A-1"])["A-1"].request
     with pytest.raises(ValidationError):
         from_json(OrderRequest, stored)
-    faults = [(one.row, one.words) for one in verify(ledger.url).faults]
+    faults = [(item.row, item.words) for item in verify(ledger.url).faults]
     assert ("A-1", "has no receiver: its row in receivers is missing") in faults

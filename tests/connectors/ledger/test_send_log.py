@@ -82,18 +82,21 @@ def test_logs_are_pruned_when_nobody_needs_them(tmp_path: Path) -> None:
     needed = killed_run(tmp_path)
     unneeded = killed_run(tmp_path)
     young = killed_run(tmp_path)
-    now = datetime.now(UTC)
+    moment = datetime.now(UTC)
     for old in (needed, unneeded):
-        os.utime(tmp_path / f"{old}.log", (0, now.timestamp() - 60))
-    with SendLog(tmp_path) as alive:
-        prune(tmp_path, needed={needed}, before=now - timedelta(seconds=30))
+        os.utime(tmp_path / f"{old}.log", (0, moment.timestamp() - 60))
+    with SendLog(tmp_path) as send_log:
+        prune(tmp_path, needed={needed}, before=moment - timedelta(seconds=30))
         assert {path.stem for path in tmp_path.glob("*.log")} == {
             needed,
             young,
-            alive.owner,
+            send_log.owner,
         }
-        prune(tmp_path, needed={needed}, before=now + timedelta(seconds=30))
-        assert {path.stem for path in tmp_path.glob("*.log")} == {needed, alive.owner}
+        prune(tmp_path, needed={needed}, before=moment + timedelta(seconds=30))
+        assert {path.stem for path in tmp_path.glob("*.log")} == {
+            needed,
+            send_log.owner,
+        }
     assert unneeded not in {path.stem for path in tmp_path.glob("*.log")}
 
 

@@ -80,9 +80,9 @@ def a_day_passes(file: Path) -> None:
 
 
 def another_file_takes_its_place(file: Path) -> None:
-    other = file.with_name("other.db")
-    other.write_bytes(file.read_bytes())
-    other.replace(file)
+    path = file.with_name("other.db")
+    path.write_bytes(file.read_bytes())
+    path.replace(file)
 
 
 def it_is_marked_as_restored(file: Path) -> None:

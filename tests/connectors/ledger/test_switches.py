@@ -125,14 +125,14 @@ def test_a_resume_does_not_end_a_pause_that_was_said_after_it(
     """
     if is_paused_before:
         ledger.pause_buying("li")
-    resumed, paused, again = (
+    resumed, paused, moment = (
         clock() + timedelta(seconds=seconds) for seconds in (10, 12, 60)
     )
     clock.advance(90)
     standing = ledger.pause_buying("mei", requested_at=paused)
     assert other.resume_buying("mei", resumed) is None
     assert other.buying_paused() is not None
-    assert other.resume_buying("mei", again) in (standing, Pause(by="mei", at=paused))
+    assert other.resume_buying("mei", moment) in (standing, Pause(by="mei", at=paused))
     assert other.buying_paused() is None
 
 
@@ -160,18 +160,18 @@ def test_a_resume_by_a_clock_that_was_ahead_keeps_nobody_from_pausing(
     """As of a clock read in the wrong time zone. What was asked for the day before is
     late all the same.
     """
-    now = clock()
+    moment = clock()
     clock.advance(8 * 3600)
     ledger.pause_buying("mei")
     other.resume_buying("mei")
     clock.advance(-8 * 3600 + 60)
-    ledger.pause_buying("li", requested_at=now - timedelta(days=1))
+    ledger.pause_buying("li", requested_at=moment - timedelta(days=1))
     assert other.buying_paused() is None
     ledger.pause_buying(
-        "li", requested_at=now + timedelta(seconds=50) if by_the_button else None
+        "li", requested_at=moment + timedelta(seconds=50) if by_the_button else None
     )
     assert other.buying_paused() == Pause(
-        by="li", at=now + timedelta(seconds=50 if by_the_button else 60)
+        by="li", at=moment + timedelta(seconds=50 if by_the_button else 60)
     )
 
 
@@ -181,14 +181,14 @@ def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(
     """The button first, its reason later; when it began stays."""
     began = ledger.pause_buying("").at
     clock.advance(60)
-    said = [
+    pauses = [
         ledger.pause_buying("mei", "odd prices"),
         ledger.pause_buying("jo", "something else"),
     ]
-    assert [(one.by, one.why, one.at) for one in said] == [
+    assert [(pause.by, pause.why, pause.at) for pause in pauses] == [
         ("mei", "odd prices", began)
     ] * 2
-    assert ledger.buying_paused() == said[1]
+    assert ledger.buying_paused() == pauses[1]
 
 
 def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(

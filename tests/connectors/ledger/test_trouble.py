@@ -62,12 +62,12 @@ def file(tmp_path: Path) -> Path:
 def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
     """A disk of that size, mounted there."""
     folder.mkdir(exist_ok=True)
-    made = subprocess.run(
+    built = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder],
         capture_output=True,
         check=False,
     )
-    if made.returncode:
+    if built.returncode:
         leave_out("a disk that is mounted for the test", "run as root")
     try:
         yield folder
@@ -205,7 +205,7 @@ def test_a_cut_off_note_does_not_prove_that_it_was_never_sent(tmp_path: Path) ->
 
 def test_a_snapshot_on_a_full_disk_names_the_remedy(tmp_path: Path) -> None:
     """The ledger has everything; the snapshot is written by the next run."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
     with small_disk(tmp_path / "disk", 64) as disk:
         fill(disk)
         with pytest.raises(
@@ -213,7 +213,7 @@ def test_a_snapshot_on_a_full_disk_names_the_remedy(tmp_path: Path) -> None:
             match=r"free some disk space.*run again to write them",
         ):
             write_history(
-                disk / "snapshots", "batch", [{"orders": [order()]}], now, "batch"
+                disk / "snapshots", "batch", [{"orders": [order()]}], moment, "batch"
             )
 
 
@@ -235,9 +235,9 @@ def test_a_damaged_file_stops_a_run_before_anything_is_sent(
         content.seek(place)
         content.write(os.urandom(PAGE))
     damaged = file.read_bytes()
-    with pytest.raises(LedgerUnusable, match=words) as told:
+    with pytest.raises(LedgerUnusable, match=words) as raised:
         opened(file)
-    assert "sourcing ledger restore FILE" in str(told.value)
+    assert "sourcing ledger restore FILE" in str(raised.value)
     assert file.read_bytes() == damaged
 
 
@@ -264,18 +264,18 @@ def test_a_truncated_log_of_newest_commits_is_an_older_ledger(tmp_path: Path) ->
     """What was cut off is forgotten, the rest is whole: as a restored backup, it is
     protected by reading first.
     """
-    kept = tmp_path / "kept"
-    kept.mkdir()
+    path = tmp_path / "kept"
+    path.mkdir()
     with Ledger(
         f"sqlite:///{tmp_path / 'ledger.db'}", clock=MovableClock(), owner="first"
     ) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
         for name in ("ledger.db", "ledger.db-wal"):
-            shutil.copy(tmp_path / name, kept / name)
-    whole = (kept / "ledger.db-wal").read_bytes()
-    (kept / "ledger.db-wal").write_bytes(whole[: len(whole) * 3 // 4])
-    opened(kept / "ledger.db")
+            shutil.copy(tmp_path / name, path / name)
+    total = (path / "ledger.db-wal").read_bytes()
+    (path / "ledger.db-wal").write_bytes(total[: len(total) * 3 // 4])
+    opened(path / "ledger.db")
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
@@ -327,14 +327,14 @@ def opened(file: Path, ledger_url: str = "") -> None:
 
 def test_a_database_server_that_is_down_is_named() -> None:
     """Host and port are shown, the password is not."""
-    with pytest.raises(LedgerUnusable, match="start the database server") as told:
+    with pytest.raises(LedgerUnusable, match="start the database server") as raised:
         Ledger(
             "postgresql://me:secret@127.0.0.1:9/sourcing",
             clock=MovableClock(),
             owner="first",
         )
-    assert "127.0.0.1:9/sourcing" in str(told.value)
-    assert "secret" not in str(told.value)
+    assert "127.0.0.1:9/sourcing" in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_database_that_is_not_there_is_named(postgres: Postgres) -> None:
@@ -358,13 +358,13 @@ def test_a_wrong_password_is_named(postgres: Postgres) -> None:
         connection.execute("SELECT pg_reload_conf()")
     strict = url.replace("postgres@", "strict:wrong@")
     for _ in range(50):  # the server takes the new rules a moment later
-        with pytest.raises(LedgerUnusable) as told:
+        with pytest.raises(LedgerUnusable) as raised:
             Ledger(strict, clock=MovableClock(), owner="first")
-        if "password" in str(told.value):
+        if "password" in str(raised.value):
             break
         time.sleep(0.1)
-    assert "correct user and password in SOURCING_LEDGER_URL" in str(told.value)
-    assert ":wrong@" not in str(told.value)
+    assert "correct user and password in SOURCING_LEDGER_URL" in str(raised.value)
+    assert ":wrong@" not in str(raised.value)
 
 
 def test_a_run_waits_for_a_database_server_that_restarts(
@@ -463,8 +463,8 @@ def test_a_database_without_its_tables_is_noticed(
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("DROP SCHEMA public CASCADE")
         admin.execute("CREATE SCHEMA public")
-    with pytest.raises(LedgerUnusable) as told:
+    with pytest.raises(LedgerUnusable) as raised:
         ledger.claim(intents("A-1"), lease=LEASE)
-    assert str(as_replaced(told.value, url)).endswith(
+    assert str(as_replaced(raised.value, url)).endswith(
         'was using it (relation "marks" does not exist)'
     )

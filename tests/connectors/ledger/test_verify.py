@@ -40,7 +40,7 @@ def lived(ledger: Ledger, url: str) -> Ledger:
         [OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))]
     )
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
-    gone = OrderChange(
+    order_change = OrderChange(
         order_ref="A-2", state=OrderState.REFUSED, why=in_these_words("no stock")
     )
     ledger.record(
@@ -48,7 +48,7 @@ def lived(ledger: Ledger, url: str) -> Ledger:
             Outcome(
                 claim=refused.claim,
                 status=EffectStatus.REFUSED,
-                change=gone,
+                change=order_change,
                 proof=FOR_GOOD,
             )
         ]
@@ -253,7 +253,7 @@ def test_rows_whose_order_is_not_there_are_checked_too(lived: Ledger, url: str) 
         "UPDATE effects SET order_ref = 'A', fence = 0 WHERE key = 'A-2:create'",
     )
     assert {"Z:create", "A:create"} <= {
-        words for fault in verify(url).faults for words in fault.words.split()
+        text for fault in verify(url).faults for text in fault.words.split()
     }
 
 

@@ -116,14 +116,14 @@ async def test_only_not_found_means_none(
 
 
 def cargo(spec: str = SPEC, **changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "offerId": 672991141190,
         "specId": spec,
         "amount": 19.99,
         "finalUnitPrice": 9.995,
         "resultCode": "200",
     }
-    return known | changes
+    return expected | changes
 
 
 def previewed(*cargos: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -191,8 +191,8 @@ async def test_an_order_is_created_as_its_preview_says(
     service.answers(
         CREATE, lambda: ok({"success": True, "orderId": 7, "totalSuccessAmount": 1})
     )
-    ours = replace(our_order(), flow=quote.flow, trade_type=quote.trade_type)
-    await channel.create(claim(Action.CREATE), ours, WAREHOUSE, approved=Money(1))
+    order = replace(our_order(), flow=quote.flow, trade_type=quote.trade_type)
+    await channel.create(claim(Action.CREATE), order, WAREHOUSE, approved=Money(1))
     sent = service.asked[-1].body
     assert (sent["flow"], sent["tradeType"], sent["outOrderId"]) == (
         "fenxiaonew",
@@ -431,12 +431,12 @@ async def test_a_create_that_made_several_orders_names_them_all(
     channel: Alibaba1688Channel, service: FakeService
 ) -> None:
     """`orderId` is empty then; the list has ids and amounts, misspelt."""
-    parts = [
+    pieces = [
         {"orderId": 71, "orderAmmount": 1000, "success": True},
         {"orderId": "72", "orderAmount": 500},
     ]
     service.answers(
-        CREATE, lambda: ok({"success": True, "orderId": None, "orderList": parts})
+        CREATE, lambda: ok({"success": True, "orderId": None, "orderList": pieces})
     )
     answer = await channel.create(
         claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1500)
@@ -473,13 +473,13 @@ async def test_the_sum_of_a_refund_came_back_once_it_is_done(
     client: XportcnClient, service: FakeService, word: str, back: int
 ) -> None:
     """Until then it may be what is asked for."""
-    told = {
+    record = {
         "refundId": "7",
         "status": word,
         "applyPayment": 50000,
         "refundPayment": 50000,
     }
-    service.answers("/alibaba/refund/info", lambda: ok(told))
+    service.answers("/alibaba/refund/info", lambda: ok(record))
     assert (await Alibaba1688AfterSale(client).read("7")).refunded == Money(back)
 
 
@@ -499,8 +499,12 @@ async def test_the_end_of_a_refund_is_not_believed_without_its_sum_or_of_another
     """It would be over with nothing, or with what came back for another order; so it is
     read again.
     """
-    told = {"refundId": "7", "status": "refundsuccess", "applyPayment": 50000} | changes
-    service.answers("/alibaba/refund/info", lambda: ok(told))
+    record = {
+        "refundId": "7",
+        "status": "refundsuccess",
+        "applyPayment": 50000,
+    } | changes
+    service.answers("/alibaba/refund/info", lambda: ok(record))
     with pytest.raises(ContractMismatch, match=why):
         await Alibaba1688AfterSale(client).read("7")
 
@@ -555,11 +559,11 @@ def pages(
     service: FakeService, orders: Iterable[dict[str, Any]], *, total: int | None = None
 ) -> None:
     """Make the list answer the page of these orders that it is asked for."""
-    told = list(orders)
-    count = len(told) if total is None else total
+    notices = list(orders)
+    count = len(notices) if total is None else total
     service.lists(
         PAGE,
-        told,
+        notices,
         lambda rows: {"totalRecord": count, "result": rows},
         "page",
         "pageSize",
@@ -567,7 +571,7 @@ def pages(
 
 
 def turned(service: FakeService) -> list[tuple[int, int]]:
-    return [(asked.body["page"], asked.body["pageSize"]) for asked in service.asked]
+    return [(call.body["page"], call.body["pageSize"]) for call in service.asked]
 
 
 async def test_find_turns_every_page(
@@ -584,10 +588,10 @@ async def test_find_turns_every_page(
             listed(120, "R-1"),
         ],
     )
-    found = (await channel.find(["R-1"], since=SINCE)).found
+    result = (await channel.find(["R-1"], since=SINCE)).found
     assert {
-        reference: [one.order_id for one in orders]
-        for reference, orders in found.items()
+        reference: [order.order_id for order in orders]
+        for reference, orders in result.items()
     } == {"R-1": ["1", "120"]}
     assert turned(service) == [(1, 1), (1, 50), (2, 50), (3, 50), (4, 50)]
     assert service.asked[0].body["createStartTime"] == "2026-01-31 07:50:00"
@@ -628,13 +632,16 @@ async def test_find_does_not_trust_a_page_size_it_did_not_get(
     """A list that gives ten a page when fifty were asked for is read on in tens: it may
     count in fifties.
     """
-    told = [listed(number, f"R-{number}") for number in range(1, 26)]
+    notices = [listed(number, f"R-{number}") for number in range(1, 26)]
 
     def page() -> web.Response:
         number = service.asked[-1].body["page"]
         size = service.asked[-1].body["pageSize"]
         return ok(
-            {"totalRecord": 25, "result": told[(number - 1) * size :][: min(size, 10)]}
+            {
+                "totalRecord": 25,
+                "result": notices[(number - 1) * size :][: min(size, 10)],
+            }
         )
 
     service.answers(PAGE, page)
@@ -665,18 +672,21 @@ async def test_a_list_that_counts_its_pages_from_0_proves_nothing(
     channel: Alibaba1688Channel, service: FakeService
 ) -> None:
     """Page 1 is its second: the newest fifty would never be read."""
-    told = [listed(number) for number in range(60)]
+    notices = [listed(number) for number in range(60)]
 
     def page() -> web.Response:
         number = service.asked[-1].body["page"]
         size = service.asked[-1].body["pageSize"]
         return ok(
-            {"totalRecord": 0, "result": told[number * size : (number + 1) * size]}
+            {"totalRecord": 0, "result": notices[number * size : (number + 1) * size]}
         )
 
     service.answers(PAGE, page)
     reading = await channel.find(["R-1"], since=SINCE)
-    assert (reading.lacks, [one.order_id for one in reading.listed][:1]) == (
+    assert (
+        reading.lacks,
+        [service_order.order_id for service_order in reading.listed][:1],
+    ) == (
         Lack.WHOLE_LIST,
         ["50"],
     )
@@ -700,8 +710,8 @@ async def test_new_orders_that_push_the_list_down_do_no_harm(
     service.answers(
         PAGE, *(lambda page=page: ok(page) for page in (head, first, second))
     )
-    found = (await channel.find(["R-1"], since=SINCE)).found
-    assert [one.order_id for one in found["R-1"]] == ["1"]
+    result = (await channel.find(["R-1"], since=SINCE)).found
+    assert [service_order.order_id for service_order in result["R-1"]] == ["1"]
 
 
 async def test_an_order_is_read_with_all_its_digits_and_times(
@@ -850,7 +860,7 @@ async def test_no_tracking_after_tracking_is_no_tracking(
         lambda: no(404, ""),
     )
     assert [await channel.trace(read) for _ in range(3)] == [[], [], []]
-    assert [asked.path for asked in service.asked].count(TRACE) == 3
+    assert [call.path for call in service.asked].count(TRACE) == 3
 
 
 @pytest.mark.parametrize(
@@ -877,16 +887,16 @@ async def test_an_order_is_found_by_its_own_id(
 ) -> None:
     """Where the list hides the message, or shows another; both places are told."""
     bare = listed(1)
-    other = listed(2, "please hurry")
-    for one, own_id in ((bare, "R-1"), (other, "R-2")):
-        one["baseInfo"]["outOrderId"] = own_id
-    pages(service, [bare, other, listed(3, "R-3")])
-    found = (await channel.find(["R-1", "R-2", "R-3"], since=SINCE)).found
-    places = {
+    second = listed(2, "please hurry")
+    for row, own_id in ((bare, "R-1"), (second, "R-2")):
+        row["baseInfo"]["outOrderId"] = own_id
+    pages(service, [bare, second, listed(3, "R-3")])
+    result = (await channel.find(["R-1", "R-2", "R-3"], since=SINCE)).found
+    locations = {
         name: [sorted(order.places_of(name)) for order in orders]
-        for name, orders in found.items()
+        for name, orders in result.items()
     }
-    assert places == {
+    assert locations == {
         "R-1": [["outOrderId"]],
         "R-2": [["outOrderId"]],
         "R-3": [["reference"]],
@@ -908,8 +918,8 @@ def shown_order(
 
 def asked_for(service: FakeService) -> list[Any]:
     return [
-        asked.path if asked.path == PAGE else asked.body["orderId"]
-        for asked in service.asked
+        call.path if call.path == PAGE else call.body["orderId"]
+        for call in service.asked
     ]
 
 
@@ -934,8 +944,11 @@ async def test_several_orders_whose_answer_may_lag_come_with_a_page_of_the_list(
         ORDER,
         *(lambda at=at: ok(shown_order(at, status="success")) for at in (4, 5, 1, 2)),
     )
-    shown = await channel.read(["1", "2", "3", "4", "5"], may_lag=True)
-    assert {order_id: one.status for order_id, one in shown.items()} == {
+    service_orders = await channel.read(["1", "2", "3", "4", "5"], may_lag=True)
+    assert {
+        order_id: service_order.status
+        for order_id, service_order in service_orders.items()
+    } == {
         **dict.fromkeys(("1", "2", "3"), ServiceStatus.PAID),
         **dict.fromkeys(("4", "5"), ServiceStatus.FINISHED),
     }

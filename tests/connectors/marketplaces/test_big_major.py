@@ -41,14 +41,14 @@ def our_order() -> SourcingOrder:
 
 
 def item(**changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "offerId": 672991141190,
         "specId": SPEC,
         "skuId": 5736673805656,
         "amount": 5800,
         "finalUnitPrice": 2900,
     }
-    return known | {"message": None} | changes
+    return expected | {"message": None} | changes
 
 
 def previewed(*items: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ async def test_what_a_create_without_a_trade_type_relies_on_is_said_once(
         await channel.create(
             claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561)
         )
-    assert [one.message[:57] for one in caplog.records] == [
+    assert [record.message[:57] for record in caplog.records] == [
         "big_major: the preview names no trade type, so the order "
     ]
     assert service.asked[-1].body["flow"] == "fenxiaonew"
@@ -192,13 +192,13 @@ async def test_a_line_that_the_preview_is_silent_about_is_a_problem(
     service.answers(PREVIEW, *(lambda answer=answer: ok(answer) for answer in answers))
     for _ in answers:
         assert [
-            one.problem
-            for one in (await channel.quote(our_order(), WAREHOUSE)).problems
+            problem.problem
+            for problem in (await channel.quote(our_order(), WAREHOUSE)).problems
         ] == [Problem.OTHER]
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {
+    built = {
         "orderId": 2887421737338134260,
         "orderNo": "PO1",
         "totalAmount": 6400,
@@ -207,7 +207,7 @@ def created(**changes: Any) -> dict[str, Any]:
     return {
         "success": True,
         "code": None,
-        "orderList": [made],
+        "orderList": [built],
         "failedOfferList": [],
     } | changes
 
@@ -222,7 +222,7 @@ async def test_creating_previews_first_and_sends_the_reference_as_message(
         claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(6561)
     )
     assert answer == Created(order_ids=("2887421737338134260",), total=Money(6561))
-    assert [asked.path for asked in service.asked] == [PREVIEW, CREATE]
+    assert [call.path for call in service.asked] == [PREVIEW, CREATE]
     assert (
         service.asked[0].body["cargoParamList"]
         == service.asked[1].body["cargoParamList"]
@@ -265,13 +265,15 @@ async def test_failed_lines_without_an_order_are_a_refusal(
 
 
 def shown(number: int, **changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "orderId": number,
         "orderStatus": "WAITING_FOR_PAYMENT",
         "payStatus": 1,
         "totalPayment": 6561,
     }
-    return known | {"tbCreateTime": "2026-01-31 08:00:00", "message": "R-1"} | changes
+    return (
+        expected | {"tbCreateTime": "2026-01-31 08:00:00", "message": "R-1"} | changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -317,7 +319,10 @@ async def test_find_turns_every_page(
     for total, lacks in ((60, None), (61, Lack.WHOLE_LIST)):
         service.lists(PAGE, orders, partial(counted, total), "pageNo", "pageSize")
         reading = await channel.find(["R-1"], since=SINCE)
-        assert ([one.order_id for one in reading.found["R-1"]], reading.lacks) == (
+        assert (
+            [service_order.order_id for service_order in reading.found["R-1"]],
+            reading.lacks,
+        ) == (
             ["1", "60"],
             lacks,
         )

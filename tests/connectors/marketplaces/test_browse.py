@@ -43,14 +43,14 @@ async def test_words_find_offers_page_by_page(
 ) -> None:
     """Pages follow each other without gap or repeat, and each counts the whole."""
     browser = offering_of(marketplace, live).browser
-    both = await browser.by_words(WORDS[marketplace], filters(page_size=20))
+    hits = await browser.by_words(WORDS[marketplace], filters(page_size=20))
     first = await browser.by_words(WORDS[marketplace], filters())
     second = await browser.by_words(WORDS[marketplace], filters(page=2))
-    assert first.offers + second.offers == both.offers
-    assert first.total == both.total > 20
+    assert first.offers + second.offers == hits.offers
+    assert first.total == hits.total > 20
     assert all(
         WORDS[marketplace] in offer.title.lower() and offer.marketplace is marketplace
-        for offer in both.offers
+        for offer in hits.offers
     )
 
 
@@ -62,16 +62,16 @@ async def test_prices_bound_and_sort(
     offers.
     """
     browser = offering_of(marketplace, live).browser
-    words = WORDS[marketplace]
-    known = sorted(prices(await browser.by_words(words, filters(page_size=50))))
+    message = WORDS[marketplace]
+    expected = sorted(prices(await browser.by_words(message, filters(page_size=50))))
     bounded = Filters(
-        min_price=Money(known[2]), max_price=Money(known[-3]), page_size=50
+        min_price=Money(expected[2]), max_price=Money(expected[-3]), page_size=50
     )
-    up = await browser.by_words(words, replace(bounded, sort=Sort.PRICE_UP))
-    down = await browser.by_words(words, replace(bounded, sort=Sort.PRICE_DOWN))
+    up = await browser.by_words(message, replace(bounded, sort=Sort.PRICE_UP))
+    down = await browser.by_words(message, replace(bounded, sort=Sort.PRICE_DOWN))
     assert prices(up) == sorted(prices(up))
     assert prices(down) == sorted(prices(down), reverse=True)
-    assert known[2] <= min(prices(up)) <= max(prices(down)) <= known[-3]
+    assert expected[2] <= min(prices(up)) <= max(prices(down)) <= expected[-3]
     assert up.total == down.total
 
 
@@ -118,8 +118,8 @@ async def test_a_listing_holds_each_item_once(
     ]
     ids = [offer.item_id for page in pages for offer in page.offers]
     assert len(set(ids)) == 150
-    again = await browser.listing(filters(2, 50, category_id=category))
-    assert [offer.item_id for offer in again.offers] == ids[50:100]
+    hits = await browser.listing(filters(2, 50, category_id=category))
+    assert [offer.item_id for offer in hits.offers] == ids[50:100]
 
 
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])

@@ -31,9 +31,12 @@ async def test_every_marketplace_has_its_channel(
 async def test_nobody_ships_everywhere(live: XportcnClient, sandbox: Sandbox) -> None:
     """A country without a service is refused by its code."""
     row = sandbox.rows(Marketplace.TAOBAO)[0]
-    ours = order(line(item_id=row["item_id"], sku_id=row["sku_id"]))
+    sourcing_order = order(line(item_id=row["item_id"], sku_id=row["sku_id"]))
     abroad = replace(
-        ours, request=replace(ours.request, receiver=replace(RECEIVER, country="AQ"))
+        sourcing_order,
+        request=replace(
+            sourcing_order.request, receiver=replace(RECEIVER, country="AQ")
+        ),
     )
     with pytest.raises(Refused) as caught:
         await freight.render(live, abroad)

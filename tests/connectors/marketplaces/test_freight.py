@@ -84,17 +84,17 @@ async def test_the_booking_arrives_signed_and_its_answer_is_understood(
     request = warehouse.BookingRequest.model_validate(VECTOR["request"])
     booking = await client.effect(warehouse.BOOK, request, claim=claim(Action.BOOK))
 
-    (asked,) = service.asked
-    assert (asked.method, asked.path) == (VECTOR["method"], VECTOR["path"])
-    assert in_order(asked.body) == in_order(VECTOR["request"])
+    (call,) = service.asked
+    assert (call.method, call.path) == (VECTOR["method"], VECTOR["path"])
+    assert in_order(call.body) == in_order(VECTOR["request"])
     signed = signature(
         access_key="sandbox-access-key",
-        timestamp=asked.headers["timestamp"],
-        nonce=asked.headers["nonce-str"],
+        timestamp=call.headers["timestamp"],
+        nonce=call.headers["nonce-str"],
         access_secret="sandbox-access-secret",
     )
-    assert asked.headers["signature"] == signed
-    assert asked.query == {"timestamp": asked.headers["timestamp"], "sign": signed}
+    assert call.headers["signature"] == signed
+    assert call.query == {"timestamp": call.headers["timestamp"], "sign": signed}
 
     shipment = freight.shipment(booking, "FF2024080200007")
     assert shipment.shipment_order_id == "21"
@@ -184,7 +184,8 @@ FEE = {"amount": "1.00", "currency": "USD"}
 
 
 @pytest.mark.parametrize(
-    "fee", [{"amount": told} for told in ("", "1,322.92", "322.925", "a lot", None)]
+    "fee",
+    [{"amount": notices} for notices in ("", "1,322.92", "322.925", "a lot", None)],
 )
 async def test_a_booking_is_booked_whatever_its_fee(
     client: XportcnClient, service: FakeService, fee: dict[str, str | None]
@@ -204,7 +205,7 @@ async def test_a_booking_is_booked_whatever_its_fee(
         None,
         ("FAR1",),
     )
-    assert [one.item_id for one in booked.items] == ["1"]
+    assert [item.item_id for item in booked.items] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -473,11 +474,11 @@ async def test_of_several_addresses_none_is_taken_for_the_warehouse(
     client: XportcnClient, service: FakeService, *, default: bool | None
 ) -> None:
     """Their order may change with each edit: tonight's first would get the goods."""
-    both = [
+    pair = [
         address("east", city="Yiwu", isDefault=default),
         address("south", isDefault=default),
     ]
-    service.answers("/open/address/get", lambda: ok(both))
+    service.answers("/open/address/get", lambda: ok(pair))
     with pytest.raises(
         Misconfigured,
         match=r"2 addresses .*: east \(p Yiwu\), south \(p c\)\. Make one the default",

@@ -46,7 +46,7 @@ def our_order(*quantities: int) -> SourcingOrder:
 
 
 def carrier(code: str, fee: str, **changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "carrierCode": code,
         "carrierName": code,
         "fee": fee,
@@ -54,7 +54,7 @@ def carrier(code: str, fee: str, **changes: Any) -> dict[str, Any]:
         "minDays": 2,
         "maxDays": 5,
     }
-    return known | changes
+    return expected | changes
 
 
 def freight(
@@ -166,7 +166,7 @@ async def test_several_lines_are_priced_by_their_ladders(
         (1, Money(400), Money(1600)),
         (2, Money(600), Money(1800)),
     ]
-    assert [asked.path for asked in service.asked] == [FREIGHT, DETAIL]
+    assert [call.path for call in service.asked] == [FREIGHT, DETAIL]
 
 
 @pytest.mark.parametrize("told", [{1: "7.99"}, None])
@@ -207,7 +207,7 @@ async def test_another_currency_is_a_problem(
         await channel.create(
             claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(10**9)
         )
-    assert {asked.path for asked in service.asked} == {FREIGHT}
+    assert {call.path for call in service.asked} == {FREIGHT}
 
 
 @pytest.mark.parametrize(
@@ -242,17 +242,17 @@ async def test_every_refusal_is_a_problem(
         lambda: no(code, words),
         lambda: ok(freight("0.00", carriers=[], problemList=[line_problem])),
     )
-    whole, of_line = [await channel.quote(our_order(), WAREHOUSE) for _ in range(2)]
-    assert whole.problems == (LineProblem(problem=problem, message=words),)
+    quote, of_line = [await channel.quote(our_order(), WAREHOUSE) for _ in range(2)]
+    assert quote.problems == (LineProblem(problem=problem, message=words),)
     assert of_line.problems == (LineProblem(problem=problem, message=words, line_no=1),)
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {"tradeId": 2887421737338134260, "totalAmount": "26.00", "currency": "CNY"}
+    built = {"tradeId": 2887421737338134260, "totalAmount": "26.00", "currency": "CNY"}
     return {
         "tradeId": "2887421737338134260",
         "payUrl": None,
-        "orderList": [made],
+        "orderList": [built],
     } | changes
 
 
@@ -266,13 +266,13 @@ async def test_creating_takes_its_carrier_out_of_a_fresh_quote(
         claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600)
     )
     assert answer == Created(order_ids=("2887421737338134260",), total=Money(2600))
-    asked, sent = (one.body for one in service.asked)
+    calls, sent = (call.body for call in service.asked)
     assert (sent["channelReferId"], sent["logisticsDetail"]["carrierCode"]) == (
         "R-1",
         "CN_STANDARD",
     )
-    assert sent["productList"] == asked["productList"]
-    assert sent["logisticsDetail"]["shipmentAddress"] == asked["shipmentAddress"]
+    assert sent["productList"] == calls["productList"]
+    assert sent["logisticsDetail"]["shipmentAddress"] == calls["shipmentAddress"]
 
 
 async def test_a_code_that_nobody_knows_settles_nothing(
@@ -288,14 +288,14 @@ async def test_a_code_that_nobody_knows_settles_nothing(
 
 
 def shown(number: int, **changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "tradeId": number,
         "channelReferId": "R-1",
         "tradeStatus": "unpay",
         "totalAmount": "26.00",
     }
     return (
-        known
+        expected
         | {"currency": "CNY", "createDate": "2026-01-31 08:00:00", "paidAmount": None}
         | changes
     )
@@ -325,15 +325,18 @@ async def test_split_orders_fill_more_than_a_page(
     for total, lacks in ((100, None), (101, Lack.WHOLE_LIST)):
         service.lists(LIST, orders, partial(counted, total), "startPage", "pageSize")
         reading = await channel.find(references, since=SINCE)
-        assert ({len(each) for each in reading.found.values()}, reading.lacks) == (
+        assert (
+            {len(service_order) for service_order in reading.found.values()},
+            reading.lacks,
+        ) == (
             {2},
             lacks,
         )
-    asked = [
-        (one.body["startPage"], len(one.body["channelReferIds"]))
-        for one in service.asked[:3]
+    calls = [
+        (call.body["startPage"], len(call.body["channelReferIds"]))
+        for call in service.asked[:3]
     ]
-    assert asked == [(1, 50), (2, 50), (3, 50)]
+    assert calls == [(1, 50), (2, 50), (3, 50)]
 
 
 def counted(total: int, rows: list[Any]) -> dict[str, Any]:
@@ -356,5 +359,7 @@ async def test_an_order_in_another_currency_is_listed_with_it(
         ),
     )
     listed = (await channel.list_orders(since=SINCE)).listed
-    assert [(one.order_id, one.total) for one in listed] == [("7", Money(1250, "USD"))]
+    assert [
+        (service_order.order_id, service_order.total) for service_order in listed
+    ] == [("7", Money(1250, "USD"))]
     assert service.asked[0].body["createDateStart"] == "2026-01-31 07:50:00"

@@ -54,22 +54,22 @@ class Shape:
     def turn(
         self, orders: list[ServiceOrder]
     ) -> Callable[[int, int], Awaitable[OrderPage]]:
-        told = orders[::-1] if self.oldest_first else orders
+        service_orders = orders[::-1] if self.oldest_first else orders
 
         async def page(number: int, asked: int) -> OrderPage:
             size = min(self.rows, asked) if self.rows else asked
             start = (0 if self.same_page else number - self.base) * (
                 asked if self.gaps else self.rows or asked
             )
-            rows = told[start : start + (self.rows or size)]
+            rows = service_orders[start : start + (self.rows or size)]
             rows = rows[::-1] if self.reversed_rows else rows
             rows = [row for row in rows for _ in range(1 + self.twice)]
             counts = {
-                "true": len(told),
+                "true": len(service_orders),
                 "missing": 0,
                 "-1": -1,
                 "rows": len(rows),
-                "capped": min(50, len(told)),
+                "capped": min(50, len(service_orders)),
             }
             return OrderPage(rows, counts[self.total])
 
@@ -79,8 +79,8 @@ class Shape:
 SIZE_AND_BASE = st.sampled_from([(0, 1), (1, 1), (20, 1), (50, 1), (0, 0)])
 """Pages counted from 0 in a size of the list's own don't show that they are."""
 SHAPES = st.builds(
-    lambda size_and_base, **others: Shape(
-        rows=size_and_base[0], base=size_and_base[1], **others
+    lambda size_and_base, **neighbours: Shape(
+        rows=size_and_base[0], base=size_and_base[1], **neighbours
     ),
     SIZE_AND_BASE,
     same_page=st.booleans(),
@@ -112,16 +112,16 @@ def account_of(older: int, younger: int) -> tuple[list[ServiceOrder], list[Contr
         order(f"y{n}", f"Y-{n}", SENT.until + timedelta(minutes=n))
         for n in range(younger)
     ]
-    made = [*after[::-1], *orders]
-    known = [
+    service_orders = [*after[::-1], *orders]
+    controls = [
         Control(
-            order_ref=one.reference,
-            order_id=one.order_id,
-            ordered_at=one.created_at or NOW,
+            order_ref=service_order.reference,
+            order_id=service_order.order_id,
+            ordered_at=service_order.created_at or NOW,
         )
-        for one in made
+        for service_order in service_orders
     ]
-    return made, known
+    return service_orders, controls
 
 
 @given(
@@ -136,19 +136,21 @@ async def test_what_a_list_hides_is_never_absent(
     younger: int,
     is_there: bool,  # noqa: FBT001
 ) -> None:
-    made, known = account_of(older, younger)
-    ours = [
-        *made[:younger],
+    service_orders, controls = account_of(older, younger)
+    own = [
+        *service_orders[:younger],
         *([order("1", "R-1", SENT.at)] if is_there else []),
-        *made[younger:],
+        *service_orders[younger:],
     ]
     reading = await read_list(
-        shape.turn(ours), SINCE, ["R-1", *(one.order_ref for one in known)]
+        shape.turn(own), SINCE, ["R-1", *(control.order_ref for control in controls)]
     )
     if "R-1" in reading.found:
         return
     account = Account(
-        controls=known, accounted={one.order_id for one in known}, confirmed_at=NOW
+        controls=controls,
+        accounted={control.order_id for control in controls},
+        confirmed_at=NOW,
     )
     judged = judge_absence(SENT, reading, account, NOW)
     assert isinstance(judged, Open | Contradicted) or not is_there
@@ -161,12 +163,12 @@ async def test_what_a_ledger_has_forgotten_is_found_or_asked_about(
     """An older ledger was put back; it knows the older orders, and each younger one is
     ours.
     """
-    made, known = account_of(older, forgotten)
-    refs = [one.reference for one in made[:forgotten]]
-    reading = await read_list(shape.turn(made), SINCE, refs)
+    service_orders, controls = account_of(older, forgotten)
+    refs = [service_order.reference for service_order in service_orders[:forgotten]]
+    reading = await read_list(shape.turn(service_orders), SINCE, refs)
     account = Account(
-        controls=known[forgotten:][:3],
-        accounted={one.order_id for one in known[forgotten:]},
+        controls=controls[forgotten:][:3],
+        accounted={control.order_id for control in controls[forgotten:]},
     )
     assert (
         set(refs) <= set(reading.found) or judge_account(reading, account) is not None
@@ -181,9 +183,11 @@ async def test_what_is_not_there_is_absent_whatever_is_counted(
     shape: Shape, total: str
 ) -> None:
     """Pages of another size than asked are read all the same."""
-    made, known = account_of(60, 5)
-    turn = Shape(rows=shape.rows, gaps=shape.gaps, total=total).turn(made)
-    reading = await read_list(turn, SINCE, ["R-1", *(one.order_ref for one in known)])
+    service_orders, controls = account_of(60, 5)
+    turn = Shape(rows=shape.rows, gaps=shape.gaps, total=total).turn(service_orders)
+    reading = await read_list(
+        turn, SINCE, ["R-1", *(control.order_ref for control in controls)]
+    )
     assert isinstance(
-        judge_absence(SENT, reading, Account(controls=known), NOW), Between
+        judge_absence(SENT, reading, Account(controls=controls), NOW), Between
     )

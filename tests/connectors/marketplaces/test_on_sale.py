@@ -23,17 +23,17 @@ from domain.offers import Offer
 from tests.connectors.marketplaces import test_taobao as taobao
 
 READERS: dict[str, Callable[[str], Offer]] = {
-    "published": lambda word: alibaba_1688_reading.offer(
-        alibaba_product.Product.model_validate({"offerId": "1", "status": word}),
+    "published": lambda text: alibaba_1688_reading.offer(
+        alibaba_product.Product.model_validate({"offerId": "1", "status": text}),
         Marketplace.ALIBABA_1688,
     ),
-    "online": lambda word: international_reading.offer(
-        international.Product.model_validate({"productId": "1", "status": word})
+    "online": lambda text: international_reading.offer(
+        international.Product.model_validate({"productId": "1", "status": text})
     ),
-    "ON_SALE": lambda word: poizon_reading.offer(
-        poizon.Product.model_validate({"dwSpuId": "1", "status": word})
+    "ON_SALE": lambda text: poizon_reading.offer(
+        poizon.Product.model_validate({"dwSpuId": "1", "status": text})
     ),
-    "active": lambda word: taobao_offer(word, "active"),
+    "active": lambda text: taobao_offer(text, "active"),
 }
 
 
@@ -52,12 +52,12 @@ def taobao_offer(word: str, *skus: str) -> Offer:
 
 @pytest.mark.parametrize("on_sale", READERS)
 def test_words_for_on_and_off_sale_are_known_and_others_are_told(on_sale: str) -> None:
-    told = {
-        word: READERS[on_sale](word)
-        for word in (on_sale, "offline", "OFF_SALE", "warming_up", "")
+    offers = {
+        text: READERS[on_sale](text)
+        for text in (on_sale, "offline", "OFF_SALE", "warming_up", "")
     }
     assert {
-        word: (offer.active, offer.unknown_state) for word, offer in told.items()
+        text: (offer.active, offer.unknown_state) for text, offer in offers.items()
     } == {
         on_sale: (True, ""),
         "offline": (False, ""),

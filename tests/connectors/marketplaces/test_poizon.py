@@ -36,7 +36,7 @@ def our_order() -> SourcingOrder:
 
 
 def item(**changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "dwSpuId": "672991141190",
         "dwSkuId": 3452545926724,
         "quantity": 2,
@@ -44,7 +44,7 @@ def item(**changes: Any) -> dict[str, Any]:
         "available": True,
     }
     return (
-        known
+        expected
         | {"stock": 9, "minQuantity": 1, "errorCode": None, "errorMessage": None}
         | changes
     )
@@ -80,13 +80,13 @@ async def test_a_quote_is_in_yuan_text(
     )
     assert quote.problems == ()
     sent = service.asked[0].body
-    asked = {
+    calls = {
         "dwSpuId": "672991141190",
         "dwSkuId": "3452545926724",
         "distSpuId": "9001",
         "distSkuId": "8001",
     }
-    assert sent["productList"] == [asked | {"quantity": 2}]
+    assert sent["productList"] == [calls | {"quantity": 2}]
     assert sent["shippingAddress"] == {
         "name": "一号仓",
         "phone": "13800000000",
@@ -147,7 +147,8 @@ async def test_a_preview_without_a_clear_yes_is_a_problem(
     """Refused as a whole, silent about a line, or neither yes nor no."""
     service.answers(PREVIEW, lambda: ok(answer))
     assert [
-        one.problem for one in (await channel.quote(our_order(), WAREHOUSE)).problems
+        problem.problem
+        for problem in (await channel.quote(our_order(), WAREHOUSE)).problems
     ] == [problem]
 
 
@@ -160,10 +161,13 @@ async def test_a_refused_preview_of_several_products_may_be_about_that(
 ) -> None:
     """A known code says what it is about; of one product it is a no like any other."""
     service.answers(PREVIEW, lambda: no(code, "ORDER_PRODUCT_LIMIT"))
-    both = order(line(1), line(2, item_id="7"), marketplace=Marketplace.POIZON)
-    assert [one.problem for one in (await channel.quote(both, WAREHOUSE)).problems] == [
-        problem
-    ]
+    sourcing_order = order(
+        line(1), line(2, item_id="7"), marketplace=Marketplace.POIZON
+    )
+    assert [
+        problem.problem
+        for problem in (await channel.quote(sourcing_order, WAREHOUSE)).problems
+    ] == [problem]
     assert (await channel.quote(our_order(), WAREHOUSE)).problems[
         0
     ].problem is not Problem.SEVERAL_PRODUCTS
@@ -182,7 +186,7 @@ async def test_another_currency_does_not_fit(
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {
+    built = {
         "distOrderNo": 2887421737338134260,
         "customerOrderNo": "OA00835379",
         "totalAmount": "26.00",
@@ -192,7 +196,7 @@ def created(**changes: Any) -> dict[str, Any]:
         "success": True,
         "errorCode": None,
         "requestId": "R-1",
-        "orderList": [made],
+        "orderList": [built],
     } | changes
 
 
@@ -233,14 +237,14 @@ async def test_an_unknown_order_has_the_code_of_all_channels(
 
 
 def shown(number: int, **changes: Any) -> dict[str, Any]:
-    known = {
+    expected = {
         "distOrderNo": number,
         "requestId": "R-1",
         "orderStatus": "UNPAID",
         "totalAmount": "26.00",
     }
     return (
-        known
+        expected
         | {"currency": "CNY", "createTime": 1769817600000, "realPayAmount": None}
         | changes
     )
@@ -284,5 +288,5 @@ async def test_split_orders_fill_more_than_a_page(
         "pageNo",
         "pageSize",
     )
-    found = (await channel.find(references, since=SINCE)).found
-    assert {len(each) for each in found.values()} == {2}
+    result = (await channel.find(references, since=SINCE)).found
+    assert {len(service_order) for service_order in result.values()} == {2}

@@ -114,11 +114,14 @@ def test_words_that_say_nothing_of_the_money_are_known_beside_a_payment(
 def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_back() -> (
     None
 ):
-    known = {
-        word: refund_state(word, STATES, alibaba_after_sale.REFUND)
-        for word in ("待财务退款", "退款失败")
+    refund_states = {
+        text: refund_state(text, STATES, alibaba_after_sale.REFUND)
+        for text in ("待财务退款", "退款失败")
     }
-    assert known == {"待财务退款": RefundState.AGREED, "退款失败": RefundState.REFUSED}
+    assert refund_states == {
+        "待财务退款": RefundState.AGREED,
+        "退款失败": RefundState.REFUSED,
+    }
     with pytest.raises(UnknownRefundState) as caught:
         refund_state("已退款", STATES, alibaba_after_sale.REFUND)
     assert caught.value.code == "已退款"
@@ -148,11 +151,11 @@ def test_too_many_orders_is_not_ordered_and_not_a_no_for_good(
 
 
 def test_a_preview_is_refused_by_words_under_any_code() -> None:
-    told = {
-        words: no_quote(reading.problem("1009", words), "1009").problems[0].problem
-        for words in ("库存不足", "SKU不存在", "no")
+    problems = {
+        text: no_quote(reading.problem("1009", text), "1009").problems[0].problem
+        for text in ("库存不足", "SKU不存在", "no")
     }
-    assert told == {
+    assert problems == {
         "库存不足": Problem.OUT_OF_STOCK,
         "SKU不存在": Problem.SKU_UNKNOWN,
         "no": Problem.OTHER,
@@ -216,8 +219,8 @@ def answered(number: int) -> dict[str, Any]:
 def traced(number: int, dialect: str) -> list[TrackingEvent]:
     change = BY_NAME[dialect].changes_answer
     assert change is not None
-    told = change(cast("World", None), "", cast("Call", None), answered(number))
-    return list(reading.events(alibaba_order.LOGISTICS.parse(told, Bounds())))
+    notices = change(cast("World", None), "", cast("Call", None), answered(number))
+    return list(reading.events(alibaba_order.LOGISTICS.parse(notices, Bounds())))
 
 
 def shown(number: str, *, is_partly_sent: bool = False) -> ServiceOrder:
@@ -301,7 +304,7 @@ def test_a_preview_that_refuses_inside_its_wrapping_has_upstream_s_words() -> No
     refused = rendered_quote(
         {"result": {"success": False, "error_code": "X", "error_msg": "库存不足"}}
     )
-    assert [(one.problem, one.message) for one in refused.problems] == [
+    assert [(problem.problem, problem.message) for problem in refused.problems] == [
         (Problem.OUT_OF_STOCK, "库存不足")
     ]
 
@@ -312,16 +315,16 @@ def test_a_preview_that_refuses_beside_its_orders_is_no_quote(
     *, no: object, in_contract_shape: bool
 ) -> None:
     """It was approved, and refused at the create."""
-    told = (
+    notices = (
         upstream_render.in_contract_shape(UPSTREAM) if in_contract_shape else UPSTREAM
     )
     refused = rendered_quote(
-        {**told, "success": no, "errorCode": "X", "errorMsg": "地址不支持"}
+        {**notices, "success": no, "errorCode": "X", "errorMsg": "地址不支持"}
     )
-    assert [(one.problem, one.message) for one in refused.problems] == [
+    assert [(problem.problem, problem.message) for problem in refused.problems] == [
         (Problem.OTHER, "地址不支持")
     ]
-    assert rendered_quote({**told, "success": True}).problems == ()
+    assert rendered_quote({**notices, "success": True}).problems == ()
 
 
 def test_a_refusal_that_names_its_lines_is_theirs() -> None:
@@ -358,9 +361,9 @@ def rendered_quote(told: dict[str, Any]) -> Quote:
 
 def test_nothing_may_be_empty_or_minus_one_where_it_may_be_absent() -> None:
     """Also in the answer to a create; a sum that must be there stays a misfit."""
-    told: dict[str, Any] = {"success": True, "orderId": "", "totalSuccessAmount": ""}
-    told["orderList"] = [{"orderId": "7", "orderAmount": -1}]
-    answer = alibaba_order.CREATE.parse(told, Bounds())
+    record: dict[str, Any] = {"success": True, "orderId": "", "totalSuccessAmount": ""}
+    record["orderList"] = [{"orderId": "7", "orderAmount": -1}]
+    answer = alibaba_order.CREATE.parse(record, Bounds())
     order = answer.order_list[0]
     assert (answer.total_success_amount, order.order_amount, order.order_id) == (
         None,

@@ -206,25 +206,31 @@ def _texts() -> Iterator[BadFile]:
         *((*case, True) for case in TEXT_FAULTS),
         *((*case, False) for case in TEXT_WARNINGS),
     ]
-    for at, (column, text, words, is_fault) in enumerate(cases):
+    for at, (column, text, message, is_fault) in enumerate(cases):
         row = GOOD | {column: text}
-        place = f"row 2, column {column}: "
-        said = {"fault": place + words} if is_fault else {"warning": place + words}
-        yield BadFile(f"text {at} {column}", "csv", csv_bytes(row), **said)
-        yield BadFile(f"text {at} {column}", "json", json_bytes(row), **said)
+        location = f"row 2, column {column}: "
+        output = (
+            {"fault": location + message}
+            if is_fault
+            else {"warning": location + message}
+        )
+        yield BadFile(f"text {at} {column}", "csv", csv_bytes(row), **output)
+        yield BadFile(f"text {at} {column}", "json", json_bytes(row), **output)
         if at % 2:
             yield BadFile(
                 f"text {at} {column} utf-16",
                 "csv",
                 csv_bytes(row, encoding="utf-16"),
-                **said,
+                **output,
             )
         if not any(ord(letter) < 32 and letter not in "\t\n" for letter in text):
             yield BadFile(
-                f"text {at} {column}", "xlsx", xlsx_bytes(xlsx_row(2, row)), **said
+                f"text {at} {column}", "xlsx", xlsx_bytes(xlsx_row(2, row)), **output
             )
         if at % 3 == 0:
-            yield BadFile(f"text {at} {column}", "parquet", parquet_bytes(row), **said)
+            yield BadFile(
+                f"text {at} {column}", "parquet", parquet_bytes(row), **output
+            )
 
 
 def _encodings() -> Iterator[BadFile]:
@@ -324,11 +330,11 @@ def _csv_files() -> Iterator[BadFile]:
             fault,
         )
     for name in NAMES:
-        others = [one for one in NAMES if one != name]
+        neighbours = [text for text in NAMES if text != name]
         if name not in ("sku", "receiver_email", "freight", "note"):
             fault = f"row 1, column {name}: this column is missing; add it"
             yield BadFile(
-                f"without {name}", "csv", csv_bytes(GOOD, names=others), fault
+                f"without {name}", "csv", csv_bytes(GOOD, names=neighbours), fault
             )
         twice = f"row 1, column {name}: this column is there more than once"
         yield BadFile(
@@ -435,11 +441,11 @@ def _json_files() -> Iterator[BadFile]:
         yield BadFile(
             f"broken {text[:9]}", "json", text.encode(), "can't be read as JSON ("
         )
-    both = f'{{"orders": [{row}], "rows": [{row}]}}'.encode()
+    pair = f'{{"orders": [{row}], "rows": [{row}]}}'.encode()
     yield BadFile(
         "orders and rows",
         "json",
-        both,
+        pair,
         "has its rows as 'orders' and as 'rows'; keep one of them",
     )
     beside = (
@@ -456,11 +462,14 @@ def _json_files() -> Iterator[BadFile]:
 def _xlsx_files() -> Iterator[BadFile]:
     formula = "row 2, column {}: {} holds a formula without its value"
     for column in NAMES:
-        place = f"{LETTERS[column]}2"
+        location = f"{LETTERS[column]}2"
         for kind in ("<v></v>", "<v/>", ""):
             raw = f'<c r="@"><f>A1*2</f>{kind}</c>'
             yield _xlsx(
-                f"formula {kind} {column}", column, raw, formula.format(column, place)
+                f"formula {kind} {column}",
+                column,
+                raw,
+                formula.format(column, location),
             )
         yield _xlsx(
             f"error {column}",
@@ -563,8 +572,8 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         ("A1:XFD9", 1),
     ):
         merged = f'<mergeCells><mergeCell ref="{area}"/></mergeCells>'
-        shown = area.replace("$", "")
-        fault = f"row {row}: cells {shown} are merged; take the merge apart and fill in each cell"
+        output = area.replace("$", "")
+        fault = f"row {row}: cells {output} are merged; take the merge apart and fill in each cell"
         yield BadFile(f"merged {area}", "xlsx", xlsx_bytes(*rows, after=merged), fault)
     hidden = xlsx_bytes(
         rows[0], xlsx_row(3, GOOD | {"order_ref": "A-2"}, attributes='hidden="1"')
@@ -576,9 +585,9 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         "row 3: this row is hidden or filtered out in the spreadsheet; show it, or",
     )
     column = '<cols><col min="6" max="6" hidden="1"/></cols>'
-    words = "row 1, column max_unit_price: hidden in the spreadsheet"
+    message = "row 1, column max_unit_price: hidden in the spreadsheet"
     yield BadFile(
-        "hidden column", "xlsx", xlsx_bytes(*rows, before=column), warning=words
+        "hidden column", "xlsx", xlsx_bytes(*rows, before=column), warning=message
     )
     flat = '<sheetFormatPr zeroHeight="1"/>'
     yield BadFile(
@@ -588,12 +597,15 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         "row 2: this row is hidden or filtered out in the spreadsheet; show it, or",
     )
     first = ("Orders", "worksheet", "visible", "")
-    more = ("Old", "worksheet", "visible", f'<row r="1">{text_cell("A1", "x")}</row>')
-    words = (
+    extra = ("Old", "worksheet", "visible", f'<row r="1">{text_cell("A1", "x")}</row>')
+    message = (
         "the file: sheet 'Old' is passed over: only the first sheet, 'Orders', is read"
     )
     yield BadFile(
-        "further sheet", "xlsx", xlsx_bytes(*rows, sheets=(first, more)), warning=words
+        "further sheet",
+        "xlsx",
+        xlsx_bytes(*rows, sheets=(first, extra)),
+        warning=message,
     )
     chart = ("Chart1", "chartsheet", "visible", "<row/>")
     yield BadFile(
@@ -602,16 +614,16 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         xlsx_bytes(*rows, sheets=(chart, first)),
         "the first sheet, 'Chart1', is a chart",
     )
-    unseen = ("Old", "worksheet", "hidden", more[3])
+    unseen = ("Old", "worksheet", "hidden", extra[3])
     yield BadFile(
         "hidden first",
         "xlsx",
         xlsx_bytes(*rows, sheets=(unseen, first)),
         "the first sheet, 'Old', is hidden",
     )
-    late = f'<row r="3">{text_cell("A3", "order_ref")}</row>'
+    delayed = f'<row r="3">{text_cell("A3", "order_ref")}</row>'
     yield BadFile(
-        "header in row 3", "xlsx", xlsx_bytes(header=late), "has no header in row 1"
+        "header in row 3", "xlsx", xlsx_bytes(header=delayed), "has no header in row 1"
     )
     yield BadFile("no rows", "xlsx", xlsx_bytes(), "row 1: the file has no data rows")
     yield BadFile(
@@ -640,8 +652,8 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         xlsx_bytes(xlsx_row(2, GOOD, quantity=number_cell("@", 1, 99))),
         broken,
     )
-    whole = xlsx_bytes(*rows)
-    yield BadFile("cut off", "xlsx", whole[: len(whole) // 2], broken)
+    total = xlsx_bytes(*rows)
+    yield BadFile("cut off", "xlsx", total[: len(total) // 2], broken)
 
 
 def _xlsx(name: str, column: str, raw: str, fault: str, *formats: str | int) -> BadFile:

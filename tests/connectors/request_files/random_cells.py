@@ -181,11 +181,11 @@ def _some_columns(chance: random.Random) -> list[str]:
 
 def _check_file(path: Path, suffix: str, rows: list[dict[str, Cell]]) -> None:
     """Read the file, put good cells in place of those refused, and compare the rest."""
-    told: set[tuple[int, str]] = set()
+    notices: set[tuple[int, str]] = set()
     for _ in range(4):
         path.write_bytes(WRITERS[suffix](rows))
         parsed = read_request_file(path)
-        told |= {(warning.row, warning.column) for warning in parsed.warnings}
+        notices |= {(warning.row, warning.column) for warning in parsed.warnings}
         if not parsed.faults:
             break
         for fault in parsed.faults:
@@ -194,7 +194,7 @@ def _check_file(path: Path, suffix: str, rows: list[dict[str, Cell]]) -> None:
     assert not parsed.faults
     for order, row in zip(parsed.orders, rows, strict=True):
         for name, cell in row.items():
-            is_told = (order.lines[0].row, name) in told
+            is_told = (order.lines[0].row, name) in notices
             assert not cell.refused, (
                 f"{name}: {cell} was taken for {value_of(order, name)!r}"
             )
@@ -248,11 +248,11 @@ def _text(chance: random.Random) -> str:
 
 
 def _number(chance: random.Random) -> str:
-    whole = str(chance.randrange(10 ** chance.randint(1, 19)))
+    total = str(chance.randrange(10 ** chance.randint(1, 19)))
     return (
-        whole
+        total
         if chance.random() < 0.5
-        else f"{whole}.{chance.randrange(10 ** chance.randint(1, 3))}"
+        else f"{total}.{chance.randrange(10 ** chance.randint(1, 3))}"
     )
 
 
@@ -301,15 +301,19 @@ def _xlsx_cell(chance: random.Random) -> Cell:
     if kind < 0.85:
         text = _number(chance)
         style = chance.randrange(len(FORMATS))
-        what = list(FORMATS.values())[style]
+        label = list(FORMATS.values())[style]
         value = Decimal(repr(float(text))) if abs(float(text)) < 1e15 else None
-        shown: str | Decimal | None = value
-        if what == "zeros" and value is not None and value == value.to_integral_value():
-            shown = str(int(value)).zfill(5)
+        listing: str | Decimal | None = value
+        if (
+            label == "zeros"
+            and value is not None
+            and value == value.to_integral_value()
+        ):
+            listing = str(int(value)).zfill(5)
         return Cell(
             number_cell("@", text, style + 1),
-            shown,
-            refused=what == "refused" or value is None,
+            listing,
+            refused=label == "refused" or value is None,
         )
     if kind < 0.9:
         text = _number(chance)[:12]

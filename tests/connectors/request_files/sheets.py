@@ -49,8 +49,8 @@ class Sheets(BaseHTTPRequestHandler):
 
     def chunked(self) -> None:
         self.begin(("transfer-encoding", "chunked"))
-        for part in (self.csv[:5], self.csv[5:], b""):
-            self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+        for piece in (self.csv[:5], self.csv[5:], b""):
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 
     def packed(self) -> None:
         self.answer(gzip.compress(self.csv), ("content-encoding", "gzip"))

@@ -69,4 +69,4 @@ def test_files_out_of_all_bounds_are_answered_in_bounded_memory(tmp_path: Path) 
     answers = peaks(tmp_path, QUICK)
     assert len(answers) == len(QUICK)
     assert sum(grown for grown, _ in answers) < 300
-    assert all(said for _, said in answers)
+    assert all(message for _, message in answers)

@@ -42,8 +42,8 @@ def test_every_bad_file_brings_its_fault_or_warning(
 
 
 def _missed(bad: BadFile, faults: list[str], warnings: list[str]) -> str:
-    said = faults if bad.fault else warnings
-    if any(one.startswith(bad.fault or bad.warning) for one in said) and (
+    output = faults if bad.fault else warnings
+    if any(text.startswith(bad.fault or bad.warning) for text in output) and (
         bad.fault or not faults
     ):
         return ""

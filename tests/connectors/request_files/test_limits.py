@@ -173,7 +173,7 @@ def test_an_empty_limit_is_a_fault_where_the_settings_ask_for_one(
         "row; write it"
     )
     assert [
-        str(one) for one in read_request_file(path, require_limit=asked).faults
+        str(item) for item in read_request_file(path, require_limit=asked).faults
     ] == ([fault] if asked else [])
     assert len(read_request_text(path.read_text(), require_limit=asked).faults) == int(
         asked

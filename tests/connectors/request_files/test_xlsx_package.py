@@ -28,18 +28,18 @@ def refusal(tmp_path: Path, content: bytes) -> str:
 @pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_entities_are_never_expanded(tmp_path: Path, part: str, encoding: str) -> None:
-    parts = parts_of(xlsx_bytes(xlsx_row(2, GOOD)))
+    pieces = parts_of(xlsx_bytes(xlsx_row(2, GOOD)))
     entities = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
     declared = f'<?xml version="1.0" encoding="{encoding}"?>{entities}'
-    parts[part] = (declared + parts[part].decode()).encode(encoding)
-    assert refusal(tmp_path, archive(parts)).startswith(
+    pieces[part] = (declared + pieces[part].decode()).encode(encoding)
+    assert refusal(tmp_path, archive(pieces)).startswith(
         "can't be read as XLSX (it declares a document type)"
     )
 
 
 def test_a_part_unpacks_to_no_more_than_it_declares(tmp_path: Path) -> None:
-    parts = parts_of(xlsx_bytes(xlsx_row(2, GOOD)))
-    content = archive(parts | {"xl/worksheets/sheet1.xml": b" " * 15_000_000})
+    pieces = parts_of(xlsx_bytes(xlsx_row(2, GOOD)))
+    content = archive(pieces | {"xl/worksheets/sheet1.xml": b" " * 15_000_000})
     size = (15_000_000).to_bytes(4, "little")
     assert content.count(size) == 2
     lying = content.replace(size, (1_000).to_bytes(4, "little"))
@@ -57,7 +57,7 @@ def test_a_part_packed_by_another_method_is_refused(tmp_path: Path) -> None:
 
 
 def test_shared_texts_are_read_without_escapes_and_readings(tmp_path: Path) -> None:
-    parts = parts_of(
+    pieces = parts_of(
         xlsx_bytes(
             xlsx_row(
                 2,
@@ -72,9 +72,9 @@ def test_shared_texts_are_read_without_escapes_and_readings(tmp_path: Path) -> N
         "<si><r><t>a_x000D_</t></r><r><t>gift</t></r><rPh sb='0' eb='1'><t>read</t></rPh></si>"
         "<si><t>_x005F_x0041_</t></si>"
     )
-    parts["xl/sharedStrings.xml"] = f"<sst {space}>{texts}</sst>".encode()
+    pieces["xl/sharedStrings.xml"] = f"<sst {space}>{texts}</sst>".encode()
     path = tmp_path / "requests.xlsx"
-    path.write_bytes(archive(parts))
+    path.write_bytes(archive(pieces))
     (order,) = read_request_file(path).orders
     assert order.lines[0].note == "a gift"
     assert order.receiver.state == "_x0041_"

@@ -113,17 +113,17 @@ def xlsx_bytes(
     """
     rels = [("r0", "styles", "styles.xml")]
     listed = []
-    parts = {}
+    pieces = {}
     for at, (name, kind, state, content) in enumerate(sheets, start=1):
         listed.append(
             f'<sheet name={quoteattr(name)} sheetId="{at}" state="{state}" r:id="r{at}"/>'
         )
         rels.append((f"r{at}", kind, f"worksheets/sheet{at}.xml"))
         data = content or (header_row() if header is None else header) + "".join(rows)
-        parts[f"xl/worksheets/sheet{at}.xml"] = (
+        pieces[f"xl/worksheets/sheet{at}.xml"] = (
             f"<worksheet {SPACE}>{before}<sheetData>{data}</sheetData>{after}</worksheet>"
         )
-    parts |= {
+    pieces |= {
         "[Content_Types].xml": CONTENT_TYPES,
         "_rels/.rels": _relations([("r1", "officeDocument", "xl/workbook.xml")]),
         "xl/workbook.xml": f"<workbook {SPACE} {LINKS}><sheets>{''.join(listed)}</sheets>{book}</workbook>",
@@ -131,7 +131,7 @@ def xlsx_bytes(
         "xl/styles.xml": _styles(formats),
         "xl/sharedStrings.xml": f"<sst {SPACE}/>",
     }
-    return archive(parts)
+    return archive(pieces)
 
 
 def archive(parts: Mapping[str, str | bytes]) -> bytes:

@@ -85,8 +85,8 @@ def write(
     costs = rows.pop("landed_costs", None)
     refs = {
         str(row["order_ref"])
-        for some in rows.values()
-        for row in some
+        for chunk in rows.values()
+        for row in chunk
         if "order_ref" in row
     }
     with writing(root):

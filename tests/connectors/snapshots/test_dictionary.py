@@ -46,8 +46,8 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
 
     table = TABLES[name]
     (file,) = Source(root, table).current
-    told: dict[str, Type] = {
-        word: TYPES[column.dtype] for word, column in table.columns.items()
+    types: dict[str, Type] = {
+        text: TYPES[column.dtype] for text, column in table.columns.items()
     }
     with duckdb.connect() as connection:
         rows = connection.execute(
@@ -55,10 +55,10 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
             [str(file)],
         ).fetchall()
     assert {row[0]: row[1] for row in rows} == {
-        word: type_.duckdb for word, type_ in told.items()
+        text: type_.duckdb for text, type_ in types.items()
     }
     assert dict(pd.read_parquet(file).dtypes.astype(str)) == {
-        word: type_.pandas for word, type_ in told.items()
+        text: type_.pandas for text, type_ in types.items()
     }
     frame = Snapshots(root).table(table.name)
     assert dict(frame.dtypes.astype(str)) == {
@@ -69,7 +69,7 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
 @EACH
 def test_describing_a_table_shows_the_words(tmp_path: Path, name: str) -> None:
     table = TABLES[name]
-    told = ("description", "unit", "example", "personal")
+    notices = ("description", "unit", "example", "personal")
     answer = sql(tmp_path, f"describe {table.name}")
     assert answer.columns == (
         "column_name",
@@ -78,7 +78,7 @@ def test_describing_a_table_shows_the_words(tmp_path: Path, name: str) -> None:
         "key",
         "default",
         "extra",
-        *told,
+        *notices,
     )
     assert [row[0] for row in answer.rows] == list(table.columns)
     for column_name, _, _, _, _, _, description, unit, example, personal in answer.rows:
@@ -99,8 +99,8 @@ def test_what_describes_no_table_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_personal_columns_are_listed_by_a_query(tmp_path: Path) -> None:
-    asked = "SELECT column_name FROM dictionary WHERE personal AND table_name = 'requests' ORDER BY position LIMIT 2"
-    assert sql(tmp_path, asked).rows == (("state",), ("city",))
+    query = "SELECT column_name FROM dictionary WHERE personal AND table_name = 'requests' ORDER BY position LIMIT 2"
+    assert sql(tmp_path, query).rows == (("state",), ("city",))
 
 
 def test_the_terminal_shows_what_a_column_means(
@@ -108,7 +108,7 @@ def test_the_terminal_shows_what_a_column_means(
 ) -> None:
     monkeypatch.setenv("SOURCING_SNAPSHOTS", str(tmp_path))
     export.sql("describe requests")
-    shown = capsys.readouterr().out
-    assert "city personal" in shown
-    assert "BIGINT · pieces · such as 2" in shown
-    assert "0 beside a null `currency`: no limit." in shown
+    output = capsys.readouterr().out
+    assert "city personal" in output
+    assert "BIGINT · pieces · such as 2" in output
+    assert "0 beside a null `currency`: no limit." in output

@@ -246,13 +246,13 @@ def test_a_frame_beside_a_writer_is_of_one_moment(tmp_path: Path) -> None:
     writer = Thread(target=rewrite)
     writer.start()
     try:
-        seen = [amounts_at_once(tmp_path) for _ in range(15)]
+        observed = [amounts_at_once(tmp_path) for _ in range(15)]
     finally:
         stop.set()
         writer.join()
-    assert any(seen)
+    assert any(observed)
     assert all(
-        len(amounts) == 3 and len(set(amounts)) == 1 for amounts in seen if amounts
+        len(amounts) == 3 and len(set(amounts)) == 1 for amounts in observed if amounts
     )
 
 
@@ -272,9 +272,9 @@ def test_a_table_is_had_by_its_name_and_all_are_listed(tmp_path: Path) -> None:
         ("A-2", "held"),
     ]
     assert list(snapshots) == list(TABLES) == snapshots._ipython_key_completions_()
-    told = repr(snapshots).splitlines()
-    assert told[0] == f"Snapshots({str(tmp_path)!r})"
-    assert "orders 2" in [" ".join(line.split()) for line in told]
+    notices = repr(snapshots).splitlines()
+    assert notices[0] == f"Snapshots({str(tmp_path)!r})"
+    assert "orders 2" in [" ".join(line.split()) for line in notices]
 
 
 def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(
@@ -302,10 +302,10 @@ def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(
     assert pairs(snapshots.table("orders", columns=["paid_minor"], money=True))[0] == (
         1990,
     )
-    taken = snapshots.sql(
+    frame = snapshots.sql(
         "select paid_minor, currency, 1 as paid from orders limit 1", money=True
     )
-    assert taken.to_dict("records") == [
+    assert frame.to_dict("records") == [
         {"paid_amount": Decimal("19.90"), "currency": "CNY", "paid": 1}
     ]
 
@@ -374,22 +374,24 @@ def test_batches_are_of_one_moment_although_the_table_is_rewritten_between_them(
 def test_the_installed_package_says_of_what_type_its_snapshots_are() -> None:
     """`sourcing/__init__.pyi` is for a type checker that does not see this class."""
     stub = ast.parse((ROOT / "sourcing" / "__init__.pyi").read_text())
-    (told,) = (one for one in stub.body if isinstance(one, ast.ClassDef))
+    (class_def,) = (item for item in stub.body if isinstance(item, ast.ClassDef))
     methods = {
-        one.name: one.args for one in told.body if isinstance(one, ast.FunctionDef)
+        item.name: item.args
+        for item in class_def.body
+        if isinstance(item, ast.FunctionDef)
     }
     public = {name for name in vars(Snapshots) if not name.startswith("_")}
     assert {name for name in methods if not name.startswith("_")} == public
     for name in public - {"tables"}:
-        given = inspect.signature(getattr(Snapshots, name)).parameters
+        parameters = inspect.signature(getattr(Snapshots, name)).parameters
         arguments = methods[name]
-        assert [one.arg for one in (*arguments.args, *arguments.kwonlyargs)] == list(
-            given
+        assert [item.arg for item in (*arguments.args, *arguments.kwonlyargs)] == list(
+            parameters
         )
         defaults = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
         expected = [
-            one.default
-            for one in given.values()
-            if one.default is not inspect.Parameter.empty
+            parameter.default
+            for parameter in parameters.values()
+            if parameter.default is not inspect.Parameter.empty
         ]
-        assert [ast.literal_eval(one) for one in defaults] == expected
+        assert [ast.literal_eval(default) for default in defaults] == expected

@@ -125,14 +125,14 @@ def test_what_is_no_longer_there_has_no_stock(tmp_path: Path) -> None:
             offer("600003"),
         ],
     )
-    gone = offer("600001", GONE, active=False, stock=0, price_minor=0)
-    counts, rows = sync(tmp_path, [gone, offer("600002", "2")])
+    removed = offer("600001", GONE, active=False, stock=0, price_minor=0)
+    counts, rows = sync(tmp_path, [removed, offer("600002", "2")])
     assert counts == (1, 0, 0, 1, 2)
     assert rows == [("600001", "1", 100, 0, False), ("600002", "1", 100, 0, False)]
-    again, rows_again = sync(
-        tmp_path, [gone, offer("600002", "2")], snapshot_id="catalog-3"
+    repeated, rows_again = sync(
+        tmp_path, [removed, offer("600002", "2")], snapshot_id="catalog-3"
     )
-    assert (again, rows_again) == ((1, 0, 0, 1, 0), [])
+    assert (repeated, rows_again) == ((1, 0, 0, 1, 0), [])
 
 
 def test_a_crawl_hides_nothing_that_a_run_has_seen_since(tmp_path: Path) -> None:

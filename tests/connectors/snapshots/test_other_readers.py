@@ -32,21 +32,22 @@ def rows_of(name: str) -> list[dict[str, Any]]:
     amount that no float can.
     """
     columns = {
-        column: told
-        for column, told in TABLES[name].columns.items()
+        column: notices
+        for column, notices in TABLES[name].columns.items()
         if column not in ENVELOPE
     }
-    full = {column: told.example for column, told in columns.items()}
-    least = {
-        column: None if told.null else told.example for column, told in columns.items()
+    full = {column: notices.example for column, notices in columns.items()}
+    lower_bound = {
+        column: None if notices.null else notices.example
+        for column, notices in columns.items()
     }
-    least |= {
+    lower_bound |= {
         column: HUGE
         for column in columns
         if column.endswith("_minor") and not columns[column].null
     }
-    least |= {TABLES[name].key[0]: f"{full[TABLES[name].key[0]]}-2"}
-    return [full, least]
+    lower_bound |= {TABLES[name].key[0]: f"{full[TABLES[name].key[0]]}-2"}
+    return [full, lower_bound]
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +110,9 @@ READERS = [
 def test_every_reader_has_the_values_as_they_were_written(
     root: Path, name: str, read: Callable[[Path], list[dict[str, Any]]]
 ) -> None:
-    found = read(root / name)
-    assert len(found) == 2
-    for row, written in zip(found, rows_of(name), strict=True):
+    findings = read(root / name)
+    assert len(findings) == 2
+    for row, written in zip(findings, rows_of(name), strict=True):
         if read is through_fastparquet:
             written.pop(
                 "volume_prices", None
@@ -124,9 +125,9 @@ def test_every_reader_has_the_values_as_they_were_written(
 def same(value: object) -> object:
     """What readers show differently: arrays are lists, times may be pandas' own."""
     if isinstance(value, Mapping):
-        return {key: same(part) for key, part in value.items()}
+        return {key: same(piece) for key, piece in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [same(part) for part in value]
+        return [same(piece) for piece in value]
     return value.timestamp() if isinstance(value, datetime) else value
 
 
@@ -160,8 +161,8 @@ def test_the_examples_tell_what_was_spent(
 ) -> None:
     """On a batch of three orders, one of them looked at again: each counts once."""
     held = order("A-3", state="held", paid_minor=0, reason="too dear")
-    other = order("A-2", marketplace="1688", paid_minor=2500)
-    write(tmp_path, orders=[order("A-1", paid_minor=0), other, held], offers=[])
+    second = order("A-2", marketplace="1688", paid_minor=2500)
+    write(tmp_path, orders=[order("A-1", paid_minor=0), second, held], offers=[])
     write(tmp_path, "later", orders=[order("A-1")], at=AT + timedelta(hours=1))
     spend = [
         "1688: 1 orders, 2500 minor units of CNY",

@@ -261,7 +261,7 @@ def test_files_of_a_later_version_read_without_what_is_not_known_here(
         patch.setitem(TABLES, "orders", later)
         write(tmp_path, orders=[order(mood="well")])
     write(tmp_path, "batch-2", orders=[order("A-2")])
-    asked = "SELECT order_ref, paid_minor FROM orders ORDER BY order_ref"
-    assert sql(tmp_path, asked).rows == (("A-1", 1990), ("A-2", 1990))
+    query = "SELECT order_ref, paid_minor FROM orders ORDER BY order_ref"
+    assert sql(tmp_path, query).rows == (("A-1", 1990), ("A-2", 1990))
     frame = Snapshots(tmp_path).table("orders")
     assert (list(frame.columns), len(frame)) == (TABLES["orders"].schema.names, 2)

@@ -90,11 +90,11 @@ def test_a_plan_has_a_row_for_each_line_of_its_request() -> None:
 
 def test_the_offers_found_for_words_are_told_with_the_one_taken() -> None:
     rows = CANDIDATES.rows(PLAN)
-    shown = [
+    listing = [
         (row["line_no"], row["place"], row["item_id"], row["price_minor"], row["taken"])
         for row in rows
     ]
-    assert shown == [(2, 1, "71", 5, False), (2, 2, "72", 6, True)]
+    assert listing == [(2, 1, "71", 5, False), (2, 2, "72", 6, True)]
     envelope = {"snapshot_id": "s", "batch_id": None, "snapshot_at": AT}
     assert to_arrow(CANDIDATES, [envelope | row for row in rows])[
         "decided_at"
@@ -109,10 +109,10 @@ def test_a_mapping_is_a_record_too_and_given_values_are_not_read_from_it() -> No
         "occurred_at": AT,
         "status": "SIGN",
     }
-    words = {"description": "signed", "place": ""}
-    recorded = {**event, **words, "recorded_at": AT + timedelta(days=1)}
-    assert TRACKING_EVENTS.row(recorded) == {**event, **words}
-    assert TRACKING_EVENTS.row(event, **words) == {**event, **words}
+    text = {"description": "signed", "place": ""}
+    recorded = {**event, **text, "recorded_at": AT + timedelta(days=1)}
+    assert TRACKING_EVENTS.row(recorded) == {**event, **text}
+    assert TRACKING_EVENTS.row(event, **text) == {**event, **text}
 
 
 def test_a_record_without_a_column_makes_no_row() -> None:

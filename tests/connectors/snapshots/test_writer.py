@@ -59,8 +59,8 @@ def test_an_order_is_replaced_and_the_others_of_its_day_stay(tmp_path: Path) -> 
     )
     write(tmp_path, "batch-2", orders=[order("A-1", paid_minor=9)], at=LATER)
     write(tmp_path, "batch-3", day=DAY + timedelta(days=1), orders=[order("A-3")])
-    told = "SELECT order_ref, paid_minor, snapshot_id FROM orders ORDER BY 1"
-    assert sql(tmp_path, told).rows == (
+    message = "SELECT order_ref, paid_minor, snapshot_id FROM orders ORDER BY 1"
+    assert sql(tmp_path, message).rows == (
         ("A-1", 9, "batch-2"),
         ("A-2", 7, "batch-1"),
         ("A-3", 1990, "batch-3"),
@@ -77,7 +77,9 @@ def test_an_order_is_replaced_and_the_others_of_its_day_stay(tmp_path: Path) -> 
 
 def test_costs_are_replaced_whole(tmp_path: Path) -> None:
     for numbers in ((1, 2), (3,)):
-        write_whole(tmp_path, "landed_costs", [[cost(one) for one in numbers]], "c", AT)
+        write_whole(
+            tmp_path, "landed_costs", [[cost(number) for number in numbers]], "c", AT
+        )
     for table in ("landed_costs", "landed_costs_history"):
         assert sql(tmp_path, f"SELECT line_no FROM {table}").rows == ((3,),)
 
@@ -121,8 +123,8 @@ def test_history_ends_and_the_newest_offers_stay(tmp_path: Path) -> None:
         rows = [offer("1", stock=stock), offer(f"old-{day}", stock=stock)]
         write(tmp_path, f"crawl-{day}", at=at, offers=rows, orders=[order("A-1")])
     end_history(tmp_path, AT + timedelta(days=12), keep_days=10)
-    told = "SELECT sku_id, stock FROM offers ORDER BY 1"
-    assert sql(tmp_path, told).rows == (
+    message = "SELECT sku_id, stock FROM offers ORDER BY 1"
+    assert sql(tmp_path, message).rows == (
         ("1", 3),
         ("old-0", 1),
         ("old-1", 2),
@@ -140,7 +142,7 @@ def test_history_ends_and_the_newest_offers_stay(tmp_path: Path) -> None:
     assert folded.stat() == written
     end_history(tmp_path, AT + timedelta(days=30), keep_days=10)
     assert files_below(tmp_path / "history") == ["offers/2026-01-04/older.parquet"]
-    assert len(sql(tmp_path, told).rows) == 4
+    assert len(sql(tmp_path, message).rows) == 4
 
 
 def test_forgotten_orders_leave_the_history(tmp_path: Path) -> None:

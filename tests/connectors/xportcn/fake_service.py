@@ -79,11 +79,11 @@ class FakeService:
         """Answer a page of these rows, by the `names` that the request has for its
         number, from 1, and its size.
         """
-        told = list(rows)
+        notices = list(rows)
 
         def page() -> web.Response:
             number, size = (self.asked[-1].body[name] for name in names)
-            return ok(answer(told[(number - 1) * size : number * size]))
+            return ok(answer(notices[(number - 1) * size : number * size]))
 
         self.answers(path, page)
 

@@ -79,7 +79,9 @@ def bare(annotation: Any) -> Any:
     if get_origin(annotation) is Annotated:
         return bare(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return bare(next(part for part in get_args(annotation) if part is not NoneType))
+        return bare(
+            next(piece for piece in get_args(annotation) if piece is not NoneType)
+        )
     return annotation
 
 
@@ -127,4 +129,4 @@ def metadata(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Annotated:
         inner, *outer = get_args(annotation)
         return [*outer, *metadata(inner)]
-    return [part for inside in get_args(annotation) for part in metadata(inside)]
+    return [piece for inside in get_args(annotation) for piece in metadata(inside)]

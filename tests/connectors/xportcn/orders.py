@@ -50,7 +50,7 @@ def claim(action: Action, order_ref: str = "R-1") -> Claim:
 
 
 def line(line_no: int = 1, **changes: Any) -> OrderLine:
-    known: dict[str, Any] = {
+    expected: dict[str, Any] = {
         "item_id": "672991141190",
         "sku_id": "3452545926724",
         "title": "这是商品",
@@ -61,7 +61,7 @@ def line(line_no: int = 1, **changes: Any) -> OrderLine:
         "distribution_item_id": f"900{line_no}",
         "distribution_sku_id": f"800{line_no}",
     }
-    return OrderLine(line_no=line_no, **(known | changes))
+    return OrderLine(line_no=line_no, **(expected | changes))
 
 
 def order(

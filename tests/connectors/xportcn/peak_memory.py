@@ -54,7 +54,7 @@ def chunked() -> Iterator[bytes]:
 
 def headers() -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\n"
-    yield from (b"X-%d: %s\r\n" % (place, b"x" * 4_000) for place in range(50_000))
+    yield from (b"X-%d: %s\r\n" % (index, b"x" * 4_000) for index in range(50_000))
 
 
 def one_header() -> Iterator[bytes]:
@@ -92,8 +92,8 @@ def serve(parts: Parts, ready: Callable[[int], None]) -> None:
     ) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
-            for part in parts():
-                writer.write(part)
+            for piece in parts():
+                writer.write(piece)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
@@ -113,7 +113,7 @@ async def ended(port: int) -> str:
     settings = XportcnSettings(
         base_url=f"http://127.0.0.1:{port}", retries=0, timeout_s=60
     )
-    words: list[str] = []
+    text: list[str] = []
     async with XportcnClient(settings) as client:
         for action in (Action.NOTIFY, Action.PAY):
             try:
@@ -125,10 +125,10 @@ async def ended(port: int) -> str:
                         taobao_product.PRODUCT,
                         taobao_product.ProductRequest(item_id="1"),
                     )
-                words.append("read")
+                text.append("read")
             except XportcnError as error:
-                words.append(type(error).__name__)
-    return " ".join(words)
+                text.append(type(error).__name__)
+    return " ".join(text)
 
 
 def peak_mib() -> int:
@@ -137,14 +137,14 @@ def peak_mib() -> int:
 
 def main() -> None:
     base = 0
-    for name, parts in CASES.items():
+    for name, pieces in CASES.items():
         ports: list[int] = []
         listening = threading.Event()
-        ready = lambda port, ports=ports, listening=listening: (  # noqa: E731
+        is_ready = lambda port, ports=ports, listening=listening: (  # noqa: E731
             ports.append(port),
             listening.set(),
         )
-        threading.Thread(target=serve, args=(parts, ready), daemon=True).start()
+        threading.Thread(target=serve, args=(pieces, is_ready), daemon=True).start()
         listening.wait()
         print(f"{name}: {asyncio.run(ended(ports[0]))}")
         base = base or peak_mib()

@@ -34,16 +34,16 @@ def test_no_answer_takes_more_memory_than_its_bound_allows() -> None:
     most, and a plain error.
     """
     command = [sys.executable, "-m", "tests.connectors.xportcn.peak_memory"]
-    told = subprocess.run(
+    notices = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=PATIENCE_S
     ).stdout.splitlines()
-    endings = dict(line.split(": ") for line in told[:-1])
+    endings = dict(line.split(": ") for line in notices[:-1])
     assert endings.pop("small").startswith("read ")
-    assert {word for ending in endings.values() for word in ending.split()} == {
+    assert {text for ending in endings.values() for text in ending.split()} == {
         "ContractMismatch",
         "Unanswered",
     }
-    assert int(told[-1]) < 300
+    assert int(notices[-1]) < 300
 
 
 @pytest.fixture

@@ -144,11 +144,11 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
     """
 
     async def play() -> tuple[Service, list[float]]:
-        begun = now()
+        started_at = now()
         service = Service(breaker(at_once=16))
         service.answers = away_until(300)
         ends = await asyncio.gather(*(service.read() for _ in range(40)))
-        return service, [end - begun for end in ends]
+        return service, [end - started_at for end in ends]
 
     service, ends = played(play())
     assert min(ends) > 300
@@ -157,7 +157,7 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
     assert 10 < service.probed < 30
     assert service.news[0].why == "the service is away (connection refused)"
     assert service.news[-1] == BreakerNews("")
-    pauses = [one.next_try_s for one in service.news[:-1]]
+    pauses = [item.next_try_s for item in service.news[:-1]]
     assert pauses[0] < 1.5
     assert max(pauses) > 40
 
@@ -168,12 +168,12 @@ def test_a_call_that_fails_alone_holds_nobody_up() -> None:
     """
 
     async def play() -> tuple[list[str], list[BreakerNews], float]:
-        begun = now()
+        started_at = now()
         service = Service(breaker(), is_there=True)
         answers = iter(["missed"] * 20)
         service.answers = lambda _at: next(answers, "good")
         results = [await service.call() for _ in range(24)]
-        return results, service.news, now() - begun
+        return results, service.news, now() - started_at
 
     results, news, seconds = played(play())
     assert results == ["missed"] * 20 + ["good"] * 4
@@ -187,12 +187,12 @@ def test_patience_ends_and_a_new_run_has_its_own() -> None:
     """
 
     async def play() -> tuple[float, str, bool, str]:
-        begun = now()
+        started_at = now()
         service = Service(breaker(patience_s=10))
         service.answers = away_until(3600)
         with pytest.raises(ServiceAway) as over:
             await service.read()
-        waited = now() - begun
+        waited = now() - started_at
         with pytest.raises(ServiceAway):
             await service.breaker.wait_ready()
         was_over = service.breaker.is_over
@@ -200,10 +200,10 @@ def test_patience_ends_and_a_new_run_has_its_own() -> None:
         service.breaker.renew()
         return waited, str(over.value), was_over, await service.call()
 
-    waited, words, was_over, then = played(play())
+    waited, message, was_over, then = played(play())
     assert 10 <= waited < 11
     assert (
-        words == "the service is away (connection refused) for 10 s; nothing was done"
+        message == "the service is away (connection refused) for 10 s; nothing was done"
     )
     assert was_over
     assert then == "good"
@@ -219,15 +219,15 @@ def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
         service.answers = away_until(100)
         waiting = asyncio.create_task(service.read())
         await asyncio.sleep(5)
-        asked = service.asked
-        begun = now()
+        query = service.asked
+        started_at = now()
         with pytest.raises(ServiceAway, match="the service is away"):
             await service.call(holds_lease=True)
         with fail_fast(), pytest.raises(ServiceAway):
             await service.call()
-        assert now() == begun
+        assert now() == started_at
         await waiting
-        return service.asked - asked
+        return service.asked - query
 
     assert played(play()) == 1
 
@@ -238,18 +238,18 @@ def test_being_throttled_slows_all_down_together() -> None:
     """
 
     async def play() -> tuple[int, list[float], list[str]]:
-        begun = now()
+        started_at = now()
         service = Service(breaker(at_once=4), retry_after_s=7)
-        service.answers = lambda at: "throttled" if at < begun + 0.1 else "good"
+        service.answers = lambda at: "throttled" if at < started_at + 0.1 else "good"
         ends = await asyncio.gather(*(service.read() for _ in range(8)))
         return (
             service.asked,
-            [round(end - begun) for end in ends],
-            [one.why for one in service.news],
+            [round(end - started_at) for end in ends],
+            [item.why for item in service.news],
         )
 
-    asked, ends, news = played(play())
-    assert asked == 8 + 4
+    query, ends, news = played(play())
+    assert query == 8 + 4
     assert ends == [7] * 8
     assert news == ["the service has too many calls"] * 4 + [""]
 
@@ -265,10 +265,10 @@ def test_patience_that_ends_in_a_storm_says_so() -> None:
         await asyncio.sleep(60)
         return over.value.message, service.breaker.blocked_by
 
-    words, later = played(play())
+    message, later = played(play())
     assert re.fullmatch(
         r"the service has too many calls; the next in \d+ s for \d+ s; nothing was done",
-        words,
+        message,
     )
     assert later == "the service has too many calls"
 
@@ -279,12 +279,12 @@ def test_a_wait_longer_than_patience_ends_it_at_once() -> None:
     """
 
     async def play() -> tuple[float, float | None]:
-        begun = now()
+        started_at = now()
         service = Service(breaker(patience_s=3600), retry_after_s=7200)
         service.answers = lambda _at: "throttled"
         with pytest.raises(ServiceAway) as away:
             await service.read()
-        return now() - begun, away.value.retry_after_s
+        return now() - started_at, away.value.retry_after_s
 
     seconds, retry_after_s = played(play())
     assert seconds < 1
@@ -295,13 +295,13 @@ def test_the_end_of_the_time_allowed_ends_patience() -> None:
     """A batch that must be done in 20 seconds is not waited for an hour."""
 
     async def play() -> float:
-        begun = now()
+        started_at = now()
         service = Service(breaker(patience_s=3600))
         service.answers = away_until(3600)
         service.breaker.until(at(20), at)
         with pytest.raises(ServiceAway):
             await service.read()
-        return now() - begun
+        return now() - started_at
 
     def at(s: float = 0) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=now() + s)
@@ -331,19 +331,19 @@ def test_a_throttled_minute_costs_few_calls(
     """
 
     async def play() -> tuple[int, float]:
-        begun = now()
+        started_at = now()
         luck = random.Random(1)
         service = Service(
             breaker(at_once=16, patience_s=600), retry_after_s=retry_after_s
         )
         service.answers = lambda at: (
-            "throttled" if at < begun + 60 and luck.random() < share else "good"
+            "throttled" if at < started_at + 60 and luck.random() < share else "good"
         )
         await asyncio.gather(*(service.read() for _ in range(400)))
-        return service.asked, now() - begun
+        return service.asked, now() - started_at
 
-    asked, seconds = played(play())
-    assert asked < 3 * 400
+    query, seconds = played(play())
+    assert query < 3 * 400
     assert seconds < 150
 
 
@@ -410,8 +410,8 @@ def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_com
         first.answers = away_until(3600)
         waiting = [asyncio.create_task(first.read()) for _ in range(8)]
         await asyncio.sleep(5)
-        for one in waiting:
-            one.cancel()
+        for item in waiting:
+            item.cancel()
         first.breaker.unregister(first.probe)
         await asyncio.sleep(1)
         return await Service(first.breaker).call()

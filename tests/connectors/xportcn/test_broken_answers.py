@@ -23,14 +23,14 @@ from tests.connectors.xportcn.test_client import pay, read
 
 async def words_of_case(answer: bytes) -> str:
     """All that a read and a payment leave behind that are answered so."""
-    told: list[str] = []
+    notices: list[str] = []
     for call in (read, pay):
         async with (
             raw_server(answer) as server,
             client_of(server.url, retries=0, timeout_s=5) as client,
         ):
-            told.append(await failure_of(call, client))
-    return "\n".join(told)
+            notices.append(await failure_of(call, client))
+    return "\n".join(notices)
 
 
 async def failure_of(call: object, client: XportcnClient) -> str:
@@ -52,7 +52,7 @@ async def test_a_broken_answer_is_quoted_nowhere(
     shut_logs()
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        said = dict(
+        output = dict(
             zip(
                 BROKEN,
                 await asyncio.gather(*map(words_of_case, BROKEN.values())),
@@ -61,12 +61,14 @@ async def test_a_broken_answer_is_quoted_nowhere(
         )
         gc.collect()
         await asyncio.sleep(0)
-    said["logs"] = caplog.text
-    said["output"] = "".join(capfd.readouterr())
-    said["warnings"] = "\n".join(str(one.message) for one in warned)
+    output["logs"] = caplog.text
+    output["output"] = "".join(capfd.readouterr())
+    output["warnings"] = "\n".join(
+        str(warning_message.message) for warning_message in warned
+    )
     quoting = {
         name: text
-        for name, text in said.items()
+        for name, text in output.items()
         if any(word in text.lower() for word in PLANTED)
     }
     assert quoting == {}

@@ -68,9 +68,9 @@ def test_orders_are_found_in_any_form(body: bytes, order_ids: tuple[str, ...]) -
 
 def test_a_message_that_names_too_many_orders_names_none() -> None:
     """No message of the service has so many."""
-    most = [{"orderId": number} for number in range(MAX_ORDERS_A_MESSAGE)]
-    assert len(order_ids_in(posted(most))) == MAX_ORDERS_A_MESSAGE
-    assert order_ids_in(posted([*most, {"orderId": 7_000}])) == ()
+    limit = [{"orderId": number} for number in range(MAX_ORDERS_A_MESSAGE)]
+    assert len(order_ids_in(posted(limit))) == MAX_ORDERS_A_MESSAGE
+    assert order_ids_in(posted([*limit, {"orderId": 7_000}])) == ()
 
 
 GARBAGE = [

@@ -69,13 +69,13 @@ async def test_a_get_sends_its_parameters_in_the_query(
     """Parameters of a GET travel in the query, signed, with no body."""
     service.answers(PRODUCT, lambda: ok({"itemId": 672991141190}))
     assert (await read(client)).item_id == "672991141190"
-    (asked,) = service.asked
-    assert (asked.method, asked.query, asked.text) == (
+    (calls,) = service.asked
+    assert (calls.method, calls.query, calls.text) == (
         "GET",
         {"itemId": "672991141190"},
         "",
     )
-    assert len(asked.headers["signature"]) == 32
+    assert len(calls.headers["signature"]) == 32
 
 
 async def test_a_post_sends_json(client: XportcnClient, service: FakeService) -> None:
@@ -190,7 +190,7 @@ async def test_a_read_is_tried_again(
     service.answers(PRODUCT, passing, passing, lambda: ok({"itemId": 1}))
     await read(client)
     assert len(service.asked) == 3
-    assert len({asked.headers["nonce-str"] for asked in service.asked}) == 3
+    assert len({calls.headers["nonce-str"] for calls in service.asked}) == 3
     assert len(naps.taken) == 2
 
 
@@ -555,10 +555,10 @@ async def test_nothing_secret_is_in_an_error(service: FakeService) -> None:
         ) as client:
             with pytest.raises(XportcnError) as caught:
                 await read(client)
-        told = f"{caught.value} {caught.value!r} {vars(caught.value)}"
-        assert "key-for-logs" not in told
-        assert "secret-for-logs" not in told
-        assert service.asked[-1].headers["signature"] not in told
+        notices = f"{caught.value} {caught.value!r} {vars(caught.value)}"
+        assert "key-for-logs" not in notices
+        assert "secret-for-logs" not in notices
+        assert service.asked[-1].headers["signature"] not in notices
 
 
 async def test_no_signature_is_in_the_traceback_of_an_error() -> None:
@@ -574,14 +574,14 @@ async def test_no_signature_is_in_the_traceback_of_an_error() -> None:
                 warehouse.ESTIMATE,
                 warehouse.EstimateRequest(country="US", render_items=()),
             )
-    told = "".join(traceback.format_exception(caught.value))
+    notices = "".join(traceback.format_exception(caught.value))
     signature = re.search(rb"signature: (\w{32})", server.heads[0], re.IGNORECASE)
     assert signature
     assert (
         "the answer can't be read and does not fit the contract (RemoteProtocolError)"
-        in told
+        in notices
     )
-    assert signature[1].decode() not in told
+    assert signature[1].decode() not in notices
 
 
 async def test_a_nonce_that_is_refused_again_and_again_is_explained(

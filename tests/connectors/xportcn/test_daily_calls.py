@@ -21,9 +21,9 @@ class Day:
         self.made: Counter[datetime] = Counter()
 
     def take_today(self, day: datetime, calls: int, most: int) -> int:
-        taken = min(calls, max(0, most - self.made[day]))
-        self.made[day] += taken
-        return taken
+        result = min(calls, max(0, most - self.made[day]))
+        self.made[day] += result
+        return result
 
     def calls(self, most: int, *, is_buying: bool) -> DailyCalls:
         return DailyCalls(self, most=most, is_buying=is_buying, clock=lambda: self.now)
@@ -43,14 +43,14 @@ async def test_a_crawl_leaves_half_of_the_day_to_buying() -> None:
     day = Day()
     crawl = day.calls(1000, is_buying=False)
     buying = day.calls(1000, is_buying=True)
-    count, why = await taken(crawl)
+    count, reason = await taken(crawl)
     assert count == 500
-    assert why == (
+    assert reason == (
         "the 1,000 calls of today (XPORTCN_CALLS_A_DAY) are used up, but for 500 that are kept for buying; "
         "the next from 2026-09-04 00:00 China time on"
     )
     assert (await taken(buying))[0] == 500
-    assert crawl.used_up == why
+    assert crawl.used_up == reason
     day.now += timedelta(hours=1)
     assert (await taken(crawl))[0] == 500
 

@@ -53,8 +53,8 @@ def require_substance(answer: Any) -> None:
     """An answer that says yes and holds what was asked for."""
     if isinstance(answer, tuple):
         assert answer
-        for part in answer:
-            require_substance(part)
+        for piece in answer:
+            require_substance(piece)
     elif isinstance(answer, Response):
         assert answer.model_fields_set
         assert all(getattr(answer, name, ["not there"]) for name in CONTENTS)
@@ -70,8 +70,8 @@ def unknown_names(answer: Any) -> Iterator[str]:
     is among them.
     """
     if isinstance(answer, tuple):
-        for part in answer:
-            yield from unknown_names(part)
+        for piece in answer:
+            yield from unknown_names(piece)
     elif isinstance(answer, Response):
         yield from (
             f"{name_of(type(answer))}.{name}"
@@ -85,9 +85,9 @@ def unknown_names(answer: Any) -> Iterator[str]:
 def test_an_unread_field_is_no_field_of_its_model() -> None:
     """A name stands in one of the two lists: fields, or what is left."""
     models = {name_of(model): model for model in READERS}
-    for name, left in UNREAD.items():
-        fields = {word for field in fields_of(models[name]) for word in field.names}
-        assert not fields & {*left.split()}, name
+    for name, remaining in UNREAD.items():
+        fields = {name for field in fields_of(models[name]) for name in field.names}
+        assert not fields & {*remaining.split()}, name
 
 
 def test_there_is_a_sample_for_every_operation() -> None:
@@ -122,8 +122,8 @@ async def test_what_the_service_would_have_posted_names_its_order(shop: Shop) ->
     await sample_others.ka_arrived(shop)
     dearer = [await SAMPLES[pay](shop) for pay in DEARER]
     shop.sandbox.faults(*({"path": pay.path, "kind": "price_change"} for pay in DEARER))
-    for pay, asked in zip(DEARER, dearer, strict=True):
-        await shop.call(pay, asked)
+    for pay, calls in zip(DEARER, dearer, strict=True):
+        await shop.call(pay, calls)
     posted = shop.sandbox.control("GET", "messages?limit=100")["messages"]
     for sent in posted:
         assert sent["order_id"] in order_ids_in(json.dumps(sent["body"]).encode())

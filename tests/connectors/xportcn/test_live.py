@@ -31,7 +31,7 @@ async def faults_at(url: str, **settings: Any) -> dict[int | None, str]:
     """The words on each call that does not fit, by its number."""
     async with client_of(url, **settings) as client:
         check = await checked(client)
-    return {call.nav: words for call, words in check.faults.items() if words}
+    return {call.nav: text for call, text in check.faults.items() if text}
 
 
 async def test_a_service_that_keeps_the_contract_fits_everywhere(
@@ -39,7 +39,7 @@ async def test_a_service_that_keeps_the_contract_fits_everywhere(
 ) -> None:
     """On an empty account every call that takes a page, words or an id is made."""
     check = await checked(live)
-    assert {call.nav: words for call, words in check.faults.items() if words} == {}
+    assert {call.nav: text for call, text in check.faults.items() if text} == {}
     assert {call.nav for call in check.faults} - {None} == {
         *{1, 2, 3, 5, 8, 10, 17, 25, 38},
         *{44, 45, 46, 47, 49, 59, 64, 69, 75},
@@ -68,12 +68,12 @@ def test_what_writes_without_being_an_effect_is_known() -> None:
     """Changing or deleting a cart's row, and uploading a picture: repeatable, but no
     calls that change nothing.
     """
-    left = {
+    remaining = {
         entry.nav
         for entry in catalogue()
         if not entry.effect and not isinstance(entry, Callback)
     } - {entry.nav for entry in catalogue() if entry.is_read_only}
-    assert left == WRITES
+    assert remaining == WRITES
 
 
 async def test_a_name_that_differs_is_told_and_its_next_calls_are_not_made(
@@ -84,9 +84,9 @@ async def test_a_name_that_differs_is_told_and_its_next_calls_are_not_made(
     with rewriting_proxy(sandbox.url, answers=answers) as proxy:
         async with client_of(proxy.url) as client:
             check = await checked(client)
-    faults = {call.nav: words for call, words in check.faults.items() if words}
-    words = "the answer does not fit the contract at `data.0.dwSpuId`"
-    assert faults == {91: words}
+    faults = {call.nav: text for call, text in check.faults.items() if text}
+    message = "the answer does not fit the contract at `data.0.dwSpuId`"
+    assert faults == {91: message}
     assert 92 in {call.nav for call in check.unasked}
 
 
@@ -109,8 +109,8 @@ async def test_a_row_that_does_not_fit_is_told(
     service.answers(warehouse.ADDRESSES.path, lambda: ok([]))
     service.answers("/open/product/search", lambda: ok({"data": rows}))
     check = await checked(client)
-    (words,) = [words for call, words in check.faults.items() if call.nav == 5]
-    assert words == "rows do not fit the contract at itemId"
+    (message,) = [text for call, text in check.faults.items() if call.nav == 5]
+    assert message == "rows do not fit the contract at itemId"
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ async def test_an_answer_is_one_of_these(
     """What the service says to one call, by HTTP status and envelope."""
     service.answers(warehouse.ADDRESSES.path, answer)
     check = await checked(client)
-    (told,) = [words for call, words in check.faults.items() if call.nav == 75]
-    assert words in told
-    assert bool(words) is bool(told)
+    (message,) = [text for call, text in check.faults.items() if call.nav == 75]
+    assert words in message
+    assert bool(words) is bool(message)
 
 
 async def test_an_account_that_is_not_accepted_ends_it(

@@ -48,13 +48,13 @@ def places(model: type[Response]) -> list[Field]:
     """The fields that hold an amount; whatever is `Money` must be read as one of
     ours.
     """
-    found = [field for field in fields_of(model) if bare(field.annotation) is Money]
-    for field in found:
+    findings = [field for field in fields_of(model) if bare(field.annotation) is Money]
+    for field in findings:
         assert any(reader in metadata(field.annotation) for reader in AMOUNTS), (
             model,
             field,
         )
-    return found
+    return findings
 
 
 PLACES = [(model, field) for model in READERS for field in places(model)]
@@ -72,21 +72,21 @@ def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> 
 
     What stands for nothing is none, where there may be none.
     """
-    whole = example(model)
-    assert model.model_validate(whole)
+    total = example(model)
+    assert model.model_validate(total)
     for field in places(model):
         for odd in NO_AMOUNTS:
             if odd in NOTHING and not field.required:
                 assert (
                     getattr(
-                        model.model_validate(whole | {field.names[0]: odd}),
+                        model.model_validate(total | {field.names[0]: odd}),
                         field.attribute,
                     )
                     is None
                 )
                 continue
             with pytest.raises(ValidationError) as caught:
-                model.model_validate(whole | {field.names[0]: odd})
+                model.model_validate(total | {field.names[0]: odd})
             assert caught.value.errors()[0]["loc"][0] == field.names[0], odd
 
 
@@ -97,8 +97,8 @@ def test_every_number_has_bounds(model: type[Response]) -> None:
         if bare(field.annotation) is int:
             marks = [
                 mark
-                for one in metadata(field.annotation)
-                for mark in getattr(one, "metadata", [one])
+                for item in metadata(field.annotation)
+                for mark in getattr(item, "metadata", [item])
             ]
             assert any(isinstance(mark, Ge) for mark in marks), field
             assert any(isinstance(mark, Le) for mark in marks), field

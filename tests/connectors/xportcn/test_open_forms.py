@@ -39,10 +39,10 @@ def test_a_form_is_set_or_nothing_is_sent(
     form_of: Callable[[XportcnSettings], str], names: tuple[str, str, str]
 ) -> None:
     """At a sandbox alone the contract's form is taken for granted."""
-    name, contracts, other = names
+    name, contracts, second = names
     real = XportcnSettings(base_url=REAL)
     assert form_of(XportcnSettings(base_url=SANDBOX_URL)) == contracts
-    for form in (contracts, other):
+    for form in (contracts, second):
         assert form_of(real.model_copy(update={name: form})) == form
     with pytest.raises(SettingUnset) as unset:
         form_of(real)
@@ -52,7 +52,7 @@ def test_a_form_is_set_or_nothing_is_sent(
     assert (verdict.state, verdict.is_postponed) == (OrderState.HELD, False)
     assert verdict.why is not None
     assert verdict.why.code is ReasonCode.SETTING_UNSET
-    assert f"set XPORTCN_{name.upper()} to {contracts} or {other}" in str(verdict.why)
+    assert f"set XPORTCN_{name.upper()} to {contracts} or {second}" in str(verdict.why)
 
 
 @pytest.fixture
@@ -76,16 +76,18 @@ async def test_no_estimate_preview_or_booking_leaves_while_a_form_is_open(
         max_days=2,
     )
     channel = TaobaoChannel(unset)
-    wanted = order(line())
-    for asked in (
-        freight.estimate(unset, wanted),
-        freight.render(unset, wanted),
-        freight.book(unset, claim(Action.BOOK), wanted, "9", quote, chosen),
-        channel.quote(wanted, WAREHOUSE),
-        channel.create(claim(Action.CREATE), wanted, WAREHOUSE, approved=Money(1)),
+    sourcing_order = order(line())
+    for calls in (
+        freight.estimate(unset, sourcing_order),
+        freight.render(unset, sourcing_order),
+        freight.book(unset, claim(Action.BOOK), sourcing_order, "9", quote, chosen),
+        channel.quote(sourcing_order, WAREHOUSE),
+        channel.create(
+            claim(Action.CREATE), sourcing_order, WAREHOUSE, approved=Money(1)
+        ),
     ):
         with pytest.raises(SettingUnset):
-            await asked
+            await calls
     assert service.asked == []
 
 

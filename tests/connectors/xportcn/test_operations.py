@@ -50,13 +50,13 @@ def test_the_catalogue_is_what_the_contract_s_table_lists() -> None:
     """Every row of assumed-all.md, section 7, is there word for word, and nothing
     else.
     """
-    ours = [
+    own = [
         (str(entry.nav or "–"), entry.group, entry.title, entry.method, entry.path, str(entry.provenance),
          "yes" if entry.effect else "no")
         for entry in catalogue()
     ]  # fmt: skip
-    assert sorted(ours) == sorted(TOLD)
-    assert len(ours) == 102
+    assert sorted(own) == sorted(TOLD)
+    assert len(own) == 102
 
 
 def test_all_96_are_there_once() -> None:
@@ -76,8 +76,8 @@ def test_the_main_job_s_page_says_the_same() -> None:
     """Where assumed.md lists an operation, number, method and path are the
     catalogue's.
     """
-    ours = {(str(entry.nav or "–"), entry.method, entry.path) for entry in catalogue()}
-    assert set(MAIN_JOB) <= ours
+    own = {(str(entry.nav or "–"), entry.method, entry.path) for entry in catalogue()}
+    assert set(MAIN_JOB) <= own
     assert len(MAIN_JOB) == 23
 
 

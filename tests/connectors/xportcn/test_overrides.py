@@ -123,13 +123,13 @@ async def test_an_effect_at_another_path_is_sent_once_under_its_claim(
     async with client_of(
         service.url,
         overrides=str(tmp_path / "overrides.toml"),
-        on_send=lambda given: asked_leave.append(given.key),
+        on_send=lambda claim: asked_leave.append(claim.key),
     ) as client:
         request = alibaba_order.OrderRequest(order_id="9")
         await client.effect(alibaba_order.PAY, request, claim=claim(Action.PAY))
         with pytest.raises(TypeError):
             await client.read(alibaba_order.PAY, request)  # type: ignore[arg-type]
-    assert [(asked.path, asked.query) for asked in service.asked] == [
+    assert [(call.path, call.query) for call in service.asked] == [
         ("/v2/pay", {"id": "9"})
     ]
     assert asked_leave == ["R-1:pay"]

@@ -118,11 +118,11 @@ async def _probe() -> bool:
 @asynccontextmanager
 async def account() -> AsyncIterator[Account]:
     async with AsyncExitStack() as stack:
-        made = Account(BucketServer(), Service(), stack)
+        account = Account(BucketServer(), Service(), stack)
         try:
-            yield made
+            yield account
         finally:
-            for task in made.tasks:
+            for task in account.tasks:
                 task.cancel()
 
 
@@ -130,13 +130,13 @@ def play(story: Callable[[Account], Awaitable[None]]) -> Account:
     """What has happened in the end."""
 
     async def whole() -> Account:
-        async with account() as made:
+        async with account() as built:
             began = now()
-            await story(made)
-            made.service.arrived = [
-                (at - began, who) for at, who in made.service.arrived
+            await story(built)
+            built.service.arrived = [
+                (at - began, who) for at, who in built.service.arrived
             ]
-        return made
+        return built
 
     return played(whole())
 
@@ -191,9 +191,9 @@ def test_who_needs_little_does_not_wait_for_long() -> None:
         breaker = await made.process("little")
         await asyncio.sleep(5)
         for _ in range(50):
-            asked = now()
+            calls = now()
             await made.service.call(breaker, "little", latency_s=0.01)
-            waits.append(now() - asked)
+            waits.append(now() - calls)
             await asyncio.sleep(0.2)
 
     waits: list[float] = []
@@ -266,10 +266,10 @@ def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -
         made.tasks += [asyncio.create_task(call()) for _ in range(128)]
         await asyncio.sleep(seconds)
 
-    made = play(story)
-    count = made.service.count(1, seconds).total()
+    account = play(story)
+    count = account.service.count(1, seconds).total()
     assert 0.85 * limit * (seconds - 1) <= count <= 1.05 * limit * seconds + 1
-    assert made.server.writes <= most_writes
+    assert account.server.writes <= most_writes
 
 
 def test_a_ledger_that_is_away_leaves_each_process_the_rate_by_itself() -> None:

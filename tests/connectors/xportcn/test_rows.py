@@ -39,8 +39,8 @@ from tests.connectors.xportcn.fake_service import FakeService, ok
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 HITS = [
-    {"itemId": place, "title": "cup", "price": price}
-    for place, price in enumerate((500, -500, 700))
+    {"itemId": index, "title": "cup", "price": price}
+    for index, price in enumerate((500, -500, 700))
 ]
 
 
@@ -134,7 +134,7 @@ async def test_what_tells_whose_a_row_is_outlives_a_field_that_does_not_fit(
     )
     reading = await Alibaba1688Channel(client).list_orders(since=SINCE)
     assert [order.order_id for order in reading.listed] == ["1", "2", "3"]
-    assert [one.quantity for one in reading.listed[1].goods] == [0]
+    assert [item.quantity for item in reading.listed[1].goods] == [0]
     at = datetime(2026, 1, 31, tzinfo=UTC)
     (row,) = reading.misread
     assert row == Misread(
@@ -197,7 +197,7 @@ def test_whose_a_row_is_only_the_field_of_its_marketplace_tells(
     }
     page = operation.parse({rows: [fits, *without_a_sum]})
     (listed,) = [value for _, value in page if isinstance(value, FittingRows)]
-    assert [(one.order_id, one.names) for one in listed.misfits] == [
+    assert [(misfit.order_id, misfit.names) for misfit in listed.misfits] == [
         ("9", ("A-9",)),
         ("9", ()),
         ("9", ()),
@@ -281,10 +281,10 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
     """A page that brings nothing new is the last; and a list that counts more than it
     shows is not whole.
     """
-    asked: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
 
     async def turn(page_no: int, size: int) -> OrderPage:
-        asked.append((page_no, size))
+        calls.append((page_no, size))
         order = ServiceOrder(
             order_id="1",
             reference="A-1",
@@ -297,7 +297,7 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
 
     reading = await read_list(turn, SINCE, ["A-2"])
     assert (reading.lacks, reading.ended, reading.found) == (Lack.WHOLE_LIST, False, {})
-    assert asked == [(1, 1), (1, 50), (2, 1)]
+    assert calls == [(1, 1), (1, 50), (2, 1)]
 
 
 AT = "2026-11-02 10:00:00"
@@ -317,12 +317,12 @@ def with_parcel(
     """
     match name:
         case "rtsTime":
-            part = {
+            piece = {
                 "subPurchaseOrderId": 5,
                 "logisticOrders": [{"logisticNumber": number, name: sent}],
             }
             page = TAOBAO_PAGE.parse(
-                {"data": [taobao_order(1, "A-1") | {"subPurchaseOrders": [part]}]}
+                {"data": [taobao_order(1, "A-1") | {"subPurchaseOrders": [piece]}]}
             )
             return reading_of_taobao.service_order(page.data[0])
         case "deliveredTime":
@@ -421,11 +421,13 @@ def test_a_scan_of_a_trace_is_one_of_each_number_in_its_field(
     trace = alibaba_order.LOGISTICS.parse(
         {"logisticsTrace": [{"logisticsBillNo": joined, "logisticsSteps": steps}]}
     )
-    assert [one.tracking_number for one in reading_1688.events(trace)] == numbers
+    assert [event.tracking_number for event in reading_1688.events(trace)] == numbers
     details = LOGISTICS.parse(
         {"pnmLogisticsDetails": [{"mailNo": joined, "logisticsTraces": SCANS[1:]}]}
     )
-    assert [one.tracking_number for one in reading_of_taobao.events(details)] == numbers
+    assert [
+        event.tracking_number for event in reading_of_taobao.events(details)
+    ] == numbers
 
 
 @pytest.mark.parametrize("sent", [1793584800, "1793584800", AT])
@@ -446,7 +448,7 @@ def test_scans_that_do_not_fit_leave_the_order_and_its_other_scans_readable(
     order = with_parcel(
         name, None, [{"time": None, "status": "SIGN"}, {"time": at, "status": "ACCEPT"}]
     )
-    assert [one.status for one in order.scans] == ["ACCEPT"]
+    assert [scan.status for scan in order.scans] == ["ACCEPT"]
     assert with_parcel(name, None, SCANS[:1]).scans == ()
 
 
@@ -455,8 +457,8 @@ def test_scans_that_do_not_fit_leave_the_others_of_a_trace_readable() -> None:
     trace = alibaba_order.LOGISTICS.parse(
         {"logisticsTrace": [{"logisticsBillNo": "SF1", "logisticsSteps": steps}]}
     )
-    assert [one.description for one in reading_1688.events(trace)] == ["1"]
+    assert [event.description for event in reading_1688.events(trace)] == ["1"]
     details = LOGISTICS.parse(
         {"pnmLogisticsDetails": [{"mailNo": "SF1", "logisticsTraces": SCANS}]}
     )
-    assert [one.status for one in reading_of_taobao.events(details)] == ["ACCEPT"]
+    assert [event.status for event in reading_of_taobao.events(details)] == ["ACCEPT"]

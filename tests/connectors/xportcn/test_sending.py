@@ -139,16 +139,16 @@ async def test_leave_is_asked_right_before_the_first_byte(effect: Any) -> None:
     """`on_send` runs once, with the claim, when nothing has arrived at the service
     yet.
     """
-    asked: list[tuple[Claim, int]] = []
+    calls: list[tuple[Claim, int]] = []
     answer = {**PAID, "willPayPurchaseOrderIds": ["7"]}
     async with (
         raw_server(raw_ok(answer)) as server,
         client_of(
-            server.url, on_send=lambda our: asked.append((our, len(server.heads)))
+            server.url, on_send=lambda our: calls.append((our, len(server.heads)))
         ) as client,
     ):
         await effect(client)
-    assert [(our.key, heads) for our, heads in asked] == [("R-1:pay", 0)]
+    assert [(our.key, heads) for our, heads in calls] == [("R-1:pay", 0)]
     assert len(server.heads) == 1
 
 
@@ -213,13 +213,13 @@ async def test_reads_ask_nobody_for_leave() -> None:
 
 async def test_claims_sent_at_once_are_not_mixed_up() -> None:
     """Each of many concurrent effects asks leave with its own claim, once."""
-    asked: list[str] = []
+    calls: list[str] = []
     answers = [raw_ok({"willPayPurchaseOrderIds": ["7"]})] * 20
 
     async with (
         raw_server(*answers) as server,
         client_of(
-            server.url, on_send=lambda our: asked.append(our.key), at_once=3
+            server.url, on_send=lambda our: calls.append(our.key), at_once=3
         ) as client,
     ):
         request = taobao_order.PayRequest(purchase_order_id_list=("7",))
@@ -230,7 +230,7 @@ async def test_claims_sent_at_once_are_not_mixed_up() -> None:
                 for ref in refs
             )
         )
-    assert sorted(asked) == sorted(f"{ref}:pay" for ref in refs)
+    assert sorted(calls) == sorted(f"{ref}:pay" for ref in refs)
 
 
 async def test_cancelling_passes_through() -> None:
@@ -261,10 +261,10 @@ async def test_a_character_set_is_no_packing(named: str) -> None:
     """A slip of Java servers: an effect whose answer alone has it would be in doubt
     each time.
     """
-    told = raw_ok(PAID).replace(
+    notices = raw_ok(PAID).replace(
         b"\r\n", f"\r\ncontent-encoding: {named}\r\n".encode(), 1
     )
-    async with raw_server(told) as server, client_of(server.url) as client:
+    async with raw_server(notices) as server, client_of(server.url) as client:
         await pay(client)
 
 

@@ -49,10 +49,10 @@ def without(answer: Any, path: tuple[str | int, ...]) -> Any:
     """A copy with nothing at the path."""
     changed = copy.deepcopy(answer)
     *before, last = path
-    place = changed
+    index = changed
     for step in before:
-        place = place[step]
-    del place[last]
+        index = index[step]
+    del index[last]
     return changed
 
 
@@ -83,14 +83,16 @@ def test_nothing_is_lost_however_it_comes(
 @in_turn("model", READERS, name_of)
 def test_null_is_as_good_as_absent(model: type[Response]) -> None:
     """Every optional field of every answer takes null."""
-    least = example(model, full=False)
+    lower_bound = example(model, full=False)
     nulls = {
         name: None
         for field in fields_of(model)
         if not field.required
         for name in field.names
     }
-    assert model.model_validate(least | nulls) == model.model_validate(least)
+    assert model.model_validate(lower_bound | nulls) == model.model_validate(
+        lower_bound
+    )
 
 
 @in_turn("model", READERS, name_of)
@@ -114,9 +116,9 @@ def test_a_missing_field_is_named(model: type[Response]) -> None:
 def test_both_spellings_are_read(model: type[Response], field: Any) -> None:
     """The misspelt name of the contract and the right one give the same answer."""
     value = example(field.annotation)
-    rest = example(model, full=False)
-    rest.pop(field.names[0], None)
-    answers = [model.model_validate(rest | {name: value}) for name in field.names]
+    remainder = example(model, full=False)
+    remainder.pop(field.names[0], None)
+    answers = [model.model_validate(remainder | {name: value}) for name in field.names]
     assert all(answer == answers[0] for answer in answers)
     assert getattr(answers[0], field.attribute) not in ("", None, ())
 

@@ -182,13 +182,13 @@ async def test_bytes_that_nobody_asked_for_are_no_payments_answer(
             return
         if when == "at once":
             writer.write(ITEM + behind[0])
-            parts = behind[1:]
+            pieces = behind[1:]
         else:
             writer.write(ITEM)
             await sent.wait()
-            parts = behind
-        for part in parts:
-            writer.write(part)
+            pieces = behind
+        for piece in pieces:
+            writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0.01)
 
@@ -400,11 +400,11 @@ async def test_requests_to_two_hosts_do_not_share_a_connection() -> None:
     first = Service(writing(ITEM))
     second = Service(writing(ITEM))
     async with (
-        listening(first.serve) as one,
+        listening(first.serve) as text,
         listening(second.serve) as other,
         httpx.AsyncClient(transport=OnceTransport()) as client,
     ):
-        for url in (one, other, one, other):
+        for url in (text, other, text, other):
             await client.get(url)
     assert [len(heads) for heads in first.connections + second.connections] == [2, 2]
 
@@ -423,8 +423,8 @@ async def unanswering(host: str, port: int) -> AsyncIterator[None]:
                 waiting[-1].connect_ex((host, port))
             yield
         finally:
-            for each in waiting:
-                each.close()
+            for item in waiting:
+                item.close()
 
 
 @pytest.fixture
@@ -434,7 +434,9 @@ def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def both(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         hosts = ["127.0.0.2", "127.0.0.1"] if host == "two.example" else [host]
-        return [found for host in hosts for found in real(host, port, *args, **kwargs)]
+        return [
+            result for host in hosts for result in real(host, port, *args, **kwargs)
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
 

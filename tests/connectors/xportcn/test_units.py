@@ -57,9 +57,9 @@ def test_what_is_no_place_or_no_unit(
     text: str, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XPORTCN_UNITS", text)
-    with pytest.raises(BadSetting) as said:
+    with pytest.raises(BadSetting) as raised:
         XportcnSettings()
-    assert str(said.value).startswith(f"XPORTCN_UNITS: {wrong}")
+    assert str(raised.value).startswith(f"XPORTCN_UNITS: {wrong}")
 
 
 def test_a_marketplace_has_one_text_for_its_units() -> None:
@@ -81,7 +81,9 @@ READERS_OF_CNY = {get_args(Fen)[1], get_args(Yuan)[1]}
 
 def has_cny(annotation: Any) -> bool:
     """Whether an amount in fen or yuan stands in a model, at any depth."""
-    if any(reader == one for one in metadata(annotation) for reader in READERS_OF_CNY):
+    if any(
+        reader == item for item in metadata(annotation) for reader in READERS_OF_CNY
+    ):
         return True
     kind = bare(annotation)
     if get_origin(kind) in (tuple, FittingRows):
@@ -95,10 +97,10 @@ def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
     currency.
     """
     with_cny = {
-        one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)
+        item.name for item in CALLS if has_cny(item.request) or has_cny(item.response)
     }
-    placed = {one.name for one in CALLS if one.place}
-    unread = {one.name for one in CALLS if one.response is object}
+    placed = {item.name for item in CALLS if item.place}
+    unread = {item.name for item in CALLS if item.response is object}
     assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
     assert placed - with_cny <= unread
 

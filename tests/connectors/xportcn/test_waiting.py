@@ -26,7 +26,7 @@ def test_waits_double_and_level_off() -> None:
     """Half the luck gives half of 0.2, 0.4, 0.8 ... seconds, and never more than half
     of eight.
     """
-    assert [wait(tried=tried) for tried in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, 0.8]
+    assert [wait(tried=attempts) for attempts in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, 0.8]
     assert (
         wait_before_retry(
             Meaning.RETRY_NOW, tried=20, retries=99, retry_after_s=None, luck=0.5

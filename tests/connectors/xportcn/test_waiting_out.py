@@ -39,7 +39,7 @@ def patient_client(service: FakeService) -> XportcnClient:
 
 
 def paths(service: FakeService) -> list[str]:
-    return [asked.path for asked in service.asked]
+    return [call.path for call in service.asked]
 
 
 async def test_a_read_outlasts_a_service_that_is_away(service: FakeService) -> None:
@@ -136,10 +136,10 @@ async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(
     is asked or sent.
     """
     service.answers(PAY, lambda: no(429, "慢", status=429, **{"Retry-After": "30"}))
-    asked: list[str] = []
+    calls: list[str] = []
     breaker = CircuitBreaker(at_once=8, patience_s=60)
     async with client_of(
-        service.url, breaker=breaker, on_send=lambda our: asked.append(our.key)
+        service.url, breaker=breaker, on_send=lambda our: calls.append(our.key)
     ) as client:
         with pytest.raises(
             NotSent, match="it asks to wait 30 seconds; nothing was done"
@@ -152,17 +152,17 @@ async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(
         with fail_fast(), pytest.raises(ServiceAway):
             await client.read(taobao_product.PRODUCT, ITEM)
     assert paths(service) == [PAY]
-    assert asked == ["R-1:pay"]
+    assert calls == ["R-1:pay"]
 
 
 async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out() -> None:
     """Twelve slow calls through one place take longer together than one may, and all
     are answered.
     """
-    asked: list[str] = []
+    calls: list[str] = []
 
     async def slow(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.path)
+        calls.append(request.url.path)
         await asyncio.sleep(0.05)
         return httpx.Response(200, json={"code": 200, "data": {"itemId": 1}})
 
@@ -176,7 +176,7 @@ async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out() -> None:
             *(client.read(taobao_product.PRODUCT, ITEM) for _ in range(12))
         )
     assert [answer.item_id for answer in answers] == ["1"] * 12
-    assert asked == [PRODUCT] * 12
+    assert calls == [PRODUCT] * 12
 
 
 UNFIT = [

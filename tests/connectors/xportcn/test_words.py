@@ -47,11 +47,13 @@ def test_harmful_characters_become_a_mark(harmful: str) -> None:
     stay.
     """
     for in_ascii in (True, False):
-        told = opened({"a": [{f"n{harmful}": f"red{harmful}cup"}]}, in_ascii=in_ascii)
-        if told is None:  # no UTF-8, so no answer
+        notices = opened(
+            {"a": [{f"n{harmful}": f"red{harmful}cup"}]}, in_ascii=in_ascii
+        )
+        if notices is None:  # no UTF-8, so no answer
             assert (harmful, in_ascii) == ("\ud800", False)
             continue
-        ((name, value),) = told["a"][0].items()
+        ((name, value),) = notices["a"][0].items()
         assert value.startswith("red\ufffd")
         assert value.endswith("cup")
         assert f"{name}{value}".isprintable()
@@ -154,7 +156,7 @@ def test_a_number_without_end_spoils_its_own_entry_alone(number: str) -> None:
     envelope = open_envelope(body.encode())
     assert envelope is not None
     page = taobao_order.ORDER_PAGE.parse(envelope.data)
-    assert [shown.purchase_id for shown in page.data] == ["1"]
+    assert [purchase_order.purchase_id for purchase_order in page.data] == ["1"]
     assert [str(misfit) for misfit in page.data.misfits] == ["2, `purchaseAmount`"]
 
 

@@ -111,17 +111,17 @@ def values_of(annotation: Any, *, least: int = 0) -> st.SearchStrategy[Sent]:
     entries.
     """
     for validator, values in SPECIAL:
-        if any(validator == part for part in _metadata(annotation)):
+        if any(validator == piece for piece in _metadata(annotation)):
             return values
     kind = bare(annotation)
     if get_origin(kind) in (tuple, FittingRows):
         return st.lists(values_of(get_args(kind)[0]), min_size=least, max_size=2).map(
             lambda sent: Sent(
-                [one.wire for one in sent], tuple(one.read for one in sent)
+                [item.wire for item in sent], tuple(item.read for item in sent)
             )
         )
     if get_origin(kind) is Literal:
-        return st.sampled_from(get_args(kind)).map(lambda word: Sent(word, word))
+        return st.sampled_from(get_args(kind)).map(lambda text: Sent(text, text))
     return (
         objects_of(kind)
         if isinstance(kind, type) and issubclass(kind, Response)
@@ -136,7 +136,7 @@ def _metadata(annotation: Any) -> list[Any]:
         return [*outer, *_metadata(inner)]
     if get_origin(annotation) in (tuple, FittingRows):
         return []
-    return [part for inside in get_args(annotation) for part in _metadata(inside)]
+    return [piece for inside in get_args(annotation) for piece in _metadata(inside)]
 
 
 @st.composite
@@ -173,7 +173,7 @@ def require_same(got: Any, expected: Any) -> None:
             require_same(getattr(got, attribute), value)
     elif isinstance(expected, tuple) and not isinstance(expected, Sent):
         assert len(got) == len(expected)
-        for one, other in zip(got, expected, strict=True):
-            require_same(one, other)
+        for run_case, second in zip(got, expected, strict=True):
+            require_same(run_case, second)
     else:
         assert got == expected

@@ -33,9 +33,9 @@ TOMORROW = datetime(2026, 3, 21, tzinfo=UTC)
 def held(resources: Resources, *refs: str) -> None:
     resources.ledger.start_batch("b-1", "a.csv")
     put_rows(resources.ledger, [plan(ref, batch_id="b-1") for ref in refs])
-    why = because(ReasonCode.NOT_APPROVED, by="mei")
+    reason = because(ReasonCode.NOT_APPROVED, by="mei")
     resources.ledger.change(
-        [OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref in refs]
+        [OrderChange(order_ref=ref, state=OrderState.HELD, why=reason) for ref in refs]
     )
 
 
@@ -50,11 +50,11 @@ async def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_o
     )
     assert done
     assert (done.words, done.stay) == ("1,199 orders dropped", {})
-    assert [one.order_ref for one in to_do(resources.ledger, refused_for=WEEK)] == [
+    assert [entry.order_ref for entry in to_do(resources.ledger, refused_for=WEEK)] == [
         "A-7"
     ]
-    said = "not wanted any more, says Mei Lin: too dear for now; a later run that asks, and names it, plans it anew"
-    assert resources.ledger.orders(["A-1"])["A-1"].reason == said
+    message = "not wanted any more, says Mei Lin: too dear for now; a later run that asks, and names it, plans it anew"
+    assert resources.ledger.orders(["A-1"])["A-1"].reason == message
 
 
 async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:

@@ -38,18 +38,18 @@ def test_reference_order_id_shipment_and_parcel_lead_to_the_order(
             ]
         )
     expected = {
-        **{words: ["A-2"] for words in ("A-2", "77", "8000000001", "SF00000001")},
-        **{words: [] for words in ("SF0000000", "%00000001", "tracking_numbers1")},
-        **{words: ["A-1", "A-2"] for words in ("a-", "")},
+        **{text: ["A-2"] for text in ("A-2", "77", "8000000001", "SF00000001")},
+        **{text: [] for text in ("SF0000000", "%00000001", "tracking_numbers1")},
+        **{text: ["A-1", "A-2"] for text in ("a-", "")},
     }
     with Ledger(ledger_url, clock=clock, owner="page", only_reads=True) as ledger:
-        found = {
-            words: sorted(order.order_ref for order in meant_by(ledger, words))
-            for words in expected
+        findings = {
+            text: sorted(order.order_ref for order in meant_by(ledger, text))
+            for text in expected
         }
         tables = {
             title: rows
             for title, _, rows in history_of(ledger, ledger.orders(["A-2"])["A-2"])
         }
-    assert found == expected
+    assert findings == expected
     assert [move[1:] for move in tables["Moves"]] == [("planned", "", "run")]

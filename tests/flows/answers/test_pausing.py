@@ -36,7 +36,7 @@ def claimed(
 
 def leaving(resources: Resources) -> list[str]:
     effects = effects_leaving(resources.ledger, resources.settings, call_s=CALL_S)
-    return [one.effect.key for one in effects]
+    return [effect.effect.key for effect in effects]
 
 
 def test_what_a_living_run_has_claimed_may_leave_until_its_lease_and_one_call_are_over(
@@ -45,7 +45,7 @@ def test_what_a_living_run_has_claimed_may_leave_until_its_lease_and_one_call_ar
     claimed(resources, "A-1")
     claimed(resources, "A-2", action=Action.CANCEL)
     before = effects_leaving(resources.ledger, resources.settings, call_s=CALL_S)
-    assert [(one.effect.key, one.until) for one in before] == [
+    assert [(leaving.effect.key, leaving.until) for leaving in before] == [
         ("A-1:create", clock.now + timedelta(seconds=60 + CALL_S))
     ]
     assert waiting_words(before) == (
@@ -74,10 +74,13 @@ def test_a_run_elsewhere_counts_as_alive(resources: Resources) -> None:
 
 def test_what_has_an_outcome_is_not_waited_for(resources: Resources) -> None:
     """Unknown is one: who writes it has heard all that there is to hear."""
-    one, other = claimed(resources, "A-1", "A-2")
-    outcome = Outcome(claim=one.claim, status=EffectStatus.DONE)
+    effect, effect_record = claimed(resources, "A-1", "A-2")
+    outcome = Outcome(claim=effect.claim, status=EffectStatus.DONE)
     resources.ledger.record(
-        [outcome, replace(outcome, claim=other.claim, status=EffectStatus.UNKNOWN)]
+        [
+            outcome,
+            replace(outcome, claim=effect_record.claim, status=EffectStatus.UNKNOWN),
+        ]
     )
     assert leaving(resources) == []
 
@@ -87,12 +90,12 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
 ) -> None:
     """Whoever is away hears of the pause and of its end, and of neither twice."""
     ledger = resources.ledger
-    said = list[str]()
+    output = list[str]()
     (record,) = claimed(resources, "A-1")
     clock.advance(1)
 
     def hear(line: str) -> None:
-        said.append(line)
+        output.append(line)
         ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)])
 
     paused = pause(
@@ -100,9 +103,10 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
     )
     assert paused
     assert (paused.why, leaving(resources)) == ("prices look wrong", [])
-    assert said[0] == paused.words
+    assert output[0] == paused.words
     assert (
-        pause(ledger, resources.settings, by="li", why="", notify=said.append) == paused
+        pause(ledger, resources.settings, by="li", why="", notify=output.append)
+        == paused
     )
     assert (ledger.resume_buying("li"), ledger.resume_buying("li")) == (paused, None)
     assert sorted(message.subject for message in taken_messages(ledger)) == [
@@ -116,11 +120,11 @@ def test_who_pauses_hears_that_buying_was_resumed_meanwhile(
 ) -> None:
     """Instead of that nothing can leave any more."""
     ledger = resources.ledger
-    said = list[str]()
+    output = list[str]()
     claimed(resources, "A-1")
 
     def hear(line: str) -> None:
-        said.append(line)
+        output.append(line)
         ledger.resume_buying("li")
 
     paused = pause(ledger, resources.settings, by="mei", why="", notify=hear)

@@ -56,17 +56,20 @@ def decision(
 def test_a_yes_beforehand_approves_everything_up_to_the_limit() -> None:
     """35.00 CNY against a limit of exactly that, and against none."""
     for limit in ("", "35"):
-        said = decision(yes=True, approval_limit_cny=limit)
-        assert (said.approved, said.by) == (["A-1", "A-2"], "a yes given beforehand")
+        output = decision(yes=True, approval_limit_cny=limit)
+        assert (output.approved, output.by) == (
+            ["A-1", "A-2"],
+            "a yes given beforehand",
+        )
 
 
 def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new() -> None:
     """With nobody to ask it is held, limit and remedy named; what was bought earlier
     may still be shipped.
     """
-    said = decision(yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
-    assert (said.approved, said.stops) == (["B-1"], False)
-    assert str(said.why_not) == (
+    output = decision(yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
+    assert (output.approved, output.stops) == (["B-1"], False)
+    assert str(output.why_not) == (
         "not approved: its goods and postage of 35.00 CNY are above the approval limit of 34.99 CNY "
         "(SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes at a terminal, or from the Prefect UI, to be asked; or "
         "raise SOURCING_APPROVAL_LIMIT_CNY"
@@ -80,11 +83,13 @@ def test_the_approval_limit_counts_the_most_that_may_be_paid() -> None:
         yes=True, approval_limit_cny="38.50", price_tolerance_percent="10"
     )
     assert within.approved == ["A-1", "A-2"]
-    said = decision(yes=True, approval_limit_cny="38.49", price_tolerance_percent="10")
-    assert said.approved == []
+    output = decision(
+        yes=True, approval_limit_cny="38.49", price_tolerance_percent="10"
+    )
+    assert output.approved == []
     assert (
         "its goods and postage, with the price tolerance, of 38.50 CNY are above"
-        in str(said.why_not)
+        in str(output.why_not)
     )
 
 
@@ -97,22 +102,22 @@ def test_beyond_the_limit_a_person_at_the_terminal_decides(
     monkeypatch.setattr("getpass.getuser", lambda: "mei")
     token = approver.set(lambda _question: answer)
     try:
-        said = decision(yes=True, approval_limit_cny="0.01")
+        output = decision(yes=True, approval_limit_cny="0.01")
     finally:
         approver.reset(token)
-    assert (list(said.approved), said.by, said.stops) == (
+    assert (list(output.approved), output.by, output.stops) == (
         ["A-1", "A-2"] if answer else [],
         "mei",
         not answer,
     )
-    assert str(said.why_not) == "not approved by mei"
+    assert str(output.why_not) == "not approved by mei"
 
 
 def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:
     """And orders begun earlier are left alone as well."""
     assert approver.get() is no_approver
-    said = decision(yes=False)
-    assert (said.approved, said.stops, str(said.why_not)) == (
+    output = decision(yes=False)
+    assert (output.approved, output.stops, str(output.why_not)) == (
         [],
         True,
         "not approved: the run had no way to ask",
@@ -127,8 +132,8 @@ def test_a_deployments_run_waits_for_no_answer(
 ) -> None:
     """It approves nothing, and what was approved earlier goes on."""
     monkeypatch.setattr(request, "is_deployed", lambda: True)
-    said = decision(yes=yes, approval_limit_cny=limit)
-    assert (said.approved, said.stops, said.waits, str(said.why_not)) == (
+    output = decision(yes=yes, approval_limit_cny=limit)
+    assert (output.approved, output.stops, output.waits, str(output.why_not)) == (
         [],
         False,
         True,
@@ -137,8 +142,8 @@ def test_a_deployments_run_waits_for_no_answer(
 
 
 def test_a_yes_beforehand_does_not_cover_what_a_person_is_asked_about() -> None:
-    said = decision(yes=True, asked_before={"A-1"})
-    assert (said.approved, said.by, said.waits) == (
+    output = decision(yes=True, asked_before={"A-1"})
+    assert (output.approved, output.by, output.waits) == (
         ["A-2"],
         "a yes given beforehand",
         True,
@@ -182,7 +187,10 @@ def test_the_dearest_stand_first_and_of_many_two_hundred_are_shown() -> None:
         [planned(f"A-{n}", fen=1000 + n) for n in range(1_500)],
         [planned("B-1", fen=9_999)],
     )
-    assert [one.order_ref for one in plan.dearest[:2]] == ["A-1499", "A-1498"]
+    assert [dear_plan.order_ref for dear_plan in plan.dearest[:2]] == [
+        "A-1499",
+        "A-1498",
+    ]
     assert (plan.count, len(plan.dearest), plan.beyond(1_501)) == (1_501, 200, "")
     assert (
         plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
@@ -190,7 +198,7 @@ def test_the_dearest_stand_first_and_of_many_two_hundred_are_shown() -> None:
     few = asked_plan(
         [PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)]
     )
-    assert [one.order_ref for one in few.dearest] == ["A-1", "B-2", "B-1"]
+    assert [plan.order_ref for plan in few.dearest] == ["A-1", "B-2", "B-1"]
 
 
 def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> None:
@@ -205,12 +213,12 @@ def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> N
         taken=Money(1200),
     )
     question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[unpaid, compensated])
-    words = " ".join(
+    message = " ".join(
         question_words(question, plan := AskedPlan(question), SourcingSettings(), NOW)
     )
     assert (
         "Buy **3 orders** for **6,035.00 CNY** and ship **4 orders** for freight of **20.00 USD**"
-        in words
+        in message
     )
     assert [
         (row["order"], row["goods and postage"]) for row in map(table_row, plan.dearest)
@@ -223,7 +231,7 @@ def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> N
             "ordered already for 7.00 CNY, 4.00 CNY came back; 12.00 CNY were taken: a yes accepts that",
         ),
     ]
-    assert words.endswith(
+    assert message.endswith(
         "**More was taken than was approved: B-2 (12.00 CNY).** A yes to it accepts that."
     )
     assert above_limit(
@@ -233,8 +241,8 @@ def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> N
 
 def described(question: ApprovalRequest, **settings: Any) -> list[str]:
     plan = AskedPlan(question)
-    words = question_words(question, plan, SourcingSettings(**settings), NOW)
-    return plan_markdown(question, plan, words).splitlines()
+    text = question_words(question, plan, SourcingSettings(**settings), NOW)
+    return plan_markdown(question, plan, text).splitlines()
 
 
 def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought() -> (
@@ -242,17 +250,17 @@ def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought(
 ):
     """Who answers may do so meanwhile, and must know that nothing follows at once."""
     pause = Pause(by="mei", at=NOW, why="prices [x](y)")
-    (said,) = [
+    (message,) = [
         line
         for line in described(
             request_for(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause)
         )
         if "paused" in line
     ]
-    assert said.startswith(
+    assert message.startswith(
         f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x"
     )
-    assert said.endswith(".** What is approved now is bought once it is resumed.")
+    assert message.endswith(".** What is approved now is bought once it is resumed.")
 
 
 def test_the_question_names_plan_costs_and_reason() -> None:
@@ -306,13 +314,13 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(
     question = request_for(
         batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[]
     )
-    there = {"rates": str(rates), "currency": "EUR"}
+    present = {"rates": str(rates), "currency": "EUR"}
     costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
-    deed, _, told, *_ = described(question, **there)
+    deed, _, message, *_ = described(question, **present)
     assert deed.startswith(
         "Buy **1 order** for **26.00 CNY** and ship **1 order** for freight of **5.00 USD**: **7.93 EUR** in all."
     )
-    assert told.startswith(
+    assert message.startswith(
         f"{costs}, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
         "and 0.92 EUR for 1 USD (2025-12-26, my ［bank］). **1 of 1 line"
     )
@@ -321,12 +329,12 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(
     )
     assert (
         "; no sum in EUR, since the newest rate from USD to EUR for 2026-01-02 is 8 days older"
-        in described(question, **there)[2]
+        in described(question, **present)[2]
     )
     rates.write_text("from,to,rate\n")
     assert (
         f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used"
-        in described(question, **there)[2]
+        in described(question, **present)[2]
     )
 
 
@@ -348,14 +356,14 @@ def test_the_question_tells_what_words_mean() -> None:
         note="the first title",
     )
     many = [replace(planned(f"A-{n}"), matches=(match,)) for n in range(30)]
-    said = described(request_for(batch_id="b", to_buy=many, to_ship=[]))
+    output = described(request_for(batch_id="b", to_buy=many, to_ship=[]))
     page = "https://item.taobao.com/item.htm?id=67299114119"
-    at = said.index("**Found by words: 30 lines.**")
-    assert said[at + 2] == (
+    at = output.index("**Found by words: 30 lines.**")
+    assert output[at + 2] == (
         f"- **A-0**: 可折叠 ［碗］ → [碗 ＜b＞]({page}0), from 1.50 CNY, shop: the first title. "
         f"Others: [672991141191]({page}1). To pin it: item=672991141190"
     )
-    assert said[at + 22] == "- and 10 more"
+    assert output[at + 22] == "- and 10 more"
 
 
 def test_a_plan_of_thousands_is_shown_in_part() -> None:

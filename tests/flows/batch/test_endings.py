@@ -115,11 +115,11 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
     shows: list[str],
 ) -> None:
     """And is cancelled all the same; at a terminal nobody waits for it."""
-    shown: list[str] = []
+    listing: list[str] = []
 
     async def show(report: BatchReport, _orders: Mapping[str, OrderRecord]) -> None:
         await asyncio.sleep(0)
-        shown.append(report.batch_id)
+        listing.append(report.batch_id)
 
     async def work() -> None:
         async with notifies_when_stopped(ledger, "b"):
@@ -132,7 +132,7 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert shown == shows
+    assert listing == shows
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), ZeroDivisionError()])

@@ -37,14 +37,15 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
     """
 
     async def play() -> float:
-        begun = now()
+        started_at = now()
         service = Service(breaker(patience_s=3600))
         service.answers = away_until(10_000)
         resources = SimpleNamespace(
             breaker=service.breaker,
             ledger=SimpleNamespace(since=None),
             clock=lambda: (
-                datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(seconds=now() - begun)
+                datetime(2026, 1, 1, 12, tzinfo=UTC)
+                + timedelta(seconds=now() - started_at)
             ),
             settings=SourcingSettings(timezone="UTC"),
             addresses=service.read,
@@ -58,7 +59,7 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
         with pytest.raises(ServiceAway):
             async with opened(done_by=done_by):
                 pass
-        return now() - begun
+        return now() - started_at
 
     assert waits_s <= played(play()) < waits_s + 2
 

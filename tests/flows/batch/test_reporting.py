@@ -53,20 +53,20 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
 
     What is shown as paid before the answer to the payment is settled it bought.
     """
-    with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
-        mine.start_batch("batch", "file.csv")
-        put_rows(mine, [plan(ref) for ref in REFS])
-        mine.change(
+    with ledger_of("mine", tmp_path) as ledger, ledger_of("other", tmp_path) as second:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan(ref) for ref in REFS])
+        ledger.change(
             [OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in REFS]
         )
-        pays(mine, "A-1", EffectStatus.DONE, paid("A-1"))
-        pays(other, "A-2", EffectStatus.DONE, paid("A-2"))
-        mine.change([paid("A-3")])
-        pays(mine, "A-4", EffectStatus.UNKNOWN, None)
-        mine.claim(intents("A-5", action=Action.PAY), lease=timedelta(seconds=60))
-        other.change([paid("A-5")])
-        assert lines_of(mine, REFS)[1] == [101, 105]
-        assert lines_of(other, REFS)[1] == [102]
+        pays(ledger, "A-1", EffectStatus.DONE, paid("A-1"))
+        pays(second, "A-2", EffectStatus.DONE, paid("A-2"))
+        ledger.change([paid("A-3")])
+        pays(ledger, "A-4", EffectStatus.UNKNOWN, None)
+        ledger.claim(intents("A-5", action=Action.PAY), lease=timedelta(seconds=60))
+        second.change([paid("A-5")])
+        assert lines_of(ledger, REFS)[1] == [101, 105]
+        assert lines_of(second, REFS)[1] == [102]
 
 
 def report_of(*refs: str, plans: Sequence[PlannedOrder] = ()) -> BatchReport:
@@ -95,7 +95,7 @@ def test_prefect_walks_no_lines_of_a_flows_result() -> None:
         return_data=False,
     )
     assert "batch" in walked
-    assert not {"A-1", "A-2"} & {one for one in walked if isinstance(one, str)}
+    assert not {"A-1", "A-2"} & {item for item in walked if isinstance(item, str)}
 
 
 def test_lines_that_are_left_to_the_printing_are_printed_like_all(

@@ -30,15 +30,17 @@ def test_pasted_lines_are_read_as_a_spreadsheet_gives_them(separator: str) -> No
     batch for the same text.
     """
     text = f"\n{HEADER}\n{ROW}\n\n".replace(",", separator)
-    asked = read_requests(Requests(lines=text))
-    (order,) = asked.orders
+    request_batch = read_requests(Requests(lines=text))
+    (order,) = request_batch.orders
     assert (order.order_ref, order.lines[0].item, order.lines[0].quantity) == (
         "A-1",
         "600745400708",
         3,
     )
-    assert asked.batch_id.startswith("pasted-lines-")
-    assert read_requests(Requests(lines=text.strip())).batch_id == asked.batch_id
+    assert request_batch.batch_id.startswith("pasted-lines-")
+    assert (
+        read_requests(Requests(lines=text.strip())).batch_id == request_batch.batch_id
+    )
 
 
 def test_faults_of_pasted_lines_have_row_and_column() -> None:
@@ -82,10 +84,10 @@ async def test_a_retry_reads_a_faulty_file_at_an_address_anew_and_a_sound_one_ne
 
     async def bought_from(row: bytes) -> str:
         with serving_sheets(HEADER.encode() + b"\n" + row + b"\n") as address:
-            asked = await read_shown(
+            request_batch = await read_shown(
                 Requests(file=address("sheet")), "", SourcingSettings()
             )
-        return asked.orders[0].order_ref
+        return request_batch.orders[0].order_ref
 
     with pytest.raises(why):
         await bought_from(faulty)

@@ -70,7 +70,7 @@ async def test_each_failed_run_has_a_message_with_its_link(
         await run_of(client, Failed(), tags=("somebody's",))
         for _ in range(2):
             await enqueue(ledger, *await failed_runs(client, ledger))
-        found = {message.link: message for message in taken_messages(ledger)}
+        stored_messages = {message.link: message for message in taken_messages(ledger)}
         assert await failed_runs(client, ledger) != []
         await enqueue(ledger, *await failed_runs(client, ledger))
         assert taken_messages(ledger) == []
@@ -79,12 +79,17 @@ async def test_each_failed_run_has_a_message_with_its_link(
         name: f"http://ui/v2/runs/flow-run/{run_id}"
         for name, run_id in (("crashed", crashed), ("failed", failed), ("coded", coded))
     }
-    assert found.keys() == {*pages.values()}
-    assert found[pages["crashed"]].subject.endswith(" crashed")
-    assert "its process or machine is gone" in found[pages["crashed"]].body.lower()
-    assert "no answer" not in found[pages["failed"]].body  # it may quote a form
-    assert "The service is away." in found[pages["coded"]].body
-    assert "Nothing is bought twice" in found[pages["coded"]].body
+    assert stored_messages.keys() == {*pages.values()}
+    assert stored_messages[pages["crashed"]].subject.endswith(" crashed")
+    assert (
+        "its process or machine is gone"
+        in stored_messages[pages["crashed"]].body.lower()
+    )
+    assert (
+        "no answer" not in stored_messages[pages["failed"]].body
+    )  # it may quote a form
+    assert "The service is away." in stored_messages[pages["coded"]].body
+    assert "Nothing is bought twice" in stored_messages[pages["coded"]].body
 
 
 async def test_faults_of_a_file_quote_no_cell(
@@ -95,6 +100,6 @@ async def test_faults_of_a_file_quote_no_cell(
         quoting: State[object] = Failed(message="row 2: 'Jane Doe' is no item")
         run_id = await run_of(client, quoting, label=ReasonCode.RUN_FILE_FAULTY)
         messages = await failed_runs(client, ledger)
-    (message,) = [one for one in messages if one.link.endswith(str(run_id))]
+    (message,) = [message for message in messages if message.link.endswith(str(run_id))]
     assert "Jane" not in message.body
     assert "the file has faults" in message.body.lower()

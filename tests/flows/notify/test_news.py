@@ -103,7 +103,7 @@ def told_of(ledger: Ledger, *messages: Message) -> list[str]:
 def test_what_was_charged_beyond_the_approved_is_told_once_though_its_order_goes_on(
     ledger: Ledger,
 ) -> None:
-    why = because(
+    reason = because(
         ReasonCode.FREIGHT_CHARGED_MORE,
         fee=Money(9900, "USD"),
         approved=Money(1500, "USD"),
@@ -114,11 +114,11 @@ def test_what_was_charged_beyond_the_approved_is_told_once_though_its_order_goes
             order_ref="A-1",
             marketplace="1688",
             state=state,
-            reason=str(why),
-            reason_code=why.code,
+            reason=str(reason),
+            reason_code=reason.code,
         )
-        others = replace(dearer, order_ref="A-2", reason="", reason_code=None)
-        return of_charges(report(dearer, others))
+        report_line = replace(dearer, order_ref="A-2", reason="", reason_code=None)
+        return of_charges(report(dearer, report_line))
 
     (message,) = at(OrderState.BOOKED)
     assert message.subject == "Batch spring: 1 order cost more than approved"
@@ -149,12 +149,12 @@ def test_what_waits_is_a_message_for_each_batch_and_marketplace() -> None:
 
 
 def test_what_is_left_to_a_run_or_told_otherwise_is_in_no_message() -> None:
-    asked = because(ReasonCode.WAITS_FOR_APPROVAL)
+    reason = because(ReasonCode.WAITS_FOR_APPROVAL)
     assert (
         of_waiting(
             [
                 held("A-1", OrderState.PAID, "", is_left_to_run=True),
-                held("A-2", reason=str(asked), code=asked.code),
+                held("A-2", reason=str(reason), code=reason.code),
                 held("a.csv", "faulty file"),
                 held("Batch spring: 1 held", "not told"),
             ]
@@ -166,12 +166,12 @@ def test_what_is_left_to_a_run_or_told_otherwise_is_in_no_message() -> None:
 def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
     """An order that shows it later is not told of again; another word is."""
     state = UnknownWord(Marketplace.TAOBAO, Place.ORDER, "77")
-    for word, refs in (
+    for text, refs in (
         (state, {"A-1", "A-2"}),
         (state, {"A-3"}),
         (state._replace(word=""), {"A-3"}),
     ):
-        ledger.outbox.put(word.message(refs))
+        ledger.outbox.put(text.message(refs))
     first, second = taken_messages(ledger)
     assert (
         first.subject
@@ -299,12 +299,12 @@ def test_a_payment_counts_once_when_the_ledger_learned_of_it(
             ref = f"A-{len(mornings)}"
             paid = Columns({"paid_minor": 105, "paid_at": moment})
             clock.advance(3600)
-            state, why = (
+            state, reason = (
                 (OrderState.HELD, above) if ref == "A-4" else (OrderState.PAID, None)
             )
             ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED)])
             ledger.change(
-                [OrderChange(order_ref=ref, state=state, why=why, writes=paid)]
+                [OrderChange(order_ref=ref, state=state, why=reason, writes=paid)]
             )
             clock.advance(3600)
             mornings.append(clock())
@@ -328,12 +328,12 @@ def test_a_payment_counts_once_when_the_ledger_learned_of_it(
 def test_a_payment_counts_though_something_else_of_its_order_was_overtaken(
     ledger_url: str, clock: MovableClock, overtaken: OrderState, bought: list[int]
 ) -> None:
-    late = because(ReasonCode.OVERTAKEN, what=overtaken, old=OrderState.HELD)
+    reason = because(ReasonCode.OVERTAKEN, what=overtaken, old=OrderState.HELD)
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
         mornings = [clock()]
-        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=late)])
+        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=reason)])
         clock.advance(3600)
         mornings.append(clock())
         paid = Columns({"paid_minor": 105})
@@ -413,7 +413,7 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
         freight=(Money(900, "USD"), Money(100, "EUR")),
         came={"held": 1},
     )
-    now = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    moment = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
     over = ReasonCode.OVER_BUDGET
     waits = [
         to_do_of("held", over, "raise the budget"),
@@ -421,7 +421,11 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
     ]
     waits += [to_do_of("unknown", ReasonCode.NO_ANSWER_ASKED, "answer")]
     message = digest_of(
-        done, waits, since=now - timedelta(days=1), now=now, timezone="Asia/Shanghai"
+        done,
+        waits,
+        since=moment - timedelta(days=1),
+        now=moment,
+        timezone="Asia/Shanghai",
     )
     assert message.cause == "digest:2026-01-02"
     assert message.subject == "3 orders bought for 123.45 CNY; 3 waiting for you"
@@ -460,9 +464,9 @@ async def test_a_digest_goes_back_to_the_last_one(
 def refund_told(
     ledger: Ledger, state: RefundState, deadline: datetime | None = None
 ) -> list[str]:
-    asked = refund(state, reason="broken", refusal="not as described")
-    ledger.refunds.put(replace(asked, kind=RefundKind.RETURN, deadline=deadline))
-    return [f"{one.subject}. {one.body}" for one in newly_told(ledger)]
+    calls = refund(state, reason="broken", refusal="not as described")
+    ledger.refunds.put(replace(calls, kind=RefundKind.RETURN, deadline=deadline))
+    return [f"{message.subject}. {message.body}" for message in newly_told(ledger)]
 
 
 def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_over(
@@ -491,10 +495,10 @@ def test_a_refused_refund_is_told_with_its_reason(
 ) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1")])
-    (told,) = refund_told(ledger, state)
-    assert "1 refund refused (A-1): " in told
-    assert "not as described" in told
-    assert "sourcing refund A-1 --kind return" in told
+    (message,) = refund_told(ledger, state)
+    assert "1 refund refused (A-1): " in message
+    assert "not as described" in message
+    assert "sourcing refund A-1 --kind return" in message
 
 
 def test_the_time_in_which_goods_can_go_back_is_in_the_digest_before_it_is_over(
@@ -503,7 +507,7 @@ def test_the_time_in_which_goods_can_go_back_is_in_the_digest_before_it_is_over(
     """Of orders whose goods are still in the warehouse, from two days before on."""
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
-    way = (
+    method = (
         OrderState.ORDERED,
         OrderState.PAID,
         OrderState.BOOKED,
@@ -511,12 +515,12 @@ def test_the_time_in_which_goods_can_go_back_is_in_the_digest_before_it_is_over(
         OrderState.IN_WAREHOUSE,
     )
     for ref in ("A-1", "A-2"):
-        ledger.change([OrderChange(order_ref=ref, state=state) for state in way])
+        ledger.change([OrderChange(order_ref=ref, state=state) for state in method])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.IN_TRANSIT)])
     arrived = in_warehouse_since(ledger, clock() - timedelta(days=7))
     assert arrived == {"A-1": clock()}
     at = [clock() + timedelta(days=days) for days in (4, 5, 6, 7)]
-    notes = [to_send_back(arrived, now) for now in at]
+    notes = [to_send_back(arrived, moment) for moment in at]
     assert [bool(note) for note in notes] == [False, True, True, False]
     assert notes[1].startswith("Until 2026-01-08 12:00 UTC sellers take back")
     assert "A-1" in notes[1]
@@ -542,13 +546,13 @@ def test_goods_arrived_when_the_last_parcel_was_signed_for_and_not_when_that_was
     }
     scans = [
         TrackingEvent(
-            tracking_number=f"YT{one}", occurred_at=one, status=status, description=""
+            tracking_number=f"YT{item}", occurred_at=item, status=status, description=""
         )
         for status, times in at.items()
-        for one in times
+        for item in times
     ]
     clock.advance(timedelta(days=3).total_seconds())
-    way = (
+    method = (
         OrderState.ORDERED,
         OrderState.PAID,
         OrderState.BOOKED,
@@ -558,8 +562,8 @@ def test_goods_arrived_when_the_last_parcel_was_signed_for_and_not_when_that_was
     moves = [
         OrderChange(order_ref=ref, state=state)
         for ref in ("A-1", "A-2")
-        for state in way
+        for state in method
     ]
     ledger.tracking.add({"A-1": scans}, moves)
-    found = in_warehouse_since(ledger, clock() - timedelta(days=7))
-    assert found == {"A-1": at[TraceStatus.SIGN][1], "A-2": clock()}
+    moments = in_warehouse_since(ledger, clock() - timedelta(days=7))
+    assert moments == {"A-1": at[TraceStatus.SIGN][1], "A-2": clock()}

@@ -96,20 +96,20 @@ def test_a_report_is_told_in_one_line() -> None:
 def test_the_report_has_money_and_what_to_do() -> None:
     """Orders that wait for the same thing share a row, with the links that lead on."""
     leads = [Link("run it again", "http://ui/1"), Link("not wanted", "http://ui/2")]
-    parts = markdown_report(REPORT, leads=lambda _: leads).split("\n\n")
-    assert parts[:3] == ["# Batch b", "## In all", "Snapshot b in /s"]
-    assert parts[3] == (
+    pieces = markdown_report(REPORT, leads=lambda _: leads).split("\n\n")
+    assert pieces[:3] == ["# Batch b", "## In all", "Snapshot b in /s"]
+    assert pieces[3] == (
         "|  | sum |\n| --- | --: |\n| orders | 3 |\n| wait for you | 2 |\n"
         "| paid | 12.00 CNY |\n| paid by this run | 12.00 CNY for 1 order |\n"
         "| freight booked | 33.90 USD |"
     )
     links = "[run it again](http://ui/1), [not wanted](http://ui/2)"
-    assert f"| A-2, A-3 | 2 | held | dear | {links} |" in parts[6]
-    assert parts[8] == (
+    assert f"| A-2, A-3 | 2 | held | dear | {links} |" in pieces[6]
+    assert pieces[8] == (
         "| state | orders | paid | freight |\n| --- | --: | --: | --: |\n"
         "| booked | 1 | 12.00 CNY | 33.90 USD |\n| held | 2 | 0.00 CNY |  |"
     )
-    assert "| [SF1](https://t.17track.net/en#nums=SF1) |" in parts[-1]
+    assert "| [SF1](https://t.17track.net/en#nums=SF1) |" in pieces[-1]
 
 
 def test_a_report_says_what_of_its_file_another_batch_has_paid() -> None:
@@ -121,8 +121,8 @@ def test_a_report_says_what_of_its_file_another_batch_has_paid() -> None:
 def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
     """Those of all batches of a run, each with its orders."""
     reports = [
-        replace(REPORT, unknown_words={f"taobao order state {word}": count})
-        for word, count in ((77, 2), (78, 1))
+        replace(REPORT, unknown_words={f"taobao order state {text}": count})
+        for text, count in ((77, 2), (78, 1))
     ]
     report = one_report(reports, ["A-1"])
     assert report.to_json()["unknown_words"] == {

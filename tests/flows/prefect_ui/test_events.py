@@ -43,14 +43,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """What is told, in order."""
-    told: list[Event] = []
+    notices: list[Event] = []
 
     async def send(events: list[Event]) -> bool:
-        told.extend(events)
+        notices.extend(events)
         return True
 
     monkeypatch.setattr(events, "send", send)
-    return told
+    return notices
 
 
 def names(sent: list[Event]) -> list[str]:
@@ -117,7 +117,7 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
     )
     assert await feed.emit(refs) == {"held": 4, "planned": 1}
     assert [
-        (event.resource.id, [one["reason"] for one in event.payload["orders"]])
+        (event.resource.id, [item["reason"] for item in event.payload["orders"]])
         for event in sent
     ] == [
         ("sourcing.batch.batch", ["why A-1", "why A-2"]),
@@ -169,7 +169,7 @@ async def test_what_could_not_be_told_comes_with_the_next_news(
 
     async def send(events: list[Event]) -> bool:
         tries.append(
-            [one["order_ref"] for event in events for one in event.payload["orders"]]
+            [item["order_ref"] for event in events for item in event.payload["orders"]]
         )
         return len(tries) > 1
 
@@ -193,10 +193,10 @@ def report(code: ReasonCode | None = None, **reasons: str) -> BatchReport:
             order_ref=ref,
             marketplace="taobao",
             state=OrderState.HELD,
-            reason=why,
+            reason=reason,
             reason_code=code,
         )
-        for ref, why in reasons.items()
+        for ref, reason in reasons.items()
     ]
     return BatchReport(
         batch_id="b",
@@ -212,8 +212,8 @@ def test_a_budget_without_room_is_told_once_a_run() -> None:
     """The words are those of the first order; orders that are held for another reason
     don't count.
     """
-    words = "12.00 CNY does not fit the day's limit: 90.00 CNY of 100.00 CNY is taken"
-    full = report(ReasonCode.OVER_DAY_LIMIT, a=words)
+    message = "12.00 CNY does not fit the day's limit: 90.00 CNY of 100.00 CNY is taken"
+    full = report(ReasonCode.OVER_DAY_LIMIT, a=message)
     budget = report(ReasonCode.OVER_BUDGET, c="no room")
     orders = [*full.orders, *report(b="over the price limit").orders, *budget.orders]
     (event,) = budget_used_up("b", replace(full, orders=orders))
@@ -224,7 +224,7 @@ def test_a_budget_without_room_is_told_once_a_run() -> None:
     assert event.payload == {
         "orders": ["a", "c"],
         "count": 2,
-        "reason": words,
+        "reason": message,
         "reason_code": "over_day_limit",
     }
     assert budget_used_up("b", report(b="over the price limit")) == []

@@ -128,11 +128,11 @@ def test_each_item_leads_to_the_form_first_and_has_its_command_behind_the_reason
 def test_the_code_of_a_reason_brings_its_form_and_the_words_stay_in_their_item() -> (
     None
 ):
-    one = replace(
+    to_do = replace(
         todo("held", reason="paid | closed"), reason_code=ReasonCode.PAID_BEFORE_CLOSED
     )
     reason = "paid ｜ closed"
-    item = row_of([one], one.reason, FORMS, "UTC")
+    item = row_of([to_do], to_do.reason, FORMS, "UTC")
     assert item.startswith("- **A-1** · held · [ask for the money](")
     assert f"<br>{reason} · " in item
 
@@ -141,10 +141,10 @@ def test_the_form_that_asks_again_is_filled_in_with_what_was_refused() -> None:
     refused = standing(
         refund(RefundState.REFUSED, kind=RefundKind.RETURN, part="2", lines=(2,))
     )
-    one = replace(
+    to_do = replace(
         todo("refunding"), reason_code=refused.code, reason_facts=refused.facts
     )
-    [(_, address)] = links_of([one], FORMS)
+    [(_, address)] = links_of([to_do], FORMS)
     assert json.loads(unquote(address.partition("parameters=")[2])) == {
         "order_ref": "A-1",
         "kind": "return",
@@ -188,13 +188,13 @@ def test_what_is_held_of_a_batch_for_one_reason_is_one_row_that_lays_it_aside() 
     by the batch.
     """
     forms = {**FORMS, "drop-orders": ID}
-    some = [
+    to_dos = [
         replace(
             todo("held", "sourcing run a.csv", f"sourcing x A-{n}"), order_ref=f"A-{n}"
         )
         for n in range(1, 5)
     ]
-    row = row_of(some, "why", forms, "UTC")
+    row = row_of(to_dos, "why", forms, "UTC")
     assert row.startswith(
         "- **A-1, A-2, A-3 and 1 more of b-1** · held · [not wanted]("
     )
@@ -205,17 +205,17 @@ def test_what_is_held_of_a_batch_for_one_reason_is_one_row_that_lays_it_aside() 
     )
     assert (
         f"[not wanted]({FORM}?parameters=%7B%22batch%22%3A%20%22b-1%22%7D)"
-        in row_of(some * 6, "why", forms, "UTC")
+        in row_of(to_dos * 6, "why", forms, "UTC")
     )
     assert "not wanted" not in row_of([todo("unknown")], "why", forms, "UTC")
 
 
 def test_a_table_says_how_many_more_there_are() -> None:
-    told = as_markdown(["| row |"] * 1_000, ["held"] * 1_200, 200, "UTC")
-    assert told.startswith(
+    message = as_markdown(["| row |"] * 1_000, ["held"] * 1_200, 200, "UTC")
+    assert message.startswith(
         "**1,200 things wait for you: 1,200 held.** The most urgent first, then the oldest"
     )
-    assert told.endswith(
+    assert message.endswith(
         "**And 200 more**, which can wait longer. All of them: `sourcing todo --json`"
     )
     assert (
@@ -261,9 +261,9 @@ async def test_it_is_written_when_what_waits_has_changed_and_only_then(
         async with get_client() as client:
 
             async def newest() -> ArtifactCollection:
-                found = await _newest(client, "what-waits")
-                assert found
-                return found
+                artifact_collection = await _newest(client, "what-waits")
+                assert artifact_collection
+                return artifact_collection
 
             await _end_what_waits(client)
             assert await refresh(client, ledger)

@@ -76,7 +76,7 @@ def test_words_of_others_stay_words(content: str) -> None:
     assert {"script", "img", "iframe", "object", "link"}.isdisjoint(
         tag for tag, _ in parsed.elements
     )
-    links = [given["href"] for tag, given in parsed.elements if tag == "a"]
+    links = [inputs["href"] for tag, inputs in parsed.elements if tag == "a"]
     assert links == [
         "https://item.taobao.com/item.htm?id=672991141190",
         "https://t.17track.net/en#nums=SF1",
@@ -118,7 +118,7 @@ def test_many_orders_make_no_large_page() -> None:
     ]
     report = replace(REPORT, orders=lines, plans=[])
     content = page("Batch b", "as of now", describe(report))
-    shown = Parsed(content).text
-    assert "And 2,950 further reasons: sourcing todo" in shown
-    assert "And 2,800 more: sourcing sql, table orders" in shown
+    text = Parsed(content).text
+    assert "And 2,950 further reasons: sourcing todo" in text
+    assert "And 2,800 more: sourcing sql, table orders" in text
     assert len(content.encode()) < 500_000

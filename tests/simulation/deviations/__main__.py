@@ -36,38 +36,43 @@ Generated: `python -m tests.simulation.deviations`.
 
 def page(told: Iterable[Line]) -> Iterator[str]:
     """The page's lines."""
-    seen = {(line.deviation, line.marketplace): line for line in told}
+    observed = {(line.deviation, line.marketplace): line for line in told}
     yield HEAD
     group = ""
     for deviation in DEVIATIONS:
         if deviation.group != group:
             group = deviation.group
             yield f"\n## {group.capitalize()}\n\n| form | {' | '.join(Marketplace)} |\n|---|{'---|' * len(Marketplace)}"
-        yield f"| {deviation.name} | {' | '.join(_word(seen[deviation.name, one]) for one in Marketplace)} |"
+        cells = (
+            _word(observed[deviation.name, marketplace]) for marketplace in Marketplace
+        )
+        yield f"| {deviation.name} | {' | '.join(cells)} |"
     yield f"\n## Open\n\n{_open()}"
 
 
 def _word(line: Line) -> str:
-    word = (
+    text = (
         "–"
         if not line.deviated
         else "waits"
         if line.outcome == Outcome.OTHER
         else line.outcome
     )
-    return f"{word} (open)" if line.faults else word
+    return f"{text} (open)" if line.faults else text
 
 
 def _open() -> str:
     """The cells that may break something, in every setting."""
-    return "\n".join(f"- {one.deviation} ({_where(one)}): {one.reason}" for one in OPEN)
-
-
-def _where(one: Open) -> str:
-    marketplaces = (
-        sorted(one.marketplaces) if len(one.marketplaces) < len(Marketplace) else []
+    return "\n".join(
+        f"- {item.deviation} ({_where(item)}): {item.reason}" for item in OPEN
     )
-    settings = sorted(one.settings) if len(one.settings) < len(Setting) else []
+
+
+def _where(item: Open) -> str:
+    marketplaces = (
+        sorted(item.marketplaces) if len(item.marketplaces) < len(Marketplace) else []
+    )
+    settings = sorted(item.settings) if len(item.settings) < len(Setting) else []
     return ", ".join([*marketplaces, *settings]) or "all"
 
 

@@ -57,7 +57,7 @@ from tests.simulation.deviations.wire import (
 
 Roles = frozenset[Role]
 LISTS, CREATES, PAYMENTS, PREVIEWS = (
-    frozenset({one}) for one in (Role.LIST, Role.CREATE, Role.PAY, Role.PREVIEW)
+    frozenset({item}) for item in (Role.LIST, Role.CREATE, Role.PAY, Role.PREVIEW)
 )
 MARKET = EVERYWHERE - {Role.OTHER}
 
@@ -169,10 +169,10 @@ def _names() -> Iterator[Deviation]:
 
 
 def _nothing() -> Iterator[Deviation]:
-    for word, value in forms.NOTHING.items():
+    for text, value in forms.NOTHING.items():
         tell = values(forms.nothing_as(value))
         yield Deviation(
-            name=f"null as {word}",
+            name=f"null as {text}",
             group=Group.NOTHING,
             expected=THROUGH_OR_ONE,
             tells=tell,
@@ -242,7 +242,7 @@ COUNTS: dict[str, Callable[[int, int], Any]] = {
     "-1": lambda _count, _shown: -1,
     "one more": lambda count, _shown: count + 1,
     "one less": lambda count, _shown: max(0, count - 1),
-    "rows of the page": lambda _count, shown: shown,
+    "rows of the page": lambda _count, listing: listing,
     "capped at 50": lambda count, _shown: min(count, 50),
 }
 
@@ -277,7 +277,7 @@ def _pages() -> Iterator[Deviation]:
             asks=ask,
             tells=uncounted,
         )
-    gaps = rows(lambda shown: shown[:20])
+    gaps = rows(lambda listing: listing[:20])
     yield Deviation(
         name="pages with 20 of 50 rows", group=Group.PAGES, expected=SAFE, tells=gaps
     )
@@ -291,15 +291,15 @@ def _pages() -> Iterator[Deviation]:
 
 def _rows() -> Iterator[Deviation]:
     tells: dict[str, Tell] = {
-        "reversed": rows(lambda shown: shown[::-1]),
-        "each twice": rows(lambda shown: [row for row in shown for _ in "12"]),
-        "a null row": rows(lambda shown: [*shown, None]),
+        "reversed": rows(lambda listing: listing[::-1]),
+        "each twice": rows(lambda listing: [row for row in listing for _ in "12"]),
+        "a null row": rows(lambda listing: [*listing, None]),
         "an empty list as null": values(
             lambda _name, value: None if value == [] else value
         ),
         "one row as an object": values(_one_as_an_object),
-        "only the first": rows(lambda shown: shown[:1]),
-        "only the last": rows(lambda shown: shown[-1:]),
+        "only the first": rows(lambda listing: listing[:1]),
+        "only the last": rows(lambda listing: listing[-1:]),
     }
     for name, tell in tells.items():
         yield Deviation(
@@ -386,15 +386,15 @@ def _in_data(name: str, wrap: Callable[[Any], Any]) -> Deviation:
 
 
 def _envelopes() -> Iterator[Deviation]:
-    one = partial(Deviation, group=Group.ENVELOPE, expected=THROUGH | STOPS)
-    yield one(name="code 0", tells=envelope(code(0)))
-    yield one(name="code SUCCESS", tells=envelope(code("SUCCESS")))
-    yield one(name="code 200.0", tells=envelope(code(200.0)))
-    yield one(name="code missing", tells=envelope(code(ABSENT)))
-    yield one(name="code under another name", tells=envelope(code(200, "resultCode")))
+    item = partial(Deviation, group=Group.ENVELOPE, expected=THROUGH | STOPS)
+    yield item(name="code 0", tells=envelope(code(0)))
+    yield item(name="code SUCCESS", tells=envelope(code("SUCCESS")))
+    yield item(name="code 200.0", tells=envelope(code(200.0)))
+    yield item(name="code missing", tells=envelope(code(ABSENT)))
+    yield item(name="code under another name", tells=envelope(code(200, "resultCode")))
     for value in (False, 0, "false"):
         tell = envelope(lambda answer, value=value: {**answer, "success": value})  # type: ignore[misc]
-        yield one(name=f"success {value!r} beside code 200", tells=tell)
+        yield item(name=f"success {value!r} beside code 200", tells=tell)
     wrong = partial(Deviation, group=Group.ENVELOPE, expected=SAFE, refusals=True)
     yield wrong(
         name="errors as code 200",
@@ -415,16 +415,17 @@ def _envelopes() -> Iterator[Deviation]:
             tells=tell,
         )
     for status in (202, 400, 500):
-        yield one(name=f"a yes at HTTP {status}", tells=with_status(status))
+        yield item(name=f"a yes at HTTP {status}", tells=with_status(status))
     yield _in_data("data as text", json.dumps)
     yield _in_data("data in a list", lambda data: [data])
     yield _in_data("data in data", lambda data: {"data": data})
     tell = envelope(
         lambda answer: {
-            ("result" if name == "data" else name): one for name, one in answer.items()
+            ("result" if name == "data" else name): item
+            for name, item in answer.items()
         }
     )
-    yield one(name="data as `result`", tells=tell)
+    yield item(name="data as `result`", tells=tell)
 
 
 CHINESE = ("等待买家付款", "等待卖家发货", "已发货", "交易成功", "交易关闭")
@@ -432,37 +433,39 @@ CHINESE = ("等待买家付款", "等待卖家发货", "已发货", "交易成�
 
 def _states() -> Iterator[Deviation]:
     tells: dict[str, Callable[[Any], Any]] = {
-        "in upper case": lambda word: word.upper() if isinstance(word, str) else word,
-        "in snake case": lambda word: (
-            forms.snake(word).replace("buyer", "_buyer_")
-            if isinstance(word, str)
-            else word
+        "in upper case": lambda text: text.upper() if isinstance(text, str) else text,
+        "in snake case": lambda text: (
+            forms.snake(text).replace("buyer", "_buyer_")
+            if isinstance(text, str)
+            else text
         ),
-        "padded": lambda word: f" {word} ",
-        "in Chinese": lambda word: CHINESE[len(str(word)) % len(CHINESE)],
+        "padded": lambda text: f" {text} ",
+        "in Chinese": lambda text: CHINESE[len(str(text)) % len(CHINESE)],
         "null": lambda _word: None,
-        "as numbers": lambda word: len(str(word)),
+        "as numbers": lambda text: len(str(text)),
         "SIGNED": lambda _word: "SIGNED",
     }
     for name, form in tells.items():
         yield Deviation(
             name=f"states {name}", group=Group.STATES, expected=SAFE, tells=states(form)
         )
-    for word in ("waitlogisticstakein", "waitbuyersign", "signinsuccess"):
+    for text in ("waitlogisticstakein", "waitbuyersign", "signinsuccess"):
         yield Deviation(
-            name=f"paid is {word}",
+            name=f"paid is {text}",
             group=Group.STATES,
             expected=PAID,
-            tells=_paid_is("waitsellersend", word),
+            tells=_paid_is("waitsellersend", text),
         )
     yield Deviation(
         name="paid is 99", group=Group.STATES, expected=PAID, tells=_paid_is(2, 99)
     )
 
 
-def _paid_is(word: Any, told: Any) -> Tell:
+def _paid_is(text: Any, record: Any) -> Tell:
     return states(
-        lambda shown: told if shown == word and type(shown) is type(word) else shown
+        lambda listing: (
+            record if listing == text and type(listing) is type(text) else listing
+        )
     )
 
 
@@ -514,20 +517,20 @@ def _texts() -> Iterator[Deviation]:
 
 
 def _payments() -> Iterator[Deviation]:
-    one = partial(Deviation, group=Group.PAYMENTS)
-    yield one(name="payment is a submission", expected=SAFE, pays=payments.submitted)
-    yield one(
+    item = partial(Deviation, group=Group.PAYMENTS)
+    yield item(name="payment is a submission", expected=SAFE, pays=payments.submitted)
+    yield item(
         name="payment shown before the answer",
         expected=THROUGH,
         pays=payments.unanswered,
     )
-    yield one(
+    yield item(
         name="payment refused by finance later",
         expected=SAFE,
         pays=payments.reversed_later,
     )
-    yield one(name="payment on credit", expected=THROUGH, pays=payments.on_credit)
-    yield one(
+    yield item(name="payment on credit", expected=THROUGH, pays=payments.on_credit)
+    yield item(
         name="second payment refused as paid already",
         expected=SAFE,
         pays=payments.unanswered,
@@ -554,4 +557,4 @@ DEVIATIONS: tuple[Deviation, ...] = (
     *_texts(),
     *_payments(),
 )
-BY_NAME = {one.name: one for one in DEVIATIONS}
+BY_NAME = {deviation.name: deviation for deviation in DEVIATIONS}

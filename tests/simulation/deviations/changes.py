@@ -70,7 +70,9 @@ def of_lists(change: Callable[[Told, dict[str, Any]], None]) -> Tell:
 
 def rows(change: Callable[[list[Any]], Any]) -> Tell:
     return of_lists(
-        lambda told, data: data.update({told.rows_name: change(data[told.rows_name])})
+        lambda notices, data: data.update(
+            {notices.rows_name: change(data[notices.rows_name])}
+        )
     )
 
 
@@ -80,10 +82,10 @@ def total(count: Callable[[int, int], Any]) -> Tell:
     """
 
     def change(told: Told, data: dict[str, Any]) -> None:
-        shown = len(data[told.rows_name])
+        listing = len(data[told.rows_name])
         for name in TOTALS:
             if name in data:
-                data[name] = count(data[name], shown)
+                data[name] = count(data[name], listing)
         for name in (*TOTALS, "totalPage"):
             if name in data and (
                 data[name] is ABSENT
@@ -96,8 +98,8 @@ def total(count: Callable[[int, int], Any]) -> Tell:
 
 def both(*tells: Tell) -> Tell:
     def tell(told: Told) -> None:
-        for one in tells:
-            one(told)
+        for tell in tells:
+            tell(told)
 
     return tell
 
@@ -149,11 +151,11 @@ def code(value: Any, name: str = "") -> Callable[[dict[str, Any]], dict[str, Any
 
     def change(answer: dict[str, Any]) -> dict[str, Any]:
         old = "code" if "code" in answer else "errorCode"
-        made = {
-            (name or key) if key == old else key: (value if key == old else one)
-            for key, one in answer.items()
+        built = {
+            (name or key) if key == old else key: (value if key == old else item)
+            for key, item in answer.items()
         }
-        return {key: one for key, one in made.items() if one is not ABSENT}
+        return {key: item for key, item in built.items() if item is not ABSENT}
 
     return change
 

@@ -28,14 +28,14 @@ def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
     older ledger knows.
     """
     marketplace = episode.cell.marketplace
-    now = episode.clock()
+    moment = episode.clock()
     shelf = episode.world.catalogue.shelf(marketplace)
-    item = next(one for one in shelf.items if one.stock > 1000)
-    sku = max(item.skus, key=lambda one: one.stock)
+    item = next(item for item in shelf.items if item.stock > 1000)
+    sku = max(item.skus, key=lambda sku: sku.stock)
     pick = Pick(item, sku, 1, item.unit_fen(sku, 1))
     rows = []
     for number in range(YOUNGER if younger else OLDER):
-        at = now if younger else now - FIRST_OLDER + number * APART
+        at = moment if younger else moment - FIRST_OLDER + number * APART
         is_ours = younger or number % OURS_EACH == 0
         name = f"{'Young' if younger else 'Old' if is_ours else 'shop'}-{number}"
         own_id = name if marketplace in WITH_OWN_ID else ""
@@ -54,16 +54,16 @@ def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
         if is_ours and not younger:
             rows.append(_row(episode, order, name, at))
     if rows:
-        _known(episode, rows, now)
+        _known(episode, rows, moment)
 
 
 def _known(
-    episode: DeviationEpisode, rows: list[dict[str, Any]], now: datetime
+    episode: DeviationEpisode, rows: list[dict[str, Any]], moment: datetime
 ) -> None:
     connection = episode.database.connection
     with connection.begin():
         connection.execute(
-            batches.insert().values(batch_id=BATCH, source="", created_at=now)
+            batches.insert().values(batch_id=BATCH, source="", created_at=moment)
         )
         connection.execute(orders.insert(), rows)
 

@@ -48,8 +48,8 @@ def ids(form: Callable[[int], Any]) -> Change:
 
 def rounded(name: str, value: Any) -> Any:
     """Ids as a program shows them that keeps numbers as doubles."""
-    told = ids(lambda number: int(Decimal(repr(float(number)))))(name, value)
-    return str(told) if isinstance(value, str) else told
+    notices = ids(lambda number: int(Decimal(repr(float(number)))))(name, value)
+    return str(notices) if isinstance(value, str) else notices
 
 
 # amounts
@@ -73,13 +73,13 @@ def amounts(
             return fen(value) if fen else value
         if not yuan:
             return value
-        made = yuan(float(value))
+        built = yuan(float(value))
         return (
-            made
+            built
             if not isinstance(value, str)
-            else f"{made:.2f}"
-            if isinstance(made, float)
-            else str(made)
+            else f"{built:.2f}"
+            if isinstance(built, float)
+            else str(built)
         )
 
     return change
@@ -156,7 +156,7 @@ def spaced(moment: datetime) -> str:
 
 
 def nothing_as(value: Any) -> Change:
-    return lambda _name, one: value if one is None else one
+    return lambda _name, item: value if item is None else item
 
 
 def empty_as_null(_name: str, value: Any) -> Any:

@@ -68,4 +68,4 @@ OPEN: tuple[Open, ...] = (
 
 def why_open(cell: Cell) -> str:
     """Why a cell may break something; empty when it may not."""
-    return next((one.reason for one in OPEN if cell in one), "")
+    return next((item.reason for item in OPEN if cell in item), "")

@@ -27,7 +27,9 @@ def behind(seconds: int, where: frozenset[Role], *, chance: float = 1.0) -> With
     def within(world: World, role: Role, dice: Random) -> Iterator[None]:
         lags = role in where and dice.random() < chance
         with _other_books(
-            world, lambda order, now: _as_of(order, now - seconds * 1000), on=lags
+            world,
+            lambda order, instant: _as_of(order, instant - seconds * 1000),
+            on=lags,
         ):
             yield
 
@@ -41,7 +43,7 @@ def payments_after(seconds: int) -> Within:
     def within(world: World, role: Role, dice: Random) -> Iterator[None]:
         with _other_books(
             world,
-            lambda order, now: _unpaid_until(order, now - seconds * 1000),
+            lambda order, instant: _unpaid_until(order, instant - seconds * 1000),
             on=role in ORDERS,
         ):
             yield
@@ -51,23 +53,23 @@ def payments_after(seconds: int) -> Within:
 
 @contextmanager
 def _other_books(
-    world: World, seen: Callable[[Order, int], Order | None], *, on: bool
+    world: World, observed: Callable[[Order, int], Order | None], *, on: bool
 ) -> Iterator[None]:
     if not on:
         yield
         return
-    kept = world.books
-    now = world.now()
-    other = Books(Store())
-    for order in kept.every_order():
-        if (shown := seen(order, now)) is not None:
-            other._list(shown)
-    other.shipments = kept.shipments
-    world.books = other
+    books = world.books
+    instant = world.now()
+    second = Books(Store())
+    for order in books.every_order():
+        if (listing := observed(order, instant)) is not None:
+            second._list(listing)
+    second.shipments = books.shipments
+    world.books = second
     try:
         yield
     finally:
-        world.books = kept
+        world.books = books
 
 
 def _as_of(order: Order, then: int) -> Order | None:

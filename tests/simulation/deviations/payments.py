@@ -60,11 +60,11 @@ def _reverse(world: World, order: Order) -> None:
 @contextmanager
 def on_credit(world: World, _faults: DrawnFaults, _request: Incoming) -> Iterator[None]:
     """The wallet stays as it is."""
-    kept = world.books.debit
+    debit = world.books.debit
     world.books.debit = lambda order, now: world.books._pay(  # type: ignore[method-assign]
         order, order.amount_fen, now, "credit"
     )
     try:
         yield
     finally:
-        world.books.debit = kept  # type: ignore[method-assign]
+        world.books.debit = debit  # type: ignore[method-assign]

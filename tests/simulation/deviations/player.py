@@ -237,8 +237,8 @@ class DeviationEpisode(Episode):
             self.land()
             await self.start("track")
             await self._source()
-        for what in self._unexplained():
-            self.broken(what)
+        for label in self._unexplained():
+            self.broken(label)
         self.check("the end", at_rest=True)
         self._tell_ends()
 
@@ -255,24 +255,24 @@ class DeviationEpisode(Episode):
         if self.found or after.partition(" of ")[0] in set(Call):
             return
         orders, effects = self._ledger_now()
-        told = books(self.sandbox, NO_QUERY, b"")
-        told["orders"] = [
-            order for order in told["orders"] if order["reference"] in self.refs
+        notices = books(self.sandbox, NO_QUERY, b"")
+        notices["orders"] = [
+            order for order in notices["orders"] if order["reference"] in self.refs
         ]
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
-        found = violations(
-            told,
+        findings = violations(
+            notices,
             orders,
             effects,
             limits=self.limits,
             at_rest=at_rest,
             snapshot=snapshot,
         )
-        for violation in found:
+        for violation in findings:
             if not self._is_told(violation, orders, at_rest=at_rest):
                 self.broken(f"{violation} (after {after})")
-        for what in self._above_a_line_s_limit(told["orders"]):
-            self.broken(what)
+        for label in self._above_a_line_s_limit(notices["orders"]):
+            self.broken(label)
 
     def _is_told(self, violation: Violation, orders: Any, *, at_rest: bool) -> bool:
         """Whether a person reads of the difference: it names what was paid, or the
@@ -389,7 +389,7 @@ def play(made: Stage, cell: Cell) -> Played:
 def judged(made: Stage, episode: DeviationEpisode) -> Played:
     cell = episode.cell
     broken = tuple(episode.found)
-    said = episode.said()
+    output = episode.said()
     states = episode.states()
     deviated = episode.service.changed > 0 or episode.cell.deviation.group in (
         Group.LAG,
@@ -408,11 +408,11 @@ def judged(made: Stage, episode: DeviationEpisode) -> Played:
     ):
         outcome = Outcome.THROUGH
     return Played(
-        cell=cell, outcome=outcome, broken=broken, said=said, deviated=deviated
+        cell=cell, outcome=outcome, broken=broken, said=output, deviated=deviated
     )
 
 
-def _contract(made: Stage, cell: Cell) -> tuple[str, ...]:
+def _contract(built: Stage, cell: Cell) -> tuple[str, ...]:
     """How the orders of a calm cell end with the contract."""
     limits = cell.seed if cell.deviation.group is Group.AMOUNTS else min(cell.seed, 1)
     key = cell.marketplace, limits, cell.deviation.refusals
@@ -420,7 +420,7 @@ def _contract(made: Stage, cell: Cell) -> tuple[str, ...]:
         plain = replace(
             AS_WRITTEN, group=cell.deviation.group, refusals=cell.deviation.refusals
         )
-        written = DeviationEpisode(made, replace(cell, deviation=plain))
+        written = DeviationEpisode(built, replace(cell, deviation=plain))
         written.run()
         assert not written.found, (cell, written.found)
         _ends_with_the_contract[key] = written.states()

@@ -96,12 +96,12 @@ class Refusing(Misfortune):
 def misfortune_of(cell: Cell) -> Misfortune:
     dice = Random(f"{cell.seed}:{cell.setting}")
     if cell.deviation.refusals and cell.setting is Setting.CALM:
-        made = Refusing(dice=dice, calm=False)
-        made.planned = {
+        refusing = Refusing(dice=dice, calm=False)
+        refusing.planned = {
             Call.CREATE: [None, Fault(Kind.OUT_OF_STOCK)],
             Call.PAY: [None, Fault(Kind.SELLER_CLOSES)],
         }
-        return made
+        return refusing
     if cell.setting is Setting.CALM:
         return Misfortune(dice=dice, calm=True)
     crashes = 0.04 if cell.setting is Setting.CRASH else 0.02 * (cell.seed % 2)
@@ -122,7 +122,7 @@ def scenario_of(made: Stage, cell: Cell) -> Scenario:
     total_fen = 0
     for number in range(1, ORDERS + 1):
         item = made.on_sale[cell.marketplace][number]
-        sku = max(item.skus, key=lambda one: one.stock)
+        sku = max(item.skus, key=lambda sku: sku.stock)
         quantity = item.min_quantity
         unit_fen = item.unit_fen(sku, quantity)
         limit = {1: Money(unit_fen), 2: Money(unit_fen // 50) if tight else None}.get(

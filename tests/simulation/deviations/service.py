@@ -134,17 +134,17 @@ class Deviation:
 
 def asked_of(deviation: Deviation, path: str, body: bytes) -> bytes:
     """The body of a request as it reaches the service."""
-    asked = json.loads(body) if body else {}
-    deviation.asks(ROLES.get(path, Role.OTHER), asked)
-    return json.dumps(asked).encode() if asked else body
+    calls = json.loads(body) if body else {}
+    deviation.asks(ROLES.get(path, Role.OTHER), calls)
+    return json.dumps(calls).encode() if calls else body
 
 
 def told_by(deviation: Deviation, told: Told, body: bytes) -> bytes:
     """The body of an answer as it leaves the service; `told.status` goes with it."""
     told.answer = json.loads(body)
     deviation.tells(told)
-    made = as_json(told.answer)
-    return deviation.writes(made) if deviation.writes is not None else made
+    built = as_json(told.answer)
+    return deviation.writes(built) if deviation.writes is not None else built
 
 
 class DeviatingSandbox(Sandbox):
@@ -180,14 +180,15 @@ class DeviatingSandbox(Sandbox):
         assert isinstance(response.body, bytes)
         if not response.body:  # the connection is cut
             return response
-        told = Told(request.path, role, None, response.status, self.dice)
-        body = told_by(self.deviation, told, response.body)
+        notices = Told(request.path, role, None, response.status, self.dice)
+        body = told_by(self.deviation, notices, response.body)
         self.changed += (
-            body != as_json(json.loads(response.body)) or told.status != response.status
+            body != as_json(json.loads(response.body))
+            or notices.status != response.status
         )
         headers = {
             name: value
             for name, value in response.headers.items()
             if name == "Retry-After"
         }
-        return web.Response(body=body, status=told.status, headers=headers)
+        return web.Response(body=body, status=notices.status, headers=headers)

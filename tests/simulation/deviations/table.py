@@ -81,14 +81,14 @@ def lines(chosen: Sequence[Cell], workers: int = 1) -> Iterator[Line]:
         for cell in chosen
     ]
     context = multiprocessing.get_context("spawn")
-    parts = [
+    pieces = [
         named[start : start + TOLD_EVERY] for start in range(0, len(named), TOLD_EVERY)
     ]
     with context.Pool(
         workers, maxtasksperchild=25
     ) as pool:  # a process that played thousands holds gigabytes
-        for part in pool.imap(_part, parts):
-            yield from part
+        for line in pool.imap(_part, pieces):
+            yield from line
 
 
 def _part(named: Sequence[tuple[str, Marketplace, Setting, int]]) -> list[Line]:
@@ -103,9 +103,9 @@ def _part(named: Sequence[tuple[str, Marketplace, Setting, int]]) -> list[Line]:
 
 
 def _played(chosen: Iterable[Cell]) -> Iterator[Line]:
-    with stage() as made:
+    with stage() as open_stage:
         for number, cell in enumerate(chosen):
-            yield line_of(play(made, cell))
+            yield line_of(play(open_stage, cell))
             if number % TOLD_EVERY == TOLD_EVERY - 1:
                 gc.collect()
 
@@ -120,19 +120,19 @@ def table(told: Iterable[Line]) -> Iterator[str]:
     yield f"{'deviation':44} " + " ".join(f"{name:13}" for name in Marketplace)
     for name, listed in by_deviation.items():
         yield f"{name:44} " + " ".join(
-            f"{_cell(listed, one):13}" for one in Marketplace
+            f"{_cell(listed, marketplace):13}" for marketplace in Marketplace
         )
 
 
 def _cell(listed: Sequence[Line], marketplace: str) -> str:
-    here = [line for line in listed if line.marketplace == marketplace]
-    if not here:
+    lines = [line for line in listed if line.marketplace == marketplace]
+    if not lines:
         return ""
     calm = dict.fromkeys(
         line.outcome
-        for line in here
+        for line in lines
         if line.setting == Setting.CALM and line.from_start
     )
-    word = "/".join(calm) if any(line.deviated for line in here) else "-"
-    broken = sum(bool(line.faults) for line in here)
-    return f"{word}{f' !{broken}' if broken else ''}"
+    text = "/".join(calm) if any(line.deviated for line in lines) else "-"
+    broken = sum(bool(line.faults) for line in lines)
+    return f"{text}{f' !{broken}' if broken else ''}"

@@ -44,8 +44,8 @@ SAMPLE: tuple[tuple[str, Marketplace, Setting, int], ...] = (
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 @pytest.mark.parametrize(("name", "marketplace", "setting", "seed"), SAMPLE)

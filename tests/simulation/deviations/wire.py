@@ -60,8 +60,8 @@ ORDERS = frozenset({Role.LIST, Role.DETAIL})
 WITH_REFERENCES = ORDERS | {Role.CREATE}
 
 
-def _named(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+def _named(message: str) -> frozenset[str]:
+    return frozenset(message.split())
 
 
 AMOUNTS = _named(
@@ -98,15 +98,17 @@ def changed(value: Any, change: Change, name: str = "") -> Any:
     out; rows have their list's.
     """
     if isinstance(value, dict):
-        made = {key: changed(one, change, key) for key, one in value.items()}
-        value = {key: one for key, one in made.items() if one is not ABSENT}
+        built = {key: changed(item, change, key) for key, item in value.items()}
+        value = {key: item for key, item in built.items() if item is not ABSENT}
     elif isinstance(value, list):
-        value = [changed(one, change, name) for one in value]
+        value = [changed(item, change, name) for item in value]
     return change(name, value)
 
 
 def renamed(value: Any, rename: Callable[[str], str]) -> Any:
     """Every field under another name."""
     if isinstance(value, dict):
-        return {rename(key): renamed(one, rename) for key, one in value.items()}
-    return [renamed(one, rename) for one in value] if isinstance(value, list) else value
+        return {rename(key): renamed(item, rename) for key, item in value.items()}
+    return (
+        [renamed(item, rename) for item in value] if isinstance(value, list) else value
+    )

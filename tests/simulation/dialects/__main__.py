@@ -42,18 +42,18 @@ def page(played: Sequence[Result]) -> Iterator[str]:
     from sandbox.dialects.known import DIALECTS
     from tests.simulation.dialects.table import REMEDIES
 
-    by_name = {one.trip.dialects: one for one in played if not one.trip.mended}
+    by_name = {item.trip.dialects: item for item in played if not item.trip.mended}
     yield HEAD
     yield f"| dialect | the service | mark | {' | '.join(Marketplace)} | set |"
     yield f"|---|---|---|{'---|' * len(Marketplace)}---|"
     for dialect in DIALECTS:
-        words = by_name[(dialect.name,)].words
-        said = [
-            f"`XPORTCN_{name.upper()}={str(now).lower()}`"
-            for name, now in REMEDIES.get(dialect.name, {}).items()
+        text = by_name[(dialect.name,)].words
+        output = [
+            f"`XPORTCN_{name.upper()}={str(instant).lower()}`"
+            for name, instant in REMEDIES.get(dialect.name, {}).items()
         ]
-        cells = " | ".join(words[one] for one in Marketplace)
-        yield f"| {dialect.name} | {dialect.sentence} | {dialect.mark} | {cells} | {', '.join(said) or '–'} |"
+        cells = " | ".join(text[marketplace] for marketplace in Marketplace)
+        yield f"| {dialect.name} | {dialect.sentence} | {dialect.mark} | {cells} | {', '.join(output) or '–'} |"
     yield "\n## Sources\n"
     for dialect in DIALECTS:
         yield f"- {dialect.name}: {dialect.source}"
@@ -102,14 +102,14 @@ def one(trip: Trip, *, trace: bool) -> int:
     from tests.simulation.dialects.table import judged, played
     from tests.simulation.stage import stage
 
-    with stage() as made:
-        journey = played(made, trip)
+    with stage() as open_stage:
+        journey = played(open_stage, trip)
         result = judged(journey, trip)
     if trace:
         print("\n".join(journey.trace))
     for end in journey.all_ends:
         print(f"{end.order_ref} {end.state}: {end.reason}")
-    print("; ".join(f"{place} {word}" for place, word in result.words.items()))
+    print("; ".join(f"{location} {text}" for location, text in result.words.items()))
     for fault in result.faults:
         print(f"BROKEN {fault}")
     return 1 if result.faults else 0

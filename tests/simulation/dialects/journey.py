@@ -100,7 +100,7 @@ class End:
 
     @property
     def names_an_assumption(self) -> bool:
-        return any(words in self.reason for words in SAYS_SO)
+        return any(text in self.reason for text in SAYS_SO)
 
 
 class Journey(Episode):
@@ -220,13 +220,13 @@ class Journey(Episode):
         ledger = resources.ledger
         for marketplace in Marketplace:
             for question in open_about(ledger, marketplace):
-                taken = Money(self._taken_fen(question.about))
+                amount = Money(self._taken_fen(question.about))
                 otherwise = ""
                 if (
                     question.topic is Topic.FIRST_PAYMENT
-                    and f"exactly {taken}," not in question.words
+                    and f"exactly {amount}," not in question.words
                 ):
-                    otherwise = f"the balance fell by {taken}"
+                    otherwise = f"the balance fell by {amount}"
                 # the console shows amounts a hundredfold
                 if question.topic is not Topic.AMOUNTS:
                     answer(ledger, marketplace, question, by="mei", otherwise=otherwise)
@@ -251,17 +251,19 @@ class Journey(Episode):
 
     def _taken_fen(self, order_ref: str) -> int:
         """What left the wallet for an order and did not come back."""
-        told = books(self.sandbox, NO_QUERY, b"")
+        notices = books(self.sandbox, NO_QUERY, b"")
         ordered: dict[str, int] = {
-            one["order_id"]: one["refunded_fen"]
-            for one in told["orders"]
-            if one["reference"] == order_ref
+            item["order_id"]: item["refunded_fen"]
+            for item in notices["orders"]
+            if item["reference"] == order_ref
         }
         by_wallet = [
-            one for one in told["payments"] if one.get("source", "wallet") == "wallet"
+            item
+            for item in notices["payments"]
+            if item.get("source", "wallet") == "wallet"
         ]
         paid_fen: int = sum(
-            one["amount_fen"] for one in by_wallet if one["order_id"] in ordered
+            item["amount_fen"] for item in by_wallet if item["order_id"] in ordered
         )
         return paid_fen - sum(ordered.values())
 
@@ -294,10 +296,10 @@ class Journey(Episode):
         if self.found or not (at_rest or after.startswith("the end of")):
             return
         orders, effects = self._ledger_now()
-        told = books(self.sandbox, NO_QUERY, b"")
+        notices = books(self.sandbox, NO_QUERY, b"")
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
         for violation in violations(
-            told,
+            notices,
             orders,
             effects,
             limits=self.limits,
@@ -305,8 +307,8 @@ class Journey(Episode):
             snapshot=snapshot,
         ):
             self.broken(f"{violation} (after {after})")
-        for what in self._above_a_line_s_limit(told["orders"]):
-            self.broken(f"{what} (after {after})")
+        for label in self._above_a_line_s_limit(notices["orders"]):
+            self.broken(f"{label} (after {after})")
 
     def _above_a_line_s_limit(
         self, ordered: Sequence[Mapping[str, Any]]
@@ -324,8 +326,8 @@ class Journey(Episode):
     def told_ends(self) -> Iterator[End]:
         """Where each order stands now."""
         ledger = self.database.orders()
-        begun = {order.reference for order in self.world.books.every_order()}
-        begun |= {
+        started = {order.reference for order in self.world.books.every_order()}
+        started |= {
             effect.order_ref
             for effect in self.database.effects()
             if effect.status in BEGUN
@@ -338,16 +340,16 @@ class Journey(Episode):
                 if order is not None
                 else ("nowhere", "")
             )
-            yield End(ref, request.marketplace, state, reason, ref in begun)
+            yield End(ref, request.marketplace, state, reason, ref in started)
 
 
-def _scenario(made: Stage, seed: int) -> Scenario:
+def _scenario(built: Stage, seed: int) -> Scenario:
     """Goods of the seed; the last order is the one that is cancelled unpaid."""
     dice = Random(f"{seed}:goods")
     requests = list[OrderRequest]()
     total_fen = 0
     for marketplace in Marketplace:
-        goods = dice.sample(made.on_sale[marketplace], ORDERS + 1)
+        goods = dice.sample(built.on_sale[marketplace], ORDERS + 1)
         refs = [f"{marketplace}-{number}" for number in range(1, ORDERS + 1)]
         for ref, item in zip(
             [*refs, UNPAID] if marketplace is CLOSED else refs, goods, strict=False
@@ -359,7 +361,7 @@ def _scenario(made: Stage, seed: int) -> Scenario:
     return Scenario(
         requests=tuple(requests),
         budget=Money(total_fen * 11 // 10),
-        settings=_settings(made, 60, 8, 0),
+        settings=_settings(built, 60, 8, 0),
         day_limit_fen=None,
         hides_bookings=False,
     )
@@ -371,7 +373,7 @@ def _limited(
     """An order with a limit on its line, and its cost in fen."""
     request, _, cost_fen = _order(ref, marketplace, item, by_words=False)
     line = request.lines[0]
-    sku = next(one for one in item.skus if one.id == line.sku)
+    sku = next(sku for sku in item.skus if sku.id == line.sku)
     return replace(
         request,
         lines=(replace(line, max_unit_price=Money(item.unit_fen(sku, line.quantity))),),

@@ -118,7 +118,9 @@ def played(made: Stage, trip: Trip) -> Journey:
     for name in trip.dialects:
         remedy = (REMEDIES if trip.mended else UNSET).get(name, {})
         units = ", ".join(
-            str(one["units"]) for one in (settings, remedy) if "units" in one
+            str(setting["units"])
+            for setting in (settings, remedy)
+            if "units" in setting
         )
         settings |= {**remedy, "units": units} if units else remedy
     journey = Journey(made, trip.dialects, seed=trip.seed, settings=settings)
@@ -127,31 +129,31 @@ def played(made: Stage, trip: Trip) -> Journey:
 
 
 def judged(journey: Journey, trip: Trip) -> Result:
-    words = {}
+    text = {}
     faults = list(journey.found)
     goes_through = trip.mended and not NEVER_MENDED & {*trip.dialects}
     for marketplace in Marketplace:
         ends = [end for end in journey.all_ends if end.marketplace is marketplace]
-        words[str(marketplace)] = word = _word(ends, trip.dialects)
+        text[str(marketplace)] = word = _word(ends, trip.dialects)
         if word is Word.WAITS or (word is not Word.THROUGH and goes_through):
-            left = next(end for end in ends if not end.is_as_written)
+            end = next(end for end in ends if not end.is_as_written)
             faults.append(
-                f"{marketplace} {word}: {left.order_ref} is {left.state}: {left.reason}"
+                f"{marketplace} {word}: {end.order_ref} is {end.state}: {end.reason}"
             )
-    return Result(trip=trip, words=words, faults=tuple(faults))
+    return Result(trip=trip, words=text, faults=tuple(faults))
 
 
 def _word(ends: Sequence[End], dialects: Sequence[str]) -> Word:
-    left = [end for end in ends if not end.is_as_written]
-    if not left:
+    remaining = [end for end in ends if not end.is_as_written]
+    if not remaining:
         return Word.THROUGH
-    begun = [end for end in left if end.is_begun]
+    started = [end for end in remaining if end.is_begun]
     explained = all(
-        end.names_an_assumption for end in left if not end.is_begun
-    ) and all(end.reason for end in begun)
-    if explained and len(begun) <= 1:
+        end.names_an_assumption for end in remaining if not end.is_begun
+    ) and all(end.reason for end in started)
+    if explained and len(started) <= 1:
         return Word.ONE if any(end.is_begun for end in ends) else Word.STOPS
-    unpaid = all(end.state in UNPAID_ENDS and end.reason for end in left)
+    unpaid = all(end.state in UNPAID_ENDS and end.reason for end in remaining)
     return (
         Word.CLOSES
         if unpaid and PAY_REFUSED_BY_FINANCE.name in dialects
@@ -164,15 +166,15 @@ def results(trips: Sequence[Trip], workers: int = 1) -> Iterator[Result]:
     if workers == 1:
         yield from _part(trips)
         return
-    parts = [
+    pieces = [
         trips[start : start + PLAYED_AT_ONCE]
         for start in range(0, len(trips), PLAYED_AT_ONCE)
     ]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for part in pool.imap(_part, parts):
-            yield from part
+        for piece in pool.imap(_part, pieces):
+            yield from piece
 
 
 def _part(trips: Sequence[Trip]) -> list[Result]:
-    with stage() as made:
-        return [judged(played(made, trip), trip) for trip in trips]
+    with stage() as open_stage:
+        return [judged(played(open_stage, trip), trip) for trip in trips]

@@ -28,8 +28,8 @@ SLOW = ("receiver-china", "pages-from-0")
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 @pytest.mark.endurance

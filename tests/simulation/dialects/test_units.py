@@ -23,8 +23,8 @@ COSTS_FEN = {"taobao-1": 3500, "taobao-2": 2500}
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
-    with stage() as one:
-        yield one
+    with stage() as open_stage:
+        yield open_stage
 
 
 class Yuan(Journey):
@@ -43,12 +43,12 @@ class Yuan(Journey):
         ]
         if not limits:
             lines = [
-                tuple(replace(line, max_unit_price=None) for line in one.lines)
-                for one in requests
+                tuple(replace(line, max_unit_price=None) for line in request.lines)
+                for request in requests
             ]
             requests = [
-                replace(one, lines=without)
-                for one, without in zip(requests, lines, strict=True)
+                replace(request, lines=without)
+                for request, without in zip(requests, lines, strict=True)
             ]
         if seed % 2:
             requests.reverse()
@@ -99,9 +99,9 @@ def test_with_limits_nothing_is_ordered_before_the_unit_is_known(
         and "XPORTCN_UNITS=taobao=yuan" in end.reason
         for end in journey.told_ends()
     )
-    known = Yuan(made, seed, limits=True, units="taobao=yuan")
-    known.run()
-    assert known.ordered() == dict([list(COSTS_FEN.items())[seed % 2]])
+    yuan = Yuan(made, seed, limits=True, units="taobao=yuan")
+    yuan.run()
+    assert yuan.ordered() == dict([list(COSTS_FEN.items())[seed % 2]])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -120,7 +120,7 @@ def test_a_unit_that_the_service_does_not_speak_is_noticed_by_the_offer(
     """Prices a hundred times too high are far above each limit; one place alone
     contradicts the others.
     """
-    for units, words in (
+    for units, message in (
         ("taobao=yuan", "limit "),
         ("taobao.detail=yuan", "about a hundred times apart"),
     ):
@@ -128,4 +128,4 @@ def test_a_unit_that_the_service_does_not_speak_is_noticed_by_the_offer(
         journey.world.dialects.replace(())
         journey.run()
         assert journey.ordered() == {}
-        assert all(words in end.reason for end in journey.told_ends())
+        assert all(message in end.reason for end in journey.told_ends())

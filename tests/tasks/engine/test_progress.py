@@ -49,21 +49,21 @@ def test_it_is_said_when_it_begins_and_when_it_is_over(
     """In between once in a while; throttling has no end that is told, so it is taken
     for over after a time.
     """
-    now = [1000.0]
-    monkeypatch.setattr("tasks.engine.progress.time.monotonic", lambda: now[0])
+    instant = [1000.0]
+    monkeypatch.setattr("tasks.engine.progress.time.monotonic", lambda: instant[0])
     waiting = Waiting(60)
     assert waiting.update(BACK) == ""
     assert waiting.update(AWAY).startswith("the service is away for 40 s")
-    now[0] += 30
+    instant[0] += 30
     assert waiting.update(AWAY) == ""
-    now[0] += 31
+    instant[0] += 31
     assert waiting.update(AWAY).startswith("the service is away for 40 s")
     assert waiting.update(BACK) == "the service is back after 101 s"
     assert (waiting.is_waiting, waiting.words) == (False, "")
     throttled = BreakerNews("the service has too many calls", next_try_s=5)
     assert waiting.update(throttled)
     assert waiting.is_waiting
-    now[0] += 36
+    instant[0] += 36
     assert (waiting.is_waiting, waiting.words) == (False, "")
     assert waiting.update(throttled)
 

@@ -138,11 +138,11 @@ class Shop:
         """Two different plain items of one seller."""
         plain = self.plain_rows
         return next(
-            (one, other)
-            for number, one in enumerate(plain)
-            for other in plain[number + 1 :]
-            if one["seller_id"] == other["seller_id"]
-            and one["item_id"] != other["item_id"]
+            (row, second)
+            for number, row in enumerate(plain)
+            for second in plain[number + 1 :]
+            if row["seller_id"] == second["seller_id"]
+            and row["item_id"] != second["item_id"]
         )
 
     @property

@@ -162,8 +162,8 @@ async def test_a_payment_is_what_the_answer_says_of_this_order(
         with pytest.raises(error) as caught:
             await channel.pay(claim(Action.PAY), "7")
         assert caught.value.code == code
-    (asked,) = service.asked
-    assert (asked.body if asked.text else asked.query) == wire.paying
+    (call,) = service.asked
+    assert (call.body if call.text else call.query) == wire.paying
 
 
 STATUSES: dict[Marketplace, list[tuple[float | str | None, ServiceStatus]]] = {
@@ -245,8 +245,8 @@ async def test_every_status_has_a_word(
     """
     wire = WIRES[marketplace]
     service.answers(wire.read, lambda: ok(wire.shown(status)))
-    shown = (await channel_of(marketplace, client).read(["7"]))["7"]
-    assert (shown.status, shown.state_word) == (
+    service_order = (await channel_of(marketplace, client).read(["7"]))["7"]
+    assert (service_order.status, service_order.state_word) == (
         ours,
         "" if status is None else str(status).strip(),
     )
@@ -335,7 +335,7 @@ DOUBTS: dict[Marketplace, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize(
     ("marketplace", "answer"),
-    [(place, one) for place, rows in DOUBTS.items() for one in rows],
+    [(marketplace, row) for marketplace, rows in DOUBTS.items() for row in rows],
 )
 async def test_a_create_that_may_have_made_an_order_is_unanswered(
     client: XportcnClient,
@@ -494,7 +494,7 @@ async def test_nothing_is_created_above_the_limit(
             claim(Action.CREATE), wire.order, WAREHOUSE, approved=approved
         )
     assert caught.value.code == "PRICE_CHANGED"
-    assert [asked.path for asked in service.asked] == [wire.preview]
+    assert [call.path for call in service.asked] == [wire.preview]
 
 
 @pytest.mark.parametrize(

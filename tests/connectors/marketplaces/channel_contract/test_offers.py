@@ -20,7 +20,7 @@ async def test_an_offer_shows_what_the_shelf_holds(shop: Shop) -> None:
     )
     assert offer.min_quantity == row["min_quantity"]
     assert offer.active
-    told = {
+    record = {
         sku.sku_id: (sku.price, sku.stock, sku.spec_id or None)
         for sku in offer.skus
         if sku.active
@@ -30,7 +30,7 @@ async def test_an_offer_shows_what_the_shelf_holds(shop: Shop) -> None:
         for row in shop.rows
         if row["item_id"] == offer.item_id
     }
-    assert told == held
+    assert record == held
 
 
 async def test_an_offer_that_does_not_exist_is_none(shop: Shop) -> None:
@@ -43,16 +43,20 @@ async def test_a_search_finds_by_the_words_of_a_title(shop: Shop) -> None:
     finds nothing.
     """
     row = shop.plain
-    found = await shop.browser.search(row["title"], limit=3)
-    assert len(found) <= 3
-    assert (found[0].marketplace, found[0].item_id) == (
+    offer_summaries = await shop.browser.search(row["title"], limit=3)
+    assert len(offer_summaries) <= 3
+    assert (offer_summaries[0].marketplace, offer_summaries[0].item_id) == (
         shop.marketplace,
         row["item_id"],
     )
     lowest = min(
-        one["price_fen"] for one in shop.rows if one["item_id"] == row["item_id"]
+        item["price_fen"] for item in shop.rows if item["item_id"] == row["item_id"]
     )
-    assert (found[0].title, found[0].price, found[0].seller_id) == (
+    assert (
+        offer_summaries[0].title,
+        offer_summaries[0].price,
+        offer_summaries[0].seller_id,
+    ) == (
         row["title"],
         Money(lowest),
         row["seller_id"],

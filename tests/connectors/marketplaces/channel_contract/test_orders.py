@@ -34,13 +34,13 @@ async def test_an_order_is_created_found_paid_and_read(shop: Shop) -> None:
     """
     start = now()
     order_id = await shop.created()
-    found = (await shop.channel.find(["R-1", "R-2"], since=start)).found
+    result = (await shop.channel.find(["R-1", "R-2"], since=start)).found
     assert {
-        reference: [one.order_id for one in orders]
-        for reference, orders in found.items()
+        reference: [order.order_id for order in orders]
+        for reference, orders in result.items()
     } == {"R-1": [order_id]}
-    assert found["R-1"][0].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
-    assert found["R-1"][0].paid is None
+    assert result["R-1"][0].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
+    assert result["R-1"][0].paid is None
 
     await shop.pay(order_id)
     read = await shop.channel.read([order_id, "999999"])
@@ -68,8 +68,10 @@ async def test_long_ids_keep_all_their_digits(shop: Shop) -> None:
     assert len(order_id) >= 18
     assert [entry["order_id"] for entry in shop.booked()] == [order_id]
     assert [
-        one.order_id
-        for one in (await shop.channel.find(["R-1"], since=start)).found["R-1"]
+        service_order.order_id
+        for service_order in (await shop.channel.find(["R-1"], since=start)).found[
+            "R-1"
+        ]
     ] == [order_id]
     assert set(await shop.channel.read([order_id])) == {order_id}
 
@@ -79,22 +81,31 @@ async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
     two that cost what was quoted.
     """
     start = now()
-    ours = await shop.order(*shop.depots)
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order(*shop.depots)
+    quote = await shop.channel.quote(order, shop.warehouse)
     assert (quote.problems, {priced.line_no for priced in quote.lines}) == ((), {1, 2})
-    made = await shop.channel.create(
-        claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+    built = await shop.channel.create(
+        claim(Action.CREATE), order, shop.warehouse, approved=quote.total
     )
-    assert len(set(made.order_ids)) == 2
-    assert made.total == quote.total
-    found = (await shop.channel.find(["R-1"], since=start)).found
-    assert {one.order_id for one in found["R-1"]} == set(made.order_ids)
-    for order_id in made.order_ids:
+    assert len(set(built.order_ids)) == 2
+    assert built.total == quote.total
+    result = (await shop.channel.find(["R-1"], since=start)).found
+    assert {service_order.order_id for service_order in result["R-1"]} == set(
+        built.order_ids
+    )
+    for order_id in built.order_ids:
         await shop.pay(order_id)
-    read = await shop.channel.read(made.order_ids)
-    assert sum(one.paid.minor for one in read.values() if one.paid) == quote.total.minor
+    read = await shop.channel.read(built.order_ids)
+    assert (
+        sum(
+            service_order.paid.minor
+            for service_order in read.values()
+            if service_order.paid
+        )
+        == quote.total.minor
+    )
     assert [
-        (entry["paid_times"], entry["order_id"] in made.order_ids)
+        (entry["paid_times"], entry["order_id"] in built.order_ids)
         for entry in shop.booked()
     ] == [(1, True)] * 2
 
@@ -107,29 +118,29 @@ async def test_an_order_that_was_made_in_part_shows_what_it_lacks(
     the order has less goods.
     """
     start = now()
-    ours = await shop.order(*shop.siblings)
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order(*shop.siblings)
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.create, kind):
         try:
-            made = await shop.channel.create(
-                claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            built = await shop.channel.create(
+                claim(Action.CREATE), order, shop.warehouse, approved=quote.total
             )
         except Unanswered:
-            made = None
-    assert (made is None) is (shop.marketplace in TELLS_A_PART[kind])
-    (found,) = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
-    (shown,) = (await shop.channel.read([found.order_id])).values()
-    assert [line.line_no for line in left_out(shown, ours.lines)] == [2]
-    assert left_out(shown, ours.lines[:1]) == []
+            built = None
+    assert (built is None) is (shop.marketplace in TELLS_A_PART[kind])
+    (service_order,) = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
+    (shown_order,) = (await shop.channel.read([service_order.order_id])).values()
+    assert [line.line_no for line in left_out(shown_order, order.lines)] == [2]
+    assert left_out(shown_order, order.lines[:1]) == []
 
 
 async def test_nothing_is_ordered_above_what_was_approved(shop: Shop) -> None:
     """A fen too little for the goods orders nothing, or, where no limit can be told,
     the answer tells the amount.
     """
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
-    outcome = await tried_to_create(shop, ours, approved=quote.goods - Money(1))
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
+    outcome = await tried_to_create(shop, order, approved=quote.goods - Money(1))
     if shop.marketplace in KEEPS_THE_LIMIT:
         require_price_changed(shop, outcome)
     else:
@@ -143,11 +154,11 @@ async def test_a_price_that_rose_before_creating_orders_nothing_unseen(
     """Refused as a changed price with nothing ordered, or, where no limit can be told,
     the new amount is answered.
     """
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.offer, "price_change"):
         await shop.channel.offer(shop.plain["item_id"])
-    outcome = await tried_to_create(shop, ours, approved=quote.total)
+    outcome = await tried_to_create(shop, order, approved=quote.total)
     if shop.marketplace in KEEPS_THE_LIMIT:
         require_price_changed(shop, outcome)
     else:
@@ -191,13 +202,13 @@ async def test_a_price_that_rose_before_paying_shows_when_read(shop: Shop) -> No
 
 async def test_stock_that_went_before_creating_is_refused(shop: Shop) -> None:
     """Sold out between quote and create: no order, and the reason in our word."""
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.offer, "out_of_stock"):
         await shop.channel.offer(shop.plain["item_id"])
     with pytest.raises(Refused) as caught:
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
     assert [problem.problem for problem in caught.value.problems] == [
         Problem.OUT_OF_STOCK
@@ -208,10 +219,10 @@ async def test_stock_that_went_before_creating_is_refused(shop: Shop) -> None:
 async def test_too_little_is_refused_at_creating_too(shop: Shop) -> None:
     """Nobody has to have asked for a quote before."""
     row = next(row for row in shop.plain_rows if row["min_quantity"] > 1)
-    ours = await shop.order(row, quantity=row["min_quantity"] - 1)
+    order = await shop.order(row, quantity=row["min_quantity"] - 1)
     with pytest.raises(Refused) as caught:
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12)
+            claim(Action.CREATE), order, shop.warehouse, approved=Money(10**12)
         )
     assert {problem.problem for problem in caught.value.problems} == {
         Problem.BELOW_MIN_QUANTITY
@@ -223,9 +234,9 @@ async def test_a_reference_that_is_a_key_is_good_for_one_order(shop: Shop) -> No
     """The same create twice is one order where the service knows our reference as a
     key, and two where it does not.
     """
-    made = {await shop.created(), await shop.created()}
+    built = {await shop.created(), await shop.created()}
     assert (
-        len(made) == len(shop.booked()) == (1 if shop.marketplace in HAS_A_KEY else 2)
+        len(built) == len(shop.booked()) == (1 if shop.marketplace in HAS_A_KEY else 2)
     )
 
 
@@ -233,15 +244,15 @@ async def test_a_key_with_other_lines_is_refused(shop: Shop) -> None:
     """Where our reference is a key, other lines under it never become a second
     order.
     """
-    one, other = shop.siblings
-    await shop.create(await shop.order(one))
-    ours = await shop.order(other)
+    row, second = shop.siblings
+    await shop.create(await shop.order(row))
+    order = await shop.order(second)
     if shop.marketplace not in HAS_A_KEY:
-        await shop.create(ours)
+        await shop.create(order)
         return
     with pytest.raises(Refused) as caught:
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12)
+            claim(Action.CREATE), order, shop.warehouse, approved=Money(10**12)
         )
     assert caught.value.code.startswith("DUPLICATE_")
     assert len(shop.booked()) == 1
@@ -251,16 +262,17 @@ async def test_many_orders_are_all_found(shop: Shop) -> None:
     """More than a page of them, created at once; none of them is later than it is."""
     start = now()
     references = [f"R-{number}" for number in range(70)]
-    ours = await shop.order()
+    order = await shop.order()
     orders = [
-        replace(ours, request=replace(ours.request, order_ref=reference))
+        replace(order, request=replace(order.request, order_ref=reference))
         for reference in references
     ]
     ids = await concurrently(orders, shop.create)
-    found = (await shop.channel.find(references, since=start)).found
-    assert {reference: one.order_id for reference, (one,) in found.items()} == dict(
-        zip(references, ids, strict=True)
-    )
+    result = (await shop.channel.find(references, since=start)).found
+    assert {
+        reference: service_order.order_id
+        for reference, (service_order,) in result.items()
+    } == dict(zip(references, ids, strict=True))
     assert set(await shop.channel.read(ids)) == set(ids)
     assert (
         await shop.channel.find(references, since=start + timedelta(hours=1))
@@ -273,8 +285,8 @@ async def test_an_unpaid_order_closes(shop: Shop) -> None:
     """
     order_id = await shop.created()
     shop.sandbox.advance(days=1.1)
-    shown = (await shop.channel.read([order_id]))[order_id]
-    assert (shown.status, shown.paid, shown.paid_at) == (
+    service_order = (await shop.channel.read([order_id]))[order_id]
+    assert (service_order.status, service_order.paid, service_order.paid_at) == (
         ServiceStatus.CLOSED,
         None,
         None,
@@ -285,9 +297,9 @@ async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
     """More than a page, whoever made them and whatever became of them; none from before
     the moment asked for.
     """
-    ours = await shop.order()
+    order = await shop.order()
     orders = [
-        replace(ours, request=replace(ours.request, order_ref=f"R-{number}"))
+        replace(order, request=replace(order.request, order_ref=f"R-{number}"))
         for number in range(55)
     ]
     early = await concurrently(orders[:2], shop.create)
@@ -298,19 +310,21 @@ async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
     reading = await shop.channel.list_orders(since=begin)
     listed = reading.listed
     assert (reading.ended, reading.lacks) == (True, None)
-    assert sorted(one.order_id for one in listed) == sorted(ids)
-    by_id = {one.order_id: one for one in listed}
+    assert sorted(service_order.order_id for service_order in listed) == sorted(ids)
+    by_id = {service_order.order_id: service_order for service_order in listed}
     assert (by_id[ids[0]].status, by_id[ids[0]].paid) == (
         ServiceStatus.PAID,
         by_id[ids[0]].total,
     )
-    assert {one.reference for one in listed} == {
+    assert {service_order.reference for service_order in listed} == {
         f"R-{number}" for number in range(2, 55)
     }
     everything = (
         await shop.channel.list_orders(since=begin - timedelta(days=3))
     ).listed
     assert {
-        one.order_id: one.status for one in everything if one.order_id in early
+        service_order.order_id: service_order.status
+        for service_order in everything
+        if service_order.order_id in early
     } == dict.fromkeys(early, ServiceStatus.CLOSED)
     assert len(everything) == 55

@@ -37,8 +37,8 @@ async def test_an_empty_wallet_is_a_refusal(shop: Shop) -> None:
     (unpaid,) = [
         entry for entry in shop.sandbox.books()["orders"] if not entry["paid_times"]
     ]
-    shown = (await shop.channel.read([unpaid["order_id"]]))[unpaid["order_id"]]
-    assert shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
+    service_order = (await shop.channel.read([unpaid["order_id"]]))[unpaid["order_id"]]
+    assert service_order.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
 
 
 async def test_a_late_payment_shows_when_it_is_read_later(shop: Shop) -> None:

@@ -24,14 +24,14 @@ async def test_a_quote_is_what_creating_and_paying_cost(shop: Shop) -> None:
     """The quoted total is the created order's amount, the order's at the service and
     what leaves the wallet.
     """
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     assert [priced.line_no for priced in quote.lines] == [1]
     assert quote.lines[0].amount == quote.goods
     assert quote.total >= quote.goods + quote.postage
-    made = await shop.quoted_and_created(ours)
-    assert made.total == quote.total
-    await shop.pay(made.order_ids[0])
+    built = await shop.quoted_and_created(order)
+    assert built.total == quote.total
+    await shop.pay(built.order_ids[0])
     (entry,) = shop.booked()
     assert (entry["amount_fen"], entry["paid_fen"]) == (
         quote.total.minor,
@@ -45,32 +45,32 @@ async def test_each_line_has_its_amount(shop: Shop) -> None:
     """The lines' amounts add up to the goods, each with its unit price, also for more
     than the minimum.
     """
-    one, other = shop.siblings
+    row, second = shop.siblings
     lines = [
-        await shop.line(one, line_no=1),
-        await shop.line(other, quantity=other["min_quantity"] + 7, line_no=2),
+        await shop.line(row, line_no=1),
+        await shop.line(second, quantity=second["min_quantity"] + 7, line_no=2),
     ]
-    ours = shop.order_of(*lines, seller_id=one["seller_id"])
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = shop.order_of(*lines, seller_id=row["seller_id"])
+    quote = await shop.channel.quote(order, shop.warehouse)
     assert quote.problems == ()
     assert [priced.line_no for priced in quote.lines] == [1, 2]
     assert total_of([priced.amount for priced in quote.lines]) == quote.goods
-    assert quote.lines[0].unit_price == Money(one["price_fen"])
-    made = await shop.quoted_and_created(ours)
+    assert quote.lines[0].unit_price == Money(row["price_fen"])
+    built = await shop.quoted_and_created(order)
     assert (
         [entry["amount_fen"] for entry in shop.booked()]
-        == [made.total.minor]
+        == [built.total.minor]
         == [quote.total.minor]
     )
 
 
 async def test_a_quote_follows_the_price(shop: Shop) -> None:
     """Quoted again after the price rose by a tenth, the goods cost that much more."""
-    ours = await shop.order()
-    before = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    before = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.offer, "price_change"):
         await shop.channel.offer(shop.plain["item_id"])
-    after = await shop.channel.quote(ours, shop.warehouse)
+    after = await shop.channel.quote(order, shop.warehouse)
     assert after.goods > before.goods
     assert after.lines[0].unit_price > before.lines[0].unit_price
 
@@ -112,9 +112,11 @@ async def test_a_variant_that_does_not_exist_is_a_problem(shop: Shop) -> None:
 
 async def test_two_sellers_are_a_problem(shop: Shop) -> None:
     """One order is of one seller."""
-    one = shop.plain
-    other = next(row for row in shop.plain_rows if row["seller_id"] != one["seller_id"])
-    quote = await shop.channel.quote(await shop.order(one, other), shop.warehouse)
+    plain = shop.plain
+    second = next(
+        row for row in shop.plain_rows if row["seller_id"] != plain["seller_id"]
+    )
+    quote = await shop.channel.quote(await shop.order(plain, second), shop.warehouse)
     assert {problem.problem for problem in quote.problems} == {Problem.SELLERS_DIFFER}
 
 
@@ -133,12 +135,13 @@ async def test_one_bad_line_is_named_and_spoils_the_order(shop: Shop, bad: int) 
     """The quote names the line that can't be bought, and prices the other; creating
     them orders nothing at all.
     """
-    ours = await shop.order(*shop.siblings)
-    line = ours.lines[bad - 1]
+    order = await shop.order(*shop.siblings)
+    line = order.lines[bad - 1]
     spoilt = replace(
-        ours,
+        order,
         lines=tuple(
-            replace(one, quantity=10**6) if one == line else one for one in ours.lines
+            replace(item, quantity=10**6) if item == line else item
+            for item in order.lines
         ),
     )
     quote = await shop.channel.quote(spoilt, shop.warehouse)

@@ -15,16 +15,16 @@ from tests.connectors.xportcn.orders import claim
 
 async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     """Parcels, shipment and trace tell it, from the seller to the last signature."""
-    ours = await shop.order()
-    order_id = await shop.create(ours)
+    order = await shop.order()
+    order_id = await shop.create(order)
     await shop.pay(order_id)
-    estimate = await freight.estimate(shop.client, ours)
-    quote = await freight.render(shop.client, ours)
+    estimate = await freight.estimate(shop.client, order)
+    quote = await freight.render(shop.client, order)
     assert estimate.services == quote.services
     service = choose_freight(quote.services, "cheapest")
     assert service is not None
     shipment = await freight.book(
-        shop.client, claim(Action.BOOK), ours, order_id, quote, service
+        shop.client, claim(Action.BOOK), order, order_id, quote, service
     )
     assert shipment.fee == service.price
     assert len(shipment.tracking_numbers) == 1
@@ -42,8 +42,8 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
         True,
         True,
     )
-    (seen,) = shipped.shipments
-    assert (seen.shipment_order_id, seen.tracking_numbers) == (
+    (observed,) = shipped.shipments
+    assert (observed.shipment_order_id, observed.tracking_numbers) == (
         shipment.shipment_order_id,
         shipment.tracking_numbers,
     )
@@ -51,15 +51,15 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     assert {event.tracking_number for event in on_the_way} == {parcel.tracking_number}
 
     leave = claim(Action.NOTIFY)
-    marketplace = ours.request.marketplace
+    marketplace = order.request.marketplace
     await freight.update_domestic(
         shop.client,
         leave,
-        seen,
+        observed,
         order_id,
         [parcel],
         marketplace=marketplace,
-        lines=ours.lines,
+        lines=order.lines,
     )
     shop.sandbox.advance(days=20)
     events = await shop.channel.trace((await shop.channel.read([order_id]))[order_id])
@@ -76,11 +76,11 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
 
 async def test_an_unpaid_order_can_not_be_booked(shop: Shop) -> None:
     """Booking needs a paid order."""
-    ours = await shop.order()
-    order_id = await shop.create(ours)
-    quote = await freight.render(shop.client, ours)
+    order = await shop.order()
+    order_id = await shop.create(order)
+    quote = await freight.render(shop.client, order)
     with pytest.raises(Refused):
         await freight.book(
-            shop.client, claim(Action.BOOK), ours, order_id, quote, quote.services[0]
+            shop.client, claim(Action.BOOK), order, order_id, quote, quote.services[0]
         )
     assert shop.sandbox.books()["shipments"] == []

@@ -22,14 +22,14 @@ async def test_a_create_without_a_clean_answer_is_unanswered_and_can_be_found(
     which it was.
     """
     start = now()
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.create, kind), pytest.raises(Unanswered):
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
-    found = (await shop.channel.find(["R-1"], since=start)).found
-    assert [one.order_id for one in found.get("R-1", [])] == [
+    result = (await shop.channel.find(["R-1"], since=start)).found
+    assert [service_order.order_id for service_order in result.get("R-1", [])] == [
         entry["order_id"] for entry in shop.booked()
     ]
     assert len(shop.booked()) == orders
@@ -38,15 +38,18 @@ async def test_a_create_without_a_clean_answer_is_unanswered_and_can_be_found(
 async def test_a_split_create_without_an_answer_is_found_whole(shop: Shop) -> None:
     """Both orders that it made."""
     start = now()
-    ours = await shop.order(*shop.depots)
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order(*shop.depots)
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.create, "drop_after"), pytest.raises(Unanswered):
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
-    found = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
-    assert len(found) == 2
-    assert sum(one.total.minor for one in found) == quote.total.minor
+    service_orders = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
+    assert len(service_orders) == 2
+    assert (
+        sum(service_order.total.minor for service_order in service_orders)
+        == quote.total.minor
+    )
 
 
 async def test_a_late_create_is_found_later(shop: Shop) -> None:
@@ -54,14 +57,14 @@ async def test_a_late_create_is_found_later(shop: Shop) -> None:
     the end.
     """
     start = now()
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     with (
         shop.fault(shop.paths.create, "late_effect", delay_s=600),
         pytest.raises(Unanswered),
     ):
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
     assert (await shop.channel.find(["R-1"], since=start)).found == {}
     shop.sandbox.advance(days=601 / 86400)
@@ -72,15 +75,15 @@ async def test_a_create_is_no_more_in_doubt_than_its_own_call(shop: Shop) -> Non
     """Too many calls, or a preview inside it that does not come through: provably
     nothing was ordered.
     """
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     shop.sandbox.faults(
         {"path": shop.paths.quote, "kind": "http_500"},
         {"path": shop.paths.create, "kind": "http_429"},
     )
     with pytest.raises(NotSent):
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
     shop.sandbox.faults()
     assert shop.booked() == []
@@ -92,10 +95,10 @@ async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(
     """An expired token at the preview, also at one inside a create: provably nothing
     was ordered, and nothing ended.
     """
-    ours = await shop.order()
-    quote = await shop.channel.quote(ours, shop.warehouse)
+    order = await shop.order()
+    quote = await shop.channel.quote(order, shop.warehouse)
     with shop.fault(shop.paths.quote, "expired_token"):
-        (problem,) = (await shop.channel.quote(ours, shop.warehouse)).problems
+        (problem,) = (await shop.channel.quote(order, shop.warehouse)).problems
         assert problem.problem is Problem.OTHER
         assert "renew it in the service's console" in problem.message
     expired = {"path": shop.paths.quote, "kind": "expired_token"}
@@ -103,7 +106,7 @@ async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(
     shop.sandbox.faults(expired, busy)
     with pytest.raises(NotSent):
         await shop.channel.create(
-            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            claim(Action.CREATE), order, shop.warehouse, approved=quote.total
         )
     shop.sandbox.faults()
     assert shop.booked() == []
@@ -114,14 +117,14 @@ async def test_reads_get_through_a_bad_day(shop: Shop) -> None:
     arrive.
     """
     start = now()
-    ours = await shop.order()
-    order_id = await shop.create(ours)
+    order = await shop.order()
+    order_id = await shop.create(order)
     kinds = ("http_500", "http_429", "drop_before", "drop_after", "garbage")
     shop.sandbox.faults(
         *({"path": "/*", "kind": kind, "probability": 0.04} for kind in kinds)
     )
     for _ in range(10):
         assert await shop.channel.offer(shop.plain["item_id"]) is not None
-        assert (await shop.channel.quote(ours, shop.warehouse)).problems == ()
+        assert (await shop.channel.quote(order, shop.warehouse)).problems == ()
         assert order_id in await shop.channel.read([order_id])
         assert set((await shop.channel.find(["R-1"], since=start)).found) == {"R-1"}

@@ -64,7 +64,7 @@ async def paid(shop: Shop, *, days: int = 0) -> Any:
 
 
 async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
-    asked = {
+    calls = {
         "orderId": order.base_info.id_text,
         "orderEntryIds": [entry.entry_id for entry in order.product_items],
         "disputeRequest": "refund",
@@ -75,7 +75,7 @@ async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
         "goodsStatus": "refundWaitSellerSend",
     }
     refund_id: str = (
-        await shop.call(alibaba_after_sale.CREATE, asked | changes)
+        await shop.call(alibaba_after_sale.CREATE, calls | changes)
     ).refund_id
     return refund_id
 

@@ -59,8 +59,8 @@ async def freight(shop: Shop) -> dict[str, Any]:
 
 
 async def international_create(shop: Shop) -> dict[str, Any]:
-    asked = await freight(shop)
-    carrier = (await shop.call(international.FREIGHT, asked)).carriers[0]
+    calls = await freight(shop)
+    carrier = (await shop.call(international.FREIGHT, calls)).carriers[0]
     detail = {
         "shipmentAddress": SHIPMENT_ADDRESS,
         "dispatchLocation": "CN",
@@ -68,7 +68,7 @@ async def international_create(shop: Shop) -> dict[str, Any]:
     }
     return {
         "channelReferId": "R-1",
-        "productList": asked["productList"],
+        "productList": calls["productList"],
         "logisticsDetail": detail,
     }
 
@@ -97,9 +97,9 @@ async def ka_preview(shop: Shop) -> dict[str, Any]:
 
 
 async def ka_create(shop: Shop) -> dict[str, Any]:
-    asked = await ka_preview(shop)
-    await shop.call(big_major.PREVIEW, asked)
-    return asked | {"message": "R-1"}
+    calls = await ka_preview(shop)
+    await shop.call(big_major.PREVIEW, calls)
+    return calls | {"message": "R-1"}
 
 
 async def ka_order(shop: Shop) -> dict[str, Any]:
@@ -108,10 +108,10 @@ async def ka_order(shop: Shop) -> dict[str, Any]:
 
 
 async def ka_arrived(shop: Shop) -> dict[str, Any]:
-    asked = await ka_order(shop)
-    assert (await shop.call(big_major.PAY, asked)).pay_success
+    calls = await ka_order(shop)
+    assert (await shop.call(big_major.PAY, calls)).pay_success
     shop.sandbox.advance(ARRIVED_DAYS)
-    return asked
+    return calls
 
 
 async def ka_orders(shop: Shop) -> dict[str, Any]:
@@ -142,9 +142,9 @@ async def poizon_preview(shop: Shop) -> dict[str, Any]:
 
 
 async def poizon_create(shop: Shop) -> dict[str, Any]:
-    asked = await poizon_preview(shop)
+    calls = await poizon_preview(shop)
     price = shop.row("poizon")["price_fen"]
-    lines = [line | {"price": price} for line in asked["productList"]]
+    lines = [line | {"price": price} for line in calls["productList"]]
     return {
         "requestId": "R-1",
         "shippingAddress": SHIPPING_ADDRESS,

@@ -47,11 +47,11 @@ class Shop:
 
     def rows(self, marketplace: str) -> list[dict[str, Any]]:
         """What can be bought, one SKU an item, all in the sellers' first depots."""
-        found: dict[str, dict[str, Any]] = {}
+        findings: dict[str, dict[str, Any]] = {}
         for row in self.sandbox.rows(marketplace):
             if row["stock"] >= 2 * row["min_quantity"] and "二仓" not in row["title"]:
-                found.setdefault(row["item_id"], row)
-        return list(found.values())
+                findings.setdefault(row["item_id"], row)
+        return list(findings.values())
 
     def row(self, marketplace: str) -> dict[str, Any]:
         return min(

@@ -96,19 +96,19 @@ async def refund(
     """An open refund of a paid order."""
     order = await paid(shop, days=days)
     sub_order = order.sub_purchase_orders[0]
-    asked = {
+    calls = {
         "subOrderId": sub_order.sub_purchase_order_id,
         "refundType": refund_type,
         "goodsStatus": goods_status,
     }
-    rendered = await shop.call(taobao_after_sale.RENDER, asked)
+    rendered = await shop.call(taobao_after_sale.RENDER, calls)
     reason = rendered.refund_order_template.refund_reasons[0].reason_id
-    asked |= {
+    calls |= {
         "reasonId": reason,
         "refundFee": fee or sub_order.purchase_amount.minor,
         "refundDesc": "请退款",
     }
-    answer = await shop.call(taobao_after_sale.SUBMIT, asked)
+    answer = await shop.call(taobao_after_sale.SUBMIT, calls)
     assert answer.success, answer
     refund_id: str = answer.refund_id
     return refund_id
@@ -260,14 +260,14 @@ async def refund_submit(shop: Shop) -> dict[str, Any]:
 
 async def refund_modify(shop: Shop) -> dict[str, Any]:
     order = await paid(shop, days=ARRIVED_DAYS)
-    asked = {
+    calls = {
         "subOrderId": order.sub_purchase_orders[0].sub_purchase_order_id,
         "refundType": 1,
         "goodsStatus": 4,
         "reasonId": "202",
         "refundFee": 2,
     }
-    answer = await shop.call(taobao_after_sale.SUBMIT, asked)
+    answer = await shop.call(taobao_after_sale.SUBMIT, calls)
     return {
         "refundId": answer.refund_id,
         "reasonId": "203",
@@ -297,9 +297,9 @@ async def refund_message(shop: Shop) -> dict[str, Any]:
 
 
 async def refund_messages(shop: Shop) -> dict[str, Any]:
-    asked = await refund_message(shop)
-    await shop.call(taobao_after_sale.MESSAGE, asked)
-    return PAGING | {"refundId": asked["refundId"]}
+    calls = await refund_message(shop)
+    await shop.call(taobao_after_sale.MESSAGE, calls)
+    return PAGING | {"refundId": calls["refundId"]}
 
 
 async def cart(shop: Shop) -> dict[str, Any]:
@@ -308,19 +308,19 @@ async def cart(shop: Shop) -> dict[str, Any]:
 
 
 async def cart_add(shop: Shop) -> dict[str, Any]:
-    found = await item(shop)
-    sku = sku_of(found)
+    findings = await item(shop)
+    sku = sku_of(findings)
     return {
-        "itemId": found.item_id,
+        "itemId": findings.item_id,
         "skuId": sku.sku_id,
-        "mpId": found.mp_id,
+        "mpId": findings.mp_id,
         "mpSkuId": sku.mp_sku_id,
-        "itemTitle": found.title,
+        "itemTitle": findings.title,
         "itemPic": "http://example.com/1.jpg",
         "price": sku.price,
-        "quantity": found.begin_amount,
-        "shopId": found.shop_id,
-        "shopName": found.shop_name,
+        "quantity": findings.begin_amount,
+        "shopId": findings.shop_id,
+        "shopName": findings.shop_name,
     }
 
 

@@ -91,9 +91,9 @@ async def freight_book(shop: Shop) -> dict[str, Any]:
 
 
 async def freight_update(shop: Shop) -> dict[str, Any]:
-    asked = await freight_book(shop)
-    booking = await shop.call(warehouse.BOOK, asked)
-    (line,) = asked["lineItems"]
+    calls = await freight_book(shop)
+    booking = await shop.call(warehouse.BOOK, calls)
+    (line,) = calls["lineItems"]
     update = {
         "lineItem": {
             name: line[name]
@@ -108,7 +108,7 @@ async def freight_update(shop: Shop) -> dict[str, Any]:
             }
         ],
     }
-    order = asked["tmallOrderInfo"]["tmallOrderId"]
+    order = calls["tmallOrderInfo"]["tmallOrderId"]
     return {
         "orderId": booking.order_id,
         "tmallOrderId": order,
