@@ -66,9 +66,6 @@ def drop(
         done = awaited(
             dropping.dropped(source, order_ref, batch, by=terminal.person(), why=why)
         )
-    if done is None:
-        say(dropping.NOTHING_NAMED)
-        return BAD_USAGE
     if json:
         stay = {ref: str(reason) for ref, reason in done.stay.items()}
         terminal.print_json({"dropped": list(done.dropped), "stay": stay})

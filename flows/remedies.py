@@ -14,7 +14,7 @@ from domain.effects import Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
 from domain.holds import Topic, by_whom
 from domain.request_remarks import BadInput
-from flows.answers.dropping import NOTHING_NAMED, dropped
+from flows.answers.dropping import dropped
 from flows.answers.marketplaces import answered
 from flows.answers.pausing import NOTHING_LEAVES, RESUMED, pause, resumed_words
 from flows.answers.questions import open_questions, order_of
@@ -34,6 +34,18 @@ from tasks.engine.resources import Resources, utc_now
 from tasks.snapshot import LedgerAlone
 
 
+def _opened(owner: str, **options: bool) -> Ledger:
+    url = SourcingSettings().ledger_url
+    return Ledger(url, clock=utc_now, owner=owner, **options)
+
+
+async def _ended(words: str, name: str = "") -> str:
+    """The result of a form, which also names its run."""
+    run_logger().info("%s", words)
+    await best_effort("the run's name", rename_run(name or words))
+    return words
+
+
 @sourcing_flow("pause all buying", LedgerUnusable)
 async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str:
     """Stop everything that buys: from now on nothing is created, paid or booked.
@@ -41,23 +53,20 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
     Ends when nothing that was begun before can leave any more. Runs at work end in
     order and their orders keep their state; tracking, cancelling and refunds go on.
     """
-    settings = SourcingSettings()
-    log = run_logger()
-    with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
+    with _opened("pause-buying") as ledger:
         at = await requested_at(utc_now())
         paused = await asyncio.to_thread(
             pause,
             ledger,
-            settings,
+            SourcingSettings(),
             by=said_by,
             why=why,
-            notify=log.info,
+            notify=run_logger().info,
             requested_at=at,
         )
-    words = paused.words if paused else RESUMED
-    log.info("%s", NOTHING_LEAVES if paused else RESUMED)
-    await best_effort("the run's name", rename_run(words))
-    return words
+    return await _ended(
+        NOTHING_LEAVES if paused else RESUMED, paused.words if paused else ""
+    )
 
 
 @sourcing_flow("resume buying", LedgerUnusable)
@@ -65,21 +74,14 @@ async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: the sweep
     (finish-open) sees to it.
     """
-    with Ledger(
-        SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying"
-    ) as ledger:
+    with _opened("resume-buying") as ledger:
         ended = ledger.resume_buying(said_by, await requested_at(utc_now()))
         later = ledger.buying_paused()
     if later is not None:
-        words = name = (
+        return await _ended(
             f"{later.words}, which was said after this: to resume it, say so again"
         )
-    else:
-        words = resumed_words(ended)
-        name = "buying goes on" if ended else "buying was not paused"
-    run_logger().info("%s", words)
-    await best_effort("the run's name", rename_run(name))
-    return words
+    return await _ended(resumed_words(ended), "buying goes on" if ended else "")
 
 
 @sourcing_flow("drop orders", LedgerUnusable)
@@ -96,18 +98,12 @@ async def drop_orders(
     them. An order of which something was begun stays as it is, and its log line says
     what to do instead.
     """
-    settings = SourcingSettings()
-    with Ledger(settings.ledger_url, clock=utc_now, owner="drop-orders") as ledger:
-        done = await dropped(
-            LedgerAlone(ledger, settings), order_refs, batch, by=said_by, why=why
-        )
-    if done is None:
-        raise BadInput(NOTHING_NAMED)
+    with _opened("drop-orders") as ledger:
+        source = LedgerAlone(ledger, SourcingSettings())
+        done = await dropped(source, order_refs, batch, by=said_by, why=why)
     for ref, reason in done.stay.items():
         run_logger().warning("%s stays: %s", ref, reason)
-    run_logger().info("%s", done.words)
-    await best_effort("the run's name", rename_run(done.words))
-    return done.words
+    return await _ended(done.words)
 
 
 @sourcing_flow("confirm {marketplace}", LedgerUnusable)
@@ -120,20 +116,13 @@ async def confirm_marketplace(
     """Write down what a person has checked: then the next run may order and pay there
     again.
     """
-    with Ledger(
-        SourcingSettings().ledger_url,
-        clock=utc_now,
-        owner="confirm-marketplace",
-        asks_first=True,
-    ) as ledger:
-        otherwise = first_payment_otherwise.strip()
-        topics = {*checked} | ({Topic.FIRST_PAYMENT} if otherwise else set())
+    otherwise = first_payment_otherwise.strip()
+    topics = {*checked} | ({Topic.FIRST_PAYMENT} if otherwise else set())
+    with _opened("confirm-marketplace", asks_first=True) as ledger:
         words = answered(
             ledger, marketplace, topics, by=by_whom(said_by), otherwise=otherwise
         )
-    run_logger().info("%s", words)
-    await best_effort("the run's name", rename_run(words))
-    return words
+    return await _ended(words)
 
 
 NOTHING_ASKED = "nothing about it waits for an answer"

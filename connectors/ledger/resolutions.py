@@ -20,7 +20,7 @@ from connectors.ledger.schema import answers, effects
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.after_sale import Refund
 from domain.effects import EffectStatus
-from domain.reasons import Reason, stored
+from domain.reasons import stored
 
 _ANSWERED = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sends)
 """A person's answer lets the program send once more, no oftener."""
@@ -35,12 +35,10 @@ class ResolutionRecord:
     without it. `answer` is in the words of the command.
     """
 
-    order_ref: str
     by: str
     question: str
     answer: str
     status: EffectStatus
-    why: Reason
     proof: dict[str, Any] | None = None
     effect: EffectRecord | None = None
     intent: Intent | None = None
@@ -66,7 +64,7 @@ class ResolutionRows(LedgerRows):
                 connection, [answer.change]
             )  # before the order is locked, as all writers do
             locked_order = connection.execute(
-                LOCKED_ORDERS, {"refs": [answer.order_ref]}
+                LOCKED_ORDERS, {"refs": [answer.change.order_ref]}
             ).one()
             if answer.change.expected not in (
                 None,
@@ -81,7 +79,7 @@ class ResolutionRows(LedgerRows):
             ):
                 return False
             row = {
-                "order_ref": answer.order_ref,
+                "order_ref": answer.change.order_ref,
                 "effect_key": key,
                 "at": self._ledger.clock(),
                 "by": answer.by,
@@ -109,7 +107,7 @@ class ResolutionRows(LedgerRows):
         moment = self._ledger.clock()
         settled: dict[str, Any] = {
             "status": answer.status,
-            **stored(answer.why),
+            **stored(answer.change.why),
             "answer": answer.proof,
             "settled_at": moment,
             "lease_until": moment,

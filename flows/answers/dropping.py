@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from connectors.ledger.plans import drop
 from domain.holds import by_whom, why_in_words
 from domain.reasons import Reason
+from domain.request_remarks import BadInput
 from domain.states import OrderState
 from domain.wording import pluralize
 from tasks.snapshot import Source, write_tables
@@ -35,9 +36,9 @@ class Dropped:
 
 async def dropped(
     source: Source, order_refs: Sequence[str], batch: str, *, by: str, why: str
-) -> Dropped | None:
-    """Drop these orders, and those of a batch that are held or refused; None where that
-    is no order at all.
+) -> Dropped:
+    """Drop these orders, and those of a batch that are held or refused. Raises
+    `BadInput` where that is no order at all.
 
     Of a batch, orders of which something was begun are passed over.
     """
@@ -50,7 +51,7 @@ async def dropped(
     ]
     refs = list(dict.fromkeys([*named, *kept_refs]))
     if not refs:
-        return None
+        raise BadInput(NOTHING_NAMED)
     stay = await asyncio.to_thread(
         drop, ledger, refs, by=by_whom(by), note=why_in_words(why)
     )

@@ -32,13 +32,13 @@ class Question(NamedTuple):
 
 def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     """The open questions, in the order in which they are asked."""
-    open_questions = list[Question]()
-    held = [
+    orders = [
         order
-        for order in ledger.orders_in([OrderState.HELD]).values()
+        for order in ledger.orders_in([OrderState.HELD, OrderState.ORDERED]).values()
         if order.marketplace is marketplace
     ]
-    in_doubt = [order for order in held if order.reason_code in UNITS_IN_DOUBT]
+    open_questions = list[Question]()
+    in_doubt = [order for order in orders if order.reason_code in UNITS_IN_DOUBT]
     units = XportcnSettings().units_at(marketplace)
     if reasons := ledger.holds.standing().get(marketplace):
         reason = shorten([reason for reason, _ in reasons], most=MOST_REASONS)
@@ -51,20 +51,15 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     if first := first_payments(ledger).get(marketplace):
         about = str(first.facts["first"])
         open_questions.append(Question(Topic.FIRST_PAYMENT, str(first), about))
-    orders = [
-        order
-        for order in ledger.orders_in([OrderState.ORDERED]).values()
-        if order.marketplace is marketplace
-        and order.reason_code is ReasonCode.NO_REFERENCE_YET
-        and marketplace not in ledger.marks.nameless()
-    ]
-    if orders:
-        message = _nameless(orders[0])
-        open_questions.append(Question(Topic.REFERENCE, message, orders[0].order_ref))
     doubts = [
-        order.reason for order in held if order.reason_code is ReasonCode.MAY_BE_THERE
+        order.reason for order in orders if order.reason_code is ReasonCode.MAY_BE_THERE
     ]
-    if orders:
+    nameless = [
+        order for order in orders if order.reason_code is ReasonCode.NO_REFERENCE_YET
+    ]
+    if nameless and marketplace not in ledger.marks.nameless():
+        message = _nameless(nameless[0])
+        open_questions.append(Question(Topic.REFERENCE, message, nameless[0].order_ref))
         doubts.append(
             f"lists of {marketplace} may have orders of ours without a reference"
         )
@@ -99,10 +94,8 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     for marketplace, ref in open_questions.items():
         if ref in paying:
             order = orders[ref]
-            amount = paying[ref].amount
-            amount = (
-                order.paid if order.paid_minor is not None or amount is None else amount
-            )
+            is_seen = order.paid_minor is not None
+            amount = order.paid if is_seen else paying[ref].amount or order.paid
             reasons[marketplace] = first_payment(
                 marketplace, ref, order.order_id or "", amount, order.lines
             )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord
@@ -54,47 +52,34 @@ def pause(
     return standing if ledger.buying_paused() else None
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """An effect that may leave, or be on the wire, until a time (UTC)."""
-
-    effect: EffectRecord
-    until: datetime
-
-
 def effects_leaving(
     ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None
-) -> list[Leaving]:
+) -> list[tuple[EffectRecord, datetime]]:
     """Effects that buy and may be about to leave or wait for their answer, as the
-    ledger and the send logs of this machine show them now.
+    ledger and the send logs of this machine show them now; each until a time (UTC).
 
-    A process elsewhere counts as alive. A call takes at most `call_s` seconds from its
-    first byte.
+    An outcome is the end of both. A process elsewhere counts as alive. A call takes at
+    most `call_s` seconds from its first byte.
     """
     moment = ledger.clock()
     logs = settings.data_dir / "sends"
     call = timedelta(seconds=XportcnSettings().timeout_s if call_s is None else call_s)
-    leaving = [
-        Leaving(effect, effect.leaves_by + call)
+    return [
+        (effect, effect.leaves_by + call)
         for effect in every_open_effect(ledger)
-        if effect.action in SPENDING and _may_be_at_it(effect, logs)
+        if effect.action in SPENDING
+        and effect.status is EffectStatus.SENDING
+        and effect.leaves_by + call > moment
+        and not is_dead(logs, effect.sender)
     ]
-    return [leaving_call for leaving_call in leaving if leaving_call.until > moment]
 
 
-def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
-    """Whether a process may be about to send it, or wait for its answer; an outcome is
-    the end of both.
-    """
-    return effect.status is EffectStatus.SENDING and not is_dead(logs, effect.sender)
-
-
-def waiting_words(leaving: list[Leaving]) -> str:
+def waiting_words(leaving: Sequence[tuple[EffectRecord, datetime]]) -> str:
     """`3 claimed before may still leave or wait for an answer (2 pay, 1 book), until
     10:02:30 UTC; waiting for that`.
     """
-    kinds = counted(str(leaving_call.effect.action) for leaving_call in leaving)
-    last = max(leaving_call.until for leaving_call in leaving)
+    kinds = counted(str(effect.action) for effect, _ in leaving)
+    last = max(until for _, until in leaving)
     return (
         f"{len(leaving):,} claimed before may still leave or wait for an answer "
         f"({kinds}), until {last:%H:%M:%S} UTC; waiting for that"

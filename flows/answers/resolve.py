@@ -207,14 +207,12 @@ class Case:
             ReasonCode.ANSWERED, by=self.by, answer=answer.words, then=then
         )
         return ResolutionRecord(
-            order_ref=order.order_ref,
             by=self.by,
             question=kind.question(order.order_ref, order.order_id, part)
             if kind
             else CAME_BACK,
             answer=answer.words,
             status=status,
-            why=why,
             proof=proof,
             effect=effect,
             change=OrderChange(
@@ -376,10 +374,12 @@ async def _paid(case: Case) -> ResolutionRecord:
         return case.record(EffectStatus.DONE, pending, proof=proof, why=waits)
 
     owed = case.effect.amount or order.approved
-    amount = _believed_taken(owed, shown)
-    if amount is not None and amount != told:
+    # one that contradicts what was owed is left to the person
+    taken = shown.taken if shown and judge_paid(shown, owed, by_us=True) else None
+    is_agreed = taken and isinstance(agreed_taken(owed, taken, is_ours=False), Amount)
+    if taken and is_agreed and taken != told:
         raise case.contradicted(
-            f"order {order.order_id} is paid with {amount}: answer paid {amount.major}"
+            f"order {order.order_id} is paid with {taken}: answer paid {taken.major}"
         )
     verdict = Paid(
         order=Statement(source=Source.PERSON, value=told),
@@ -389,17 +389,6 @@ async def _paid(case: Case) -> ResolutionRecord:
     why = taken_above_approved(order, told) if told > order.payable else None
     state = OrderState.HELD if why else OrderState.PAID
     return case.record(EffectStatus.DONE, state, facts, proof=proof, why=why)
-
-
-def _believed_taken(owed: Money, service_order: ServiceOrder | None) -> Money | None:
-    """What the service shows as taken; None where it contradicts what was owed, so that
-    a person answers.
-    """
-    if service_order is None or judge_paid(service_order, owed, by_us=True) is None:
-        return None
-    taken = service_order.taken
-    is_agreed = taken and isinstance(agreed_taken(owed, taken, is_ours=False), Amount)
-    return taken if is_agreed else None
 
 
 async def _booked(case: Case) -> ResolutionRecord:

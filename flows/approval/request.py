@@ -95,17 +95,13 @@ class Decision:
 Approver = Callable[[ApprovalRequest], bool]
 
 
-def no_approver(_question: ApprovalRequest) -> bool:
-    """The approver of a run that can ask no person at once: the answer is no."""
-    return False
-
-
-approver: ContextVar[Approver] = ContextVar("approver", default=no_approver)
+approver: ContextVar[Approver | None] = ContextVar("approver", default=None)
+"""The person at a terminal; None in a run that can ask no person at once."""
 
 
 def asks_at_once() -> bool:
     """Whether a person at a terminal answers while the run waits."""
-    return approver.get() is not no_approver
+    return approver.get() is not None
 
 
 def decide(
@@ -126,10 +122,9 @@ def decide(
     if yes and not above:
         covered = [ref for ref in question.refs if ref not in question.asked_before]
         return replace(waits, approved=covered, by=BEFOREHAND)
-    if asks_at_once():
-        answer = approver.get()(question)
+    if (ask := approver.get()) is not None:
+        approved = question.refs if ask(question) else []
         name = getpass.getuser()
-        approved = question.refs if answer else []
         return Decision(approved=approved, by=name, why_not=not_approved_by(name))
     if is_deployed():
         return waits

@@ -290,12 +290,10 @@ def said(ledger: Ledger, status: EffectStatus) -> None:
     (effect,) = ledger.effects_of(["A-1"])
     change = OrderChange(order_ref="A-1")
     resolution_record = ResolutionRecord(
-        order_ref="A-1",
         by="ann",
         question="?",
         answer="no",
         status=status,
-        why=in_these_words(""),
         effect=effect,
         change=change,
     )
@@ -402,8 +400,7 @@ def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -
             writes=Columns({"order_id": "77"}),
         )
         return ResolutionRecord(
-            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE,
-            why=in_these_words(""),
+            by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE,
             intent=intent, change=change,
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ from domain import decisions
 from domain.after_sale import RefundState
 from domain.effects import EffectStatus
 from domain.reasons import ReasonCode, because
+from domain.request_remarks import BadInput
 from domain.states import OrderState
 from flows.answers.dropping import dropped
 from flows.answers.todo import to_do
@@ -66,9 +67,8 @@ async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
 
 
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
-    assert (
-        await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None
-    )
+    with pytest.raises(BadInput, match="name an order, or a batch"):
+        await dropped(resources, ["", " "], "no such batch", by="mei", why="")
 
 
 class Forms:

@@ -36,7 +36,7 @@ def claimed(
 
 def leaving(resources: Resources) -> list[str]:
     effects = effects_leaving(resources.ledger, resources.settings, call_s=CALL_S)
-    return [effect.effect.key for effect in effects]
+    return [effect.key for effect, _ in effects]
 
 
 def test_what_a_living_run_has_claimed_may_leave_until_its_lease_and_one_call_are_over(
@@ -45,7 +45,7 @@ def test_what_a_living_run_has_claimed_may_leave_until_its_lease_and_one_call_ar
     claimed(resources, "A-1")
     claimed(resources, "A-2", action=Action.CANCEL)
     before = effects_leaving(resources.ledger, resources.settings, call_s=CALL_S)
-    assert [(leaving.effect.key, leaving.until) for leaving in before] == [
+    assert [(effect.key, until) for effect, until in before] == [
         ("A-1:create", clock.now + timedelta(seconds=60 + CALL_S))
     ]
     assert waiting_words(before) == (

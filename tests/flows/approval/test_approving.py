@@ -25,7 +25,6 @@ from flows.approval.request import (
     above_limit,
     approver,
     decide,
-    no_approver,
 )
 from flows.approval.words import AskedPlan, plan_markdown, question_words
 from flows.batch.plan_sources import summary_of
@@ -115,7 +114,7 @@ def test_beyond_the_limit_a_person_at_the_terminal_decides(
 
 def test_without_a_yes_and_without_anybody_nothing_is_approved() -> None:
     """And orders begun earlier are left alone as well."""
-    assert approver.get() is no_approver
+    assert approver.get() is None
     output = decision(yes=False)
     assert (output.approved, output.stops, str(output.why_not)) == (
         [],
