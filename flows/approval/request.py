@@ -26,8 +26,8 @@ class ApprovalRequest:
     """The subject of an approval: orders to buy, and what is left to pay of orders that
     were begun earlier.
 
-    `to_buy` may be read from the ledger at each access: refs and totals are those of
-    its `summaries`. `warnings` are of the request file. While buying is `paused`,
+    `to_buy` may be read from the ledger, once: refs and totals are those of its
+    `summaries`. `warnings` are of the request file. While buying is `paused`,
     approved orders wait until it is resumed. `allowed` is what a yes given beforehand
     has approved of the batch already: the approval limit is for all of it. `pictures`
     are those to show. `asked_before` are orders that a yes given beforehand does not

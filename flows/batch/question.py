@@ -5,7 +5,6 @@ and the link to the form that answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -43,14 +42,7 @@ HOW = (
 
 
 BEFORE_HELD: dict[str, Any] = {"state": OrderState.PLANNED, "why": None}
-
-
-class WaitingPlans(StoredPlans):
-    """Stored plans as they were before they were held for a person's approval."""
-
-    def __iter__(self) -> Iterator[PlannedOrder]:
-        for plan in super().__iter__():
-            yield replace(plan, **BEFORE_HELD)
+"""A plan is held until it is answered; what is asked about is the plan before that."""
 
 
 def question_of(source: Source, batch_id: str) -> ApprovalRequest:
@@ -61,14 +53,15 @@ def question_of(source: Source, batch_id: str) -> ApprovalRequest:
     to_ship = list[PlannedOrder]()
     for order in ledger.each_order(refs):
         if order.order_id is None:
-            # held until it is answered; what is asked about is the plan before that
             summaries.append(summary_of(replace(plan_in(order), **BEFORE_HELD)))
         else:
             to_ship.append(_begun_plan(order))
     allowed = approved_by(ledger, batch_id, BEFOREHAND)
     return ApprovalRequest(
         batch_id=batch_id,
-        to_buy=WaitingPlans(ledger, summaries),
+        to_buy=(
+            replace(plan, **BEFORE_HELD) for plan in StoredPlans(ledger, summaries)
+        ),
         to_ship=to_ship,
         summaries=summaries,
         paused=ledger.buying_paused(),
