@@ -809,7 +809,7 @@ for ref in shown:
             Mutant(
                 "pause-waits-for-nobody",
                 "somebody is told that nothing leaves any more, and then something is paid",
-                never("flows/answers/pausing.py::_may_be_at_it", "SENDING"),
+                never("flows/answers/pausing.py::effects_leaving", "SENDING"),
             ),
             Mutant(
                 "pause-does-not-wait-for-claims",
