@@ -20,6 +20,7 @@ from connectors.crash_points import (
     BEFORE_INTENT,
     reach,
 )
+from connectors.foreign import words_of
 from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.records import (
     EffectRecord,
@@ -197,7 +198,7 @@ async def _in_rounds(work: _Work, intent: Intent) -> None:
                 with fail_fast():  # leases run
                     state = await _claim_and_send(work, intent)
             except BaseException as error:
-                work.stop(str(error))
+                work.stop(words_of(error))
                 raise
         if work.left.get(intent.slot) is None:
             return
