@@ -323,7 +323,7 @@ async def _book(
         )
         for ref, order in orders.items()
     ]
-    book = Book(resources, freight, await maybe_booked(resources, orders))
+    book = Book(resources, freight, may_be_done=await maybe_booked(resources, orders))
     await perform(book, intents, orders, read_at=read_at, then=step.through)
 
 
@@ -353,7 +353,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
         if ref not in shown:
             continue
         if shown[ref].shipments:
-            booked = Book(resources).seen(order, shown[ref].shipments)
+            booked = Book(resources).shipped(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif left := judge_booking(shown[ref]):
             is_answered = (

@@ -80,9 +80,8 @@ class PaymentBatcher:
         resources = self._resources
         amounts, shown, read_at = await _read_payable(resources, orders)
         self._step.seen(*amounts)
-        pay = Pay(
-            resources, amounts, await _maybe_paid(resources, amounts, orders, shown)
-        )
+        maybe = await _maybe_paid(resources, amounts, orders, shown)
+        pay = Pay(resources, amounts, may_be_done=maybe)
         waiting = list(orders)
         confirming: list[asyncio.Task[None]] = []
 

@@ -137,7 +137,7 @@ def read_ledger(resources: Resources, shown: Shown, *, since: datetime) -> Ledge
             _question(resources, order, effect)
             for order in orders
             for effect in opened[order.order_ref]
-            if kind_of(effect).is_worth_asking
+            if not kind_of(effect).repeatable
         ],
         foreign=ledger.foreign_orders.standing(),
     )

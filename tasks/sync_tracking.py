@@ -216,7 +216,9 @@ async def _follow(
                 shipment.shipment_order_id,
             ),
         )
-        change = replace(Book(resources).seen(order, listed), expected=OrderState.HELD)
+        change = replace(
+            Book(resources).shipped(order, listed), expected=OrderState.HELD
+        )
         if (change.state, change.why) != (order.state, order.why):
             changes.append(change)
             return None

@@ -251,7 +251,7 @@ def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
 
 
 def _is_worth_asking(effect: EffectRecord) -> bool:
-    return effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
+    return effect.status is EffectStatus.UNKNOWN and not kind_of(effect).repeatable
 
 
 def _left_alone(ledger: Ledger) -> dict[str, OrderRecord]:

@@ -211,7 +211,7 @@ def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
     """
     kind = kind_of(effect)
     is_asked = effect.why is not None and effect.why.code in ASKS
-    return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
+    return kind.repeatable or (is_asked and not kind.may_show_later)
 
 
 LEFT = (

@@ -5,18 +5,16 @@ a second one is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.freight import book
 from connectors.marketplaces.refusals import CHECKED
-from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import Unanswered, XportcnError
 from domain.absence import OwnRecord
-from domain.decisions import refused_after_ordering
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.offers import ChosenFreight
@@ -24,9 +22,8 @@ from domain.reasons import Reason, ReasonCode, because, going_along, standing_of
 from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState
 from domain.witnessed import Booked, Contradicted, Kind, Lack, Open, Source, Statement
-from tasks.effects.judge import refusal_of, repeats
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.reading_orders import read_orders
+from tasks.effects.judge import NOT_READ, refusal_of, repeats
+from tasks.effects.kind import Attempt, Proof, SeenInItsOrder, Sighting
 
 RENDER_REFUSED = "render_refused"
 ORDER_REFUSED = "order_refused"
@@ -69,7 +66,7 @@ def freight_of(effect: EffectRecord) -> OrderUpdate:
 
 
 @dataclass(frozen=True)
-class Book(EffectKind):
+class Book(SeenInItsOrder):
     """Booking orders, each with its chosen freight. Neither key nor look-up of a
     booking is documented.
 
@@ -78,29 +75,19 @@ class Book(EffectKind):
     """
 
     freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
-    maybe_booked: Mapping[str, str] = field(default_factory=dict)
 
-    action: ClassVar[Action] = Action.BOOK
-    before: ClassVar[OrderState | None] = OrderState.PAID
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    rests_on_a_reading: ClassVar[bool] = True
-    absence_proves: ClassVar[bool] = False
-    refusals: ClassVar[Set[str]] = CHECKED
-    happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
-    asks: ClassVar[str] = (
-        "Does the warehouse console show a shipment for order {order_id}?"
-    )
+    action = Action.BOOK
+    before = OrderState.PAID
+    state_while_unknown = OrderState.UNKNOWN
+    rests_on_a_reading = True
+    absence_proves = False
+    refusals = CHECKED
+    happened = ResolutionKind.BOOKED
+    did_not_happen = ResolutionKind.NOT_BOOKED
+    refused_as = "booked, though paid"
+    asks = "Does the warehouse console show a shipment for order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Book the order; raise as for a call without an answer where a run that the
-        ledger lost may have booked it.
-        """
-        if doubt := self.maybe_booked.get(order.order_ref):
-            self.resources.leave(
-                claim
-            )  # noted as sent: it must not be taken for never begun
-            raise Unanswered(doubt)
         chosen = self.freight[order.order_ref]
         if claim.fence > 1 and (first := await self._repeated(claim)):
             chosen = self._by_render_of(first, claim, chosen)
@@ -158,22 +145,14 @@ class Book(EffectKind):
             else "nothing was sent, since XPORTCN_BOOKING_REPEATED says no longer that a second is refused"
         )
 
-    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown_booking = await read_orders(
-            self.resources, [attempt.order for attempt in attempts]
-        )
-        return {
-            attempt.effect.key: await self._seen(attempt, shown_booking[ref])
-            for attempt in attempts
-            if (ref := attempt.order.order_ref) in shown_booking
-        }
-
-    async def _seen(self, attempt: Attempt, shown_booking: ServiceOrder) -> Sighting:
-        if shown_booking.shipments:
-            change = self.seen(attempt.order, shown_booking.shipments)
+    async def seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
+        if shown is None:
+            return NOT_READ
+        if shown.shipments:
+            change = self.shipped(attempt.order, shown.shipments)
             change = replace(change, writes=change.writes | freight_of(attempt.effect))
-            return Proof(answer=_ids(shown_booking.shipments[0]), change=change)
-        if abroad := await self._parcel_abroad(attempt.order, shown_booking):
+            return Proof(answer=_ids(shown.shipments[0]), change=change)
+        if abroad := await self._parcel_abroad(attempt.order, shown):
             none = Statement(source=Source.DETAIL, of="a shipment", value="")
             parcel = Statement(
                 source=Source.TRACE, of="a parcel of it on its way", value=abroad
@@ -181,23 +160,19 @@ class Book(EffectKind):
             return Contradicted(kind=Kind.BOOKED, first=none, second=parcel)
         if refusal_of(attempt.effect):
             return Open(kind=Kind.BOOKED, lacks=Lack.KNOWN_REFUSAL)
-        return OwnRecord(
-            shown=Statement(source=Source.DETAIL, value=shown_booking.status)
-        )
+        return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 
-    async def _parcel_abroad(
-        self, order: OrderRecord, shown_booking: ServiceOrder
-    ) -> str:
+    async def _parcel_abroad(self, order: OrderRecord, shown: ServiceOrder) -> str:
         """The number of a parcel that is scanned and none of the seller's: so a
         shipment is booked.
         """
-        sellers = {parcel.tracking_number for parcel in shown_booking.parcels}
+        sellers = {parcel.tracking_number for parcel in shown.parcels}
         if not sellers:
             return ""
         events = list[TrackingEvent]()
         with suppress(XportcnError):
             events = await self.resources.offerings[order.marketplace].channel.trace(
-                shown_booking
+                shown
             )
         return next(
             (
@@ -208,13 +183,7 @@ class Book(EffectKind):
             "",
         )
 
-    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        reason = refused_after_ordering("booked, though paid", refusal.message)
-        return OrderChange(
-            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=reason
-        )
-
-    def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
+    def shipped(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
         """What an order becomes that the service shows with shipments: held if there
         are several.
         """
@@ -245,9 +214,9 @@ class Book(EffectKind):
 
 
 def booked(order: OrderRecord, shipment: Shipment, shown_by: Source) -> Booked:
-    shown_booking = Statement(source=shown_by, value=shipment.shipment_order_id)
+    shown = Statement(source=shown_by, value=shipment.shipment_order_id)
     return Booked(
-        shown=shown_booking,
+        shown=shown,
         ours=Statement(
             source=Source.LEDGER, of=order.order_ref, value=str(order.order_id)
         ),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.marketplaces.refusals import (
@@ -16,15 +15,14 @@ from connectors.marketplaces.refusals import (
 )
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.decisions import NOT_SHOWN, refused_after_ordering
+from domain.decisions import NOT_SHOWN
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
+from tasks.effects.kind import Attempt, Proof, SeenInItsOrder, Sighting
 from tasks.effects.pay import not_taken_and_closed
-from tasks.effects.reading_orders import read_orders
 from tasks.effects.refund import after_sale_of
 
 CLOCK_MARGIN = timedelta(seconds=1)
@@ -32,23 +30,24 @@ ACCEPTED = because(ReasonCode.CANCEL_ACCEPTED)
 
 
 @dataclass(frozen=True)
-class Cancel(EffectKind):
+class Cancel(SeenInItsOrder):
     """Cancelling orders, for a reason in the marketplace's words."""
 
     reason: str = ""
 
-    action: ClassVar[Action] = Action.CANCEL
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    refusals: ClassVar[Set[str]] = CHECKED | {
+    action = Action.CANCEL
+    state_while_unknown = OrderState.UNKNOWN
+    refusals = CHECKED | {
         ORDER_STATUS_ERROR,
         ORDER_NOT_EXIST,
         "CLOSE_ORDER_TOO_FAST",
         "400_3",
     }
-    happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
-    asks: ClassVar[str] = "Does the console show order {order_id} as closed?"
-    reported: ClassVar[str] = "told the marketplace to close it unpaid"
+    happened = ResolutionKind.CANCELLED
+    did_not_happen = ResolutionKind.NOT_CANCELLED
+    refused_as = "cancelled"
+    asks = "Does the console show order {order_id} as closed?"
+    reported = "told the marketplace to close it unpaid"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         await after_sale_of(self.resources, order.marketplace).cancel(
@@ -67,24 +66,25 @@ class Cancel(EffectKind):
             after_sale_of(self.resources, attempt.order.marketplace).settles_in
             for attempt in attempts
         )
-        proofs = await self._seen(attempts)
+        sightings = await super().read_back(attempts)
         if settles_in and not all(
-            isinstance(proof, Proof) for proof in proofs.values()
+            isinstance(sighting, Proof) for sighting in sightings.values()
         ):
             await asyncio.sleep((settles_in + CLOCK_MARGIN).total_seconds())
-            proofs = await self._seen(attempts)
-        return proofs
+            sightings = await super().read_back(attempts)
+        return sightings
 
-    async def _seen(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
-        service_orders = await read_orders(
-            self.resources, [attempt.order for attempt in attempts]
+    async def seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
+        if shown is None:
+            return NOT_SHOWN
+        if shown.status is not ServiceStatus.CLOSED:
+            return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+        ref = attempt.order.order_ref
+        money = await not_taken_and_closed(self.resources, {ref: shown})
+        change = OrderChange(
+            order_ref=ref, state=OrderState.CANCELLED, why=money.get(ref)
         )
-        money = await not_taken_and_closed(self.resources, service_orders)
-        refs = {attempt.effect.key: attempt.order.order_ref for attempt in attempts}
-        return {
-            key: _seen(ref, service_orders.get(ref), money.get(ref))
-            for key, ref in refs.items()
-        }
+        return Proof(answer={"status": shown.status}, change=change)
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """The state before the cancellation; the order may have been paid meanwhile."""
@@ -105,22 +105,5 @@ class Cancel(EffectKind):
         return isinstance(value, ServiceStatus) and value.is_paid
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        reason = refused_after_ordering("cancelled", refusal.message)
-        return OrderChange(
-            order_ref=attempt.order.order_ref,
-            state=self.state_if_not_done(attempt),
-            why=reason,
-        )
-
-
-def _seen(
-    order_ref: str, service_order: ServiceOrder | None, money: Reason | None
-) -> Sighting:
-    if service_order is None:
-        return NOT_SHOWN
-    if service_order.status is not ServiceStatus.CLOSED:
-        return OwnRecord(
-            shown=Statement(source=Source.DETAIL, value=service_order.status)
-        )
-    change = OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
-    return Proof(answer={"status": service_order.status}, change=change)
+        change = super().when_refused(attempt, refusal)
+        return change and replace(change, state=self.state_if_not_done(attempt))

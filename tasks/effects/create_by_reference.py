@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from connectors.ledger.evidence import account_of, newest_until, oldest_since
 from connectors.ledger.group_commit import nothing_sent
@@ -106,14 +106,12 @@ CLOCK_MARGIN = timedelta(minutes=10)
 class CreateByReference(EffectKind):
     """Creating orders under their `order_ref`."""
 
-    action: ClassVar[Action] = Action.CREATE
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
-    asks: ClassVar[str] = (
-        "Does the marketplace's console show an order with reference {order_ref}?"
-    )
-    before: ClassVar[OrderState | None] = OrderState.PLANNED
+    action = Action.CREATE
+    state_while_unknown = OrderState.UNKNOWN
+    happened = ResolutionKind.ORDERED
+    did_not_happen = ResolutionKind.NOT_ORDERED
+    asks = "Does the marketplace's console show an order with reference {order_ref}?"
+    before = OrderState.PLANNED
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources = self.resources

@@ -5,19 +5,21 @@ only a person can answer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.refusals import means_no
-from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
+from connectors.xportcn.errors import Refused, XportcnError
 from domain.absence import Unseen
-from domain.decisions import unread
+from domain.decisions import refused_after_ordering, unread
 from domain.effects import ANSWERED_WITH, Action, Claim, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
+from domain.service_orders import ServiceOrder
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Open
+from tasks.effects.reading_orders import read_orders
 from tasks.engine.resources import Resources
 
 
@@ -55,13 +57,14 @@ class EffectKind(ABC):
     `state_while_unknown` is the state of an order while nothing is known of the effect;
     None leaves it as it is. `absence_proves`: a reading can show that it did not
     happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
-    not sent. `refusals` are the codes and words that prove that nothing happened.
-    `is_worth_asking`: a person is to find out about an open one, since it spends, or
-    nothing else brings it on. One that `may_show_later` is also read back while a
-    person is asked. One that `rests_on_a_reading` of the order right before, say of its
+    not sent, and no person is asked. `refusals` are the codes and words that prove that
+    nothing happened. One that `may_show_later` is also read back while a person is
+    asked. One that `rests_on_a_reading` of the order right before, say of its
     price, is not begun once that is older than a lease.
 
-    `before` is the order's state while it has not happened. The question that it `asks`
+    `before` is the order's state while it has not happened, and after a refusal it is
+    held as not `refused_as`. Those that `may_be_done` already, by `order_ref` and with
+    the reason, are not sent. The question that it `asks`
     a person may name `{order_ref}`, `{order_id}` and `{part}`; it is answered with
     `happened` or `did_not_happen`. One that
     is done is `reported` by remedies in these words, which may name its `{amount}` and
@@ -69,6 +72,7 @@ class EffectKind(ABC):
     """
 
     resources: Resources
+    may_be_done: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     action: ClassVar[Action]
     before: ClassVar[OrderState | None] = None
@@ -77,7 +81,7 @@ class EffectKind(ABC):
     repeatable: ClassVar[bool] = False
     rests_on_a_reading: ClassVar[bool] = False
     refusals: ClassVar[Set[str]] = frozenset()
-    is_worth_asking: ClassVar[bool] = True
+    refused_as: ClassVar[str] = ""
     may_show_later: ClassVar[bool] = False
     asks: ClassVar[str]
     happened: ClassVar[ResolutionKind] = ResolutionKind.DONE
@@ -109,7 +113,12 @@ class EffectKind(ABC):
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         """The change of the order after a refusal."""
-        return None
+        if not self.refused_as:
+            return None
+        why = refused_after_ordering(self.refused_as, refusal.message)
+        return OrderChange(
+            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
+        )
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Whether the contract lists a refusal as proof that nothing happened; any
@@ -169,26 +178,19 @@ def not_to_be_asked(error: XportcnError) -> Reason:
     return unread("what became of it can't be read", error.message)
 
 
-async def read_back_each(
-    attempts: Sequence[Attempt], read_one: Callable[[Attempt], Awaitable[Sighting]]
-) -> dict[str, Sighting]:
-    """What is seen of each, where one request reads one. Of several, one that is
-    refused fails alone.
+class SeenInItsOrder(EffectKind):
+    """An effect that the order itself shows."""
 
-    A service that does not answer is not asked again about the others: waiting for each
-    may take longer than a lease.
-    """
-    seen: dict[str, Sighting] = {}
-    silent: Reason | None = None
-    for attempt in attempts:
-        try:
-            sighting = silent or await read_one(attempt)
-        except Misconfigured:
-            raise
-        except XportcnError as error:
-            if len(attempts) == 1:
-                raise
-            sighting = not_to_be_asked(error)
-            silent = None if isinstance(error, Refused) else sighting
-        seen[attempt.effect.key] = sighting
-    return seen
+    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        orders = [attempt.order for attempt in attempts]
+        shown = await read_orders(self.resources, orders)
+        return {
+            attempt.effect.key: await self.seen(
+                attempt, shown.get(attempt.order.order_ref)
+            )
+            for attempt in attempts
+        }
+
+    @abstractmethod
+    async def seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
+        """What an order shows of the effect; None is one that is not shown."""

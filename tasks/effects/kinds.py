@@ -71,7 +71,7 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
                 try:
                     await settle(kind(resources), group)
                 except Misconfigured as error:
-                    trouble += [error] if kind.is_worth_asking else []
+                    trouble += [] if kind.repeatable else [error]
     await _bring_refunds_on(resources, refs)
     if trouble:
         raise trouble[0]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
@@ -27,12 +26,10 @@ class ReportParcel(EffectKind):
 
     parcels: Mapping[str, Sequence[DomesticParcel]] = field(default_factory=dict)
 
-    action: ClassVar[Action] = Action.NOTIFY
-    repeatable: ClassVar[bool] = True
-    is_worth_asking: ClassVar[bool] = False
-    asks: ClassVar[str] = (
-        "Does the warehouse console know parcel {part} of order {order_id}?"
-    )
+    action = Action.NOTIFY
+    repeatable = True
+    is_worth_asking = False
+    asks = "Does the warehouse console know parcel {part} of order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcels = self.parcels[order.order_ref]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.marketplaces.refusals import NOT_PAID
-from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import OwnRecord
 from domain.decisions import (
     NOT_SHOWN,
     PAID_FOR_NOTHING,
     PAYMENT_UNCONFIRMED,
     judge_paid,
-    refused_after_ordering,
     refused_by_finance,
     unknown_state,
 )
@@ -38,29 +35,26 @@ from domain.witnessed import (
     contradiction,
     money_of,
 )
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.reading_orders import read_orders
+from tasks.effects.kind import Attempt, Proof, SeenInItsOrder, Sighting
 from tasks.engine.resources import Resources
 
 
 @dataclass(frozen=True)
-class Pay(EffectKind):
+class Pay(SeenInItsOrder):
     """Paying orders, only for amounts that two readings agree on."""
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
-    maybe_paid: Mapping[str, str] = field(default_factory=dict)
 
-    action: ClassVar[Action] = Action.PAY
-    before: ClassVar[OrderState | None] = OrderState.ORDERED
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    rests_on_a_reading: ClassVar[bool] = True
-    happened: ClassVar[ResolutionKind] = ResolutionKind.PAID
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_PAID
-    may_show_later: ClassVar[bool] = True
-    refusals: ClassVar[Set[str]] = NOT_PAID
-    asks: ClassVar[str] = (
-        "Does the console show order {order_id} as paid, and did the money leave the wallet (支付扣款)?"
-    )
+    action = Action.PAY
+    before = OrderState.ORDERED
+    state_while_unknown = OrderState.UNKNOWN
+    rests_on_a_reading = True
+    happened = ResolutionKind.PAID
+    did_not_happen = ResolutionKind.NOT_PAID
+    may_show_later = True
+    refusals = NOT_PAID
+    refused_as = "paid"
+    asks = "Does the console show order {order_id} as paid, and did the money leave the wallet (支付扣款)?"
 
     def intents(self, orders: Mapping[str, OrderRecord]) -> list[Intent]:
         return [
@@ -75,50 +69,43 @@ class Pay(EffectKind):
         ]
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Pay the order; raise as for a call without an answer where a run that the
-        ledger lost may have paid it.
-        """
-        if why := self.maybe_paid.get(order.order_ref):
-            self.resources.leave(
-                claim
-            )  # noted as sent: it must not be taken for never begun
-            raise Unanswered(why)
         await self.resources.offerings[order.marketplace].channel.pay(
             claim, str(order.order_id)
         )
-        return _accepted(order)
-
-    async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown = await read_orders(
-            self.resources, [attempt.order for attempt in attempts]
+        change = OrderChange(
+            order_ref=order.order_ref,
+            state=OrderState.PAYMENT_PENDING,
+            why=PAYMENT_UNCONFIRMED,
         )
-        return {
-            one.effect.key: self._seen(one, shown.get(one.order.order_ref))
-            for one in attempts
-        }
+        return Proof(answer={"accepted": order.order_id}, change=change)
 
-    def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
-        """An unpaid order proves that no payment arrived only where one debits at once
-        (service-evidence, N1).
+    async def seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
+        """Only an order that is plainly unpaid shows that no payment arrived so far,
+        and only where one debits at once (service-evidence, N1).
         """
-        sighting = _seen(attempt, shown)
-        debits = self.resources.client.settings.debits_at_once(
-            attempt.order.marketplace
+        order = attempt.order
+        owed = attempt.effect.amount or order.approved
+        if shown is None:
+            return NOT_SHOWN
+        change = OrderChange(
+            order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING
         )
-        if (
-            not isinstance(sighting, OwnRecord)
-            or shown is None
-            or not _is_unpaid(shown)
-            or debits
-        ):
-            return sighting
-        return _may_be_submitted(attempt.effect)
-
-    def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = refused_after_ordering("paid", refusal.message)
-        return OrderChange(
-            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
-        )
+        if verdict := judge_paid(shown, owed, by_us=True):
+            if not shown.taken:
+                return PAID_FOR_NOTHING
+            change = paid(order, verdict, shown)
+        elif shown.status is ServiceStatus.PAYMENT_REFUSED:  # so it had arrived
+            why = refused_by_finance(shown)
+            change = replace(change, state=OrderState.HELD, why=why)
+        elif shown.status is not ServiceStatus.PAYMENT_PENDING:
+            debits = self.resources.client.settings.debits_at_once(order.marketplace)
+            if _is_unpaid(shown) and not debits:
+                amount = Statement(source=Source.LEDGER, value=owed)
+                return Open(kind=Kind.PAID, lacks=Lack.DEBIT_AT_ONCE, known=(amount,))
+            return unknown_state(shown) or OwnRecord(
+                shown=Statement(source=Source.DETAIL, value=shown.status)
+            )
+        return Proof(answer={"status": shown.status}, change=change)
 
 
 def not_taken(
@@ -165,52 +152,6 @@ async def not_taken_and_closed(
 
 def _is_unpaid(shown: ServiceOrder) -> bool:
     return shown.status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
-
-
-def _may_be_submitted(effect: EffectRecord) -> Open:
-    assert effect.amount is not None, "a payment is begun for an amount"
-    amount = Statement(source=Source.LEDGER, value=effect.amount)
-    return Open(kind=Kind.PAID, lacks=Lack.DEBIT_AT_ONCE, known=(amount,))
-
-
-def _accepted(order: OrderRecord) -> Proof:
-    change = OrderChange(
-        order_ref=order.order_ref,
-        state=OrderState.PAYMENT_PENDING,
-        why=PAYMENT_UNCONFIRMED,
-    )
-    return Proof(answer={"accepted": order.order_id}, change=change)
-
-
-def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
-    """Only an order that is plainly unpaid shows that no payment arrived so far."""
-    order = attempt.order
-    if shown is None:
-        return NOT_SHOWN
-    if verdict := judge_paid(
-        shown, attempt.effect.amount or order.approved, by_us=True
-    ):
-        change = paid(order, verdict, shown)
-        return (
-            Proof(answer={"status": shown.status}, change=change)
-            if shown.taken
-            else PAID_FOR_NOTHING
-        )
-    if shown.status is ServiceStatus.PAYMENT_PENDING:
-        change = OrderChange(
-            order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING
-        )
-        return Proof(answer={"status": shown.status}, change=change)
-    if shown.status is ServiceStatus.PAYMENT_REFUSED:  # so it had arrived
-        change = OrderChange(
-            order_ref=order.order_ref,
-            state=OrderState.HELD,
-            why=refused_by_finance(shown),
-        )
-        return Proof(answer={"status": shown.status}, change=change)
-    return unknown_state(shown) or OwnRecord(
-        shown=Statement(source=Source.DETAIL, value=shown.status)
-    )
 
 
 def paid(

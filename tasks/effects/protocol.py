@@ -282,6 +282,10 @@ async def _send(work: _Work, attempt: Attempt) -> Outcome:
     try:
         if work.stopped.is_set():
             raise NotSent(work.why_stopped)
+        if why_done := kind.may_be_done.get(effect.order_ref):
+            # noted as sent: it must not be taken for never begun
+            kind.resources.leave(effect.claim)
+            raise Unanswered(why_done)
         proof = await kind.send(effect.claim, attempt.order)
         return judge(kind, attempt, proof, asked_at=now)
     except Misconfigured as error:

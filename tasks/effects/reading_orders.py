@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
@@ -72,29 +71,25 @@ async def read_whatever(
     except XportcnError as error:
         if _is_about_all(error):
             raise
-        alone = await concurrently(
-            listed,
-            lambda order: _read_one(resources, order),
-            at_once=resources.concurrency,
-        )
-    service_orders = {
-        ref: service_order
-        for answer in alone
-        if not isinstance(answer, tuple)
-        for ref, service_order in answer.items()
-    }
-    return service_orders, dict(answer for answer in alone if isinstance(answer, tuple))
+    return await _read_alone(resources, listed)
 
 
-async def _read_one(
-    resources: Resources, order: OrderRecord
-) -> dict[str, ServiceOrder] | tuple[str, Reason]:
-    try:
-        return await _read(resources, [order])
-    except XportcnError as error:
-        if _is_about_all(error):
-            raise
-        return order.order_ref, unread(ORDER_UNREAD, error.message)
+async def _read_alone(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
+    shown: dict[str, ServiceOrder] = {}
+    reasons: dict[str, Reason] = {}
+
+    async def read_one(order: OrderRecord) -> None:
+        try:
+            shown.update(await _read(resources, [order]))
+        except XportcnError as error:
+            if _is_about_all(error):
+                raise
+            reasons[order.order_ref] = unread(ORDER_UNREAD, error.message)
+
+    await concurrently(orders, read_one, at_once=resources.concurrency)
+    return shown, reasons
 
 
 def _is_about_all(error: XportcnError) -> bool:
@@ -118,33 +113,12 @@ async def read_orders(
     """
     listed = list(orders)
     try:
-        service_orders = await _read(resources, listed)
+        shown = await _read(resources, listed)
     except (ContractMismatch, Refused):
         if len(listed) == 1:
             raise
-        alone = await concurrently(
-            listed,
-            lambda order: _if_readable(resources, order),
-            at_once=resources.concurrency,
-        )
-        service_orders = {
-            ref: service_order
-            for answer in alone
-            for ref, service_order in answer.items()
-        }
-    return {
-        ref: service_order
-        for ref, service_order in service_orders.items()
-        if not is_another_s(ref, service_order)
-    }
-
-
-async def _if_readable(
-    resources: Resources, order: OrderRecord
-) -> dict[str, ServiceOrder]:
-    with suppress(ContractMismatch, Refused):
-        return await _read(resources, [order])
-    return {}
+        shown, _ = await _read_alone(resources, listed)
+    return {ref: order for ref, order in shown.items() if not is_another_s(ref, order)}
 
 
 async def _read(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import AfterSale
 from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Misconfigured, Refused, XportcnError
 from domain.absence import OwnRecord
 from domain.after_sale import (
     UNDER_WAY,
@@ -23,9 +22,10 @@ from domain.after_sale import (
 )
 from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
+from domain.reasons import Reason
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_to_be_asked
 from tasks.engine.resources import Resources
 
 ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
@@ -74,7 +74,7 @@ class OnRefund(EffectKind):
 
     refund: Refund | None = None
 
-    refusals: ClassVar[Set[str]] = REFUND_REFUSED
+    refusals = REFUND_REFUSED
 
     @property
     def given(self) -> Refund:
@@ -82,13 +82,27 @@ class OnRefund(EffectKind):
         return self.refund
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await read_back_each(attempts, self._read_back)
-
-    async def _read_back(self, attempt: Attempt) -> Sighting:
-        refund = refund_of(self.resources, attempt.effect)
-        return await self.seen(refund, attempt) or OwnRecord(
-            shown=Statement(source=Source.DETAIL, value=refund.key)
-        )
+        """One that is refused fails alone. A service that does not answer is not asked
+        again about the others: waiting for each may take longer than a lease.
+        """
+        sightings: dict[str, Sighting] = {}
+        silent: Reason | None = None
+        for attempt in attempts:
+            refund = refund_of(self.resources, attempt.effect)
+            unchanged = OwnRecord(
+                shown=Statement(source=Source.DETAIL, value=refund.key)
+            )
+            try:
+                sighting = silent or await self.seen(refund, attempt) or unchanged
+            except Misconfigured:
+                raise
+            except XportcnError as error:
+                if len(attempts) == 1:
+                    raise
+                sighting = not_to_be_asked(error)
+                silent = None if isinstance(error, Refused) else sighting
+            sightings[attempt.effect.key] = sighting
+        return sightings
 
     @abstractmethod
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
@@ -103,14 +117,12 @@ class AskRefund(OnRefund):
     before.
     """
 
-    action: ClassVar[Action] = Action.REFUND
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.REFUNDING
-    happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
-    asks: ClassVar[str] = (
-        "Does the console show a refund of order {order_id} that this ledger does not know?"
-    )
-    reported: ClassVar[str] = "asked the seller for {amount} back"
+    action = Action.REFUND
+    state_while_unknown = OrderState.REFUNDING
+    happened = ResolutionKind.REFUND_ASKED
+    did_not_happen = ResolutionKind.NOT_REFUNDED
+    asks = "Does the console show a refund of order {order_id} that this ledger does not know?"
+    reported = "asked the seller for {amount} back"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         after_sale = after_sale_of(self.resources, order.marketplace)
@@ -165,14 +177,12 @@ class ReturnParcel(OnRefund):
 
     parcel: ReturnedParcel | None = None
 
-    action: ClassVar[Action] = Action.RETURN
-    refusals: ClassVar[Set[str]] = REFUND_REFUSED - {
+    action = Action.RETURN
+    refusals = REFUND_REFUSED - {
         STATUS_ERROR
     }  # also the status of a refund which has a parcel
-    asks: ClassVar[str] = (
-        "Does the console show a return parcel for the refund of order {order_id}?"
-    )
-    reported: ClassVar[str] = "named to the seller: parcel {number}"
+    asks = "Does the console show a return parcel for the refund of order {order_id}?"
+    reported = "named to the seller: parcel {number}"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.parcel

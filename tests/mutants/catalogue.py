@@ -181,7 +181,7 @@ seen = {attempt.effect.key: unread for attempt in attempts}""",
             Mutant(
                 "unpaid-proves-not-submitted",
                 "a submitted payment that shows only hours later is submitted again, and debited twice",
-                always("tasks/effects/pay.py::Pay._seen", "_is_unpaid()"),
+                never("tasks/effects/pay.py::Pay.seen", "_is_unpaid()"),
                 "tests/tasks/test_submissions.py::test_it_is_never_sent_again_and_becomes_a_question",
             ),
         ),

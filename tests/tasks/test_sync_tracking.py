@@ -239,7 +239,7 @@ async def test_a_payment_that_was_counted_with_another_amount_keeps_its_note_unt
     shown(channel, status=ServiceStatus.PAID)
     await track(resources)
     assert (order(resources).state, order(resources).why) == (OrderState.PAID, COUNTED)
-    change = Book(resources).seen(
+    change = Book(resources).shipped(
         order(resources), (replace(BOOKED, fee=Money(9900, "USD")),)
     )
     assert change.why

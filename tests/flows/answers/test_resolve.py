@@ -766,7 +766,7 @@ async def test_of_several_shipments_a_person_names_the_one_that_is_left(
         ResolutionRefused, match="A-1 has no question that waits for an answer"
     ):
         await say(resources, ResolutionKind.BOOKED, "S-2", tracking=("LP2",))
-    resources.ledger.change([Book(resources).seen(order(resources), shipments)])
+    resources.ledger.change([Book(resources).shipped(order(resources), shipments)])
     with pytest.raises(
         ResolutionRefused, match="the service shows the opposite: shipment S-1, S-2"
     ):
