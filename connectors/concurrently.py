@@ -8,7 +8,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
     Coroutine,
     Iterable,
 )
@@ -103,7 +102,7 @@ async def concurrently(
     rest and is raised itself.
 
     For reads only: the outcome of a cancelled effect would be lost (see
-    `run_all_shielded`).
+    `wait_all_shielded`).
     """
     limit = asyncio.Semaphore(at_once)
 
@@ -116,62 +115,21 @@ async def concurrently(
     return [task.result() for task in running]
 
 
-async def run_all_shielded(
-    items: Collection[Item],
-    work: Callable[[Item], Awaitable[None]],
-    *,
-    at_once: int,
-    until: Callable[[], object],
+async def wait_all_shielded(
+    works: Iterable[Awaitable[None]], *, on_cancel: Callable[[], None] = lambda: None
 ) -> None:
-    """Do `work` on each item and never cancel begun work. After an exception, or once
-    `until`, no more begins.
-
-    The first exception is raised when all have ended.
+    """Do all of these to their end, then raise the first exception. A cancellation
+    calls `on_cancel`, and takes effect after that.
     """
-    waiting = iter(items)
-    failures = list[BaseException]()
-
-    async def worker() -> None:
-        for item in waiting:
-            if failures or until():
-                return
-            try:
-                await work(item)
-            except BaseException as failure:  # noqa: BLE001 - it must not cancel the others
-                failures.append(failure)
-
-    await _all_ended(
-        [asyncio.create_task(worker()) for _ in range(min(at_once, len(items)))]
-    )
-    if failures:
-        raise failures[0]
-
-
-async def wait_all_shielded(works: Iterable[asyncio.Task[None]]) -> None:
-    """Wait until all tasks have ended, then raise the first exception. A cancellation
-    takes effect after that.
-    """
-    working = list(works)
-    cancelled = await _all_ended(working)
+    working = [asyncio.ensure_future(work) for work in works]
+    cancelled = await _all_ended(working, on_cancel)
     failures = [
         failure
-        for task in working
-        if not task.cancelled() and (failure := task.exception())
+        for failure in await asyncio.gather(*working, return_exceptions=True)
+        if failure
     ]
     if cancelled or failures:
         raise cancelled or failures[0]
-
-
-async def shield_until_done(
-    work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]
-) -> Result:
-    """The result of `work`. A cancellation calls `on_cancel`, and takes effect once the
-    work has ended.
-    """
-    working = asyncio.create_task(work)
-    if cancelled := await _all_ended([working], on_cancel):
-        raise cancelled from (None if working.cancelled() else working.exception())
-    return working.result()
 
 
 async def run_or_cancel(
@@ -191,7 +149,7 @@ async def run_or_cancel(
 
 
 async def _all_ended(
-    tasks: Iterable[asyncio.Task[Any]], on_cancel: Callable[[], None] = lambda: None
+    tasks: Iterable[asyncio.Future[Any]], on_cancel: Callable[[], None] = lambda: None
 ) -> asyncio.CancelledError | None:
     cancelled = None
     while running := [task for task in tasks if not task.done()]:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 
-from connectors.concurrently import run_all_shielded, shield_until_done
+from connectors.concurrently import wait_all_shielded
 from connectors.crash_points import (
     AFTER_ANSWER,
     AFTER_INTENT,
@@ -135,14 +134,8 @@ async def perform(
         then=then,
         left=dict.fromkeys(intent.slot for intent in intents),
     )
-    await shield_until_done(
-        run_all_shielded(
-            intents,
-            partial(_in_rounds, work),
-            at_once=len(intents),
-            until=work.stopped.is_set,
-        ),
-        on_cancel=work.stopped.set,
+    await wait_all_shielded(
+        [_in_rounds(work, intent) for intent in intents], on_cancel=work.stopped.set
     )
     if work.trouble:
         raise work.trouble

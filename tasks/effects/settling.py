@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
-from connectors.concurrently import run_or_cancel, shield_until_done
+from connectors.concurrently import run_or_cancel, wait_all_shielded
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, Unanswered, XportcnError
 from tasks.effects.judge import NOT_READ, judge
@@ -23,8 +23,8 @@ async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
     cancellation takes effect once what was taken over is recorded.
     """
     halted = asyncio.Event()
-    await shield_until_done(
-        _settle(kind, list(order_refs), halted), on_cancel=halted.set
+    await wait_all_shielded(
+        [_settle(kind, list(order_refs), halted)], on_cancel=halted.set
     )
 
 
