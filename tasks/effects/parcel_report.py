@@ -28,7 +28,6 @@ class ReportParcel(EffectKind):
 
     action = Action.NOTIFY
     repeatable = True
-    is_worth_asking = False
     asks = "Does the warehouse console know parcel {part} of order {order_id}?"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
